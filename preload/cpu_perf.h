@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cpu_perf.h - CPU engine "perf": one inherited software clock event per CPU
+ * and its ring.  Everything here runs on the writer thread, whose descriptor
+ * table nobody else sees; the program gets no signal and pays only for the
+ * sampling interrupt.
+ *
+ *	while (cpu_perf_next(&rec)) {
+ *		... use rec ...
+ *		cpu_perf_consume();
+ *	}
+ */
+#ifndef PROF_CPU_PERF_H
+#define PROF_CPU_PERF_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unwind.h"
+
+enum perf_rec_kind {
+	PERF_REC_SAMPLE, PERF_REC_FORK, PERF_REC_EXIT, PERF_REC_COMM, PERF_REC_MMAP,
+	PERF_REC_THROTTLE, PERF_REC_OTHER
+};
+
+#define PERF_KERNEL_FRAMES_MAX 127
+
+struct perf_rec {
+	enum perf_rec_kind kind;
+	uint64_t t_ns; /* CLOCK_MONOTONIC */
+	uint32_t pid, tid, cpu;
+	union {
+		struct { /* PERF_REC_SAMPLE */
+			struct capture user; /* user.stack points into the ring */
+			bool in_kernel;
+			uint32_t kernel_frames; /* 0 unless the kernel is sampled */
+			uint64_t kernel_pc[PERF_KERNEL_FRAMES_MAX]; /* innermost first, calls adjusted */
+		} sample;
+		struct { uint32_t ptid; } fork; /* pid, tid: the new thread */
+		struct { const char *name; bool exec; } comm;
+		struct {
+			uint64_t start, bytes, file_offset, dev, ino;
+			const char *path;
+		} mmap;
+	};
+};
+
+struct cpu_perf_options {
+	uint64_t period_ns;
+	uint32_t stack_bytes;
+	int pid;           /* thread to follow: the main thread, its descendants inherit */
+	uint32_t ring_bytes; /* first try; halved down to 64 KiB while memory is refused */
+};
+
+/* What became of the attempt. */
+struct cpu_perf_info {
+	uint32_t cpus;
+	uint32_t ring_bytes; /* each */
+	bool kernel;         /* kernel code is sampled */
+	const char *why;     /* on failure: what was refused and the command that helps */
+};
+
+/* [writer] Opens disabled events on every CPU the followed thread may run on.
+ * 0, or -errno with info->why set and nothing left open. */
+int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info);
+
+/* [writer] Adds a thread that exists already.  0 or -errno. */
+int cpu_perf_follow(int tid);
+
+/* [writer] Starts or stops counting, for every followed thread. */
+void cpu_perf_enable(bool on);
+
+/* [writer] Fills up to max pollfds (POLLIN at a quarter of a ring); returns how
+ * many.  0 after cpu_perf_detach: the caller then has to look in by time. */
+unsigned cpu_perf_pollfds(struct pollfd *fds, unsigned max);
+
+/* [writer] The record with the earliest time over all rings.  Valid, with all
+ * it points to, until cpu_perf_consume; false when all rings are empty. */
+bool cpu_perf_next(struct perf_rec *rec);
+void cpu_perf_consume(void);
+
+/* [writer] Counts what the kernel lost since the last call (LOST records seen,
+ * PERF_FORMAT_LOST where the kernel has it) into stats_lost. */
+void cpu_perf_count_lost(void);
+
+/* [writer] Closes the descriptors; the mapped rings go on filling. */
+void cpu_perf_detach(void);
+
+/* [writer] Closes and unmaps everything. */
+void cpu_perf_close(void);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * maps.h - what is mapped executable in this process, now and earlier, and
+ * the ELF files behind it.  The writer's alone.  Filled from
+ * /proc/thread-self/maps and from perf's MMAP2 records; asks the loader for
+ * nothing.  File contents are read from mappings of our own, so a dlclose in
+ * the program cannot pull them away.
+ */
+#ifndef PROF_MAPS_H
+#define PROF_MAPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arena.h"
+
+#define MAPS_BUILD_ID_BYTES 32
+
+struct elf_image; /* a file's unwind tables as we see them; private to maps.c and unwind.c */
+
+struct mapping {
+	uint32_t serial;   /* from 1, never reused, in order of discovery */
+	uint32_t flags;    /* enum prof_mapping_flags */
+	uint64_t start, end, file_offset;
+	uint64_t load_bias; /* pc - load_bias = the file's own virtual address */
+	uint64_t t_ns;      /* CLOCK_MONOTONIC when first seen */
+	uint64_t dev, ino;
+	const char *path;   /* never NULL; "" for anonymous memory */
+	uint8_t build_id[MAPS_BUILD_ID_BYTES];
+	uint32_t build_id_len;
+	bool ours;          /* libprof.so itself: its frames are left out */
+	bool replaced;      /* a newer mapping covers (part of) the range */
+	struct elf_image *image; /* NULL where there is no readable ELF file */
+	uint32_t segment, segment_id; /* the encoder's: id in the segment of that number */
+};
+
+/* [writer] Sets up an empty map; memory comes from arena for ever after. */
+void maps_init(struct arena *arena);
+
+/* [writer] Reads /proc/thread-self/maps and takes in what is new; mappings that
+ * went away stay known.  0 or -errno (the old picture remains). */
+int maps_refresh(uint64_t t_ns);
+
+/* [writer] True when the loader has added or removed an object since the last
+ * maps_refresh (its public counters, read without waiting for its locks: false
+ * when that is not possible). */
+bool maps_changed(void);
+
+/* [writer] Takes in one executable mapping that perf reported. */
+void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
+	      uint64_t ino, const char *path);
+
+/* [writer] The newest mapping that holds pc, or NULL.  Kernel addresses get
+ * the one kernel mapping. */
+struct mapping *maps_find(uint64_t pc);
+
+/* [writer] The mapping of a serial, or NULL. */
+struct mapping *maps_get(uint32_t serial);
+
+/* Counts up whenever a known range was replaced: what was remembered by
+ * address before is stale. */
+extern uint32_t maps_generation;
+
+#endif

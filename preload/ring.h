@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ring.h - the event ring: many producers (hooks and the timer's signal
+ * handler, on any thread) to one consumer (the writer).  Variable-length
+ * records in the order of their reservation, no locks.
+ *
+ *	struct ring_event *e = ring_reserve(bytes, RING_ALLOC);
+ *	if (e) { fill e and what follows it; ring_commit(e, bytes_used); }
+ *
+ *	while ((e = ring_peek())) { use e; ring_consume(e); }
+ *
+ * A signal may interrupt a producer between reserve and commit: what comes
+ * behind is then seen after the interrupted one commits.
+ */
+#ifndef PROF_RING_H
+#define PROF_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch.h"
+
+enum ring_kind {
+	RING_PAD,    /* the ring's own: filler up to its end */
+	RING_ALLOC,  /* struct ring_event, registers, stack bytes */
+	RING_FREE,   /* no registers */
+	RING_SAMPLE, /* timer sample: like RING_ALLOC */
+	RING_CREATE, /* pthread_create at a new site: like RING_ALLOC */
+	RING_FORK,   /* the program forked: block = the child's pid */
+	RING_EXEC,   /* the program calls exec; no registers */
+};
+
+/* Fixed part of a record; stack_bytes bytes of stack follow it. */
+struct ring_event {
+	_Atomic uint64_t header;    /* ring.c's: length, committed */
+	uint64_t t_ns;
+	uint32_t kind;              /* enum ring_kind */
+	uint32_t thread;            /* index of the thread_state, see thread.h */
+	uint32_t tid, cpu;
+	uint64_t address;           /* block allocated or freed; creation site's pc */
+	uint64_t size;              /* bytes allocated */
+	uint32_t weight;            /* timer: periods this sample stands for */
+	uint32_t stack_bytes;
+	uint32_t valid;             /* as struct capture */
+	bool cut;
+	uint64_t regs[ARCH_REGS];
+	uint8_t stack[];
+};
+
+#define RING_SHORT_BYTES (sizeof(struct ring_event) - sizeof(uint64_t) * ARCH_REGS)
+
+/* [init] Maps a ring of bytes (a power of two).  0 or -errno. */
+int ring_init(uint32_t bytes);
+
+/* [hook] [signal] Room for a record of bytes, or NULL when the ring is too full.
+ * Frees and forks may use the last tenth of the ring, all others may not: a burst of
+ * allocations must not lose the frees. */
+struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind);
+
+/* [hook] [signal] Publishes e (release; pairs with ring_peek's acquire).  Rings the
+ * writer's bell when the ring has become a quarter full. */
+void ring_commit(struct ring_event *e);
+
+/* [writer] The oldest committed record, or NULL. */
+struct ring_event *ring_peek(void);
+void ring_consume(struct ring_event *e);
+
+/* Any context: bytes waiting in the ring. */
+uint32_t ring_used(void);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sys.h - system calls for code that lives in somebody else's process.  Each
+ * is the bare call: it returns the result or -errno, leaves errno alone, is no
+ * cancellation point, and cannot be replaced by the program or by another
+ * preloaded library.  Callable from every context.
+ */
+#ifndef PROF_SYS_H
+#define PROF_SYS_H
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "arch.h"
+
+#define SYS_CALL(nr, a, b, c, d, e, f)                                         \
+	arch_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static inline int sys_open(const char *path, int flags, unsigned mode)
+{
+	return (int)SYS_CALL(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode, 0, 0);
+}
+static inline int sys_openat(int dir, const char *path, int flags, unsigned mode)
+{
+	return (int)SYS_CALL(SYS_openat, dir, path, flags | O_CLOEXEC, mode, 0, 0);
+}
+static inline int sys_close(int fd)
+{
+	return (int)SYS_CALL(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+static inline ssize_t sys_read(int fd, void *buf, size_t n)
+{
+	return SYS_CALL(SYS_read, fd, buf, n, 0, 0, 0);
+}
+static inline ssize_t sys_pread(int fd, void *buf, size_t n, uint64_t off)
+{
+	return SYS_CALL(SYS_pread64, fd, buf, n, off, 0, 0);
+}
+static inline ssize_t sys_write(int fd, const void *buf, size_t n)
+{
+	return SYS_CALL(SYS_write, fd, buf, n, 0, 0, 0);
+}
+static inline ssize_t sys_pwrite(int fd, const void *buf, size_t n, uint64_t off)
+{
+	return SYS_CALL(SYS_pwrite64, fd, buf, n, off, 0, 0);
+}
+static inline ssize_t sys_readlink(const char *path, char *buf, size_t n)
+{
+	return SYS_CALL(SYS_readlinkat, AT_FDCWD, path, buf, n, 0, 0);
+}
+static inline int sys_fstat(int fd, struct stat *st)
+{
+	return (int)SYS_CALL(SYS_fstat, fd, st, 0, 0, 0, 0);
+}
+static inline int sys_mkdir(const char *path, unsigned mode)
+{
+	return (int)SYS_CALL(SYS_mkdirat, AT_FDCWD, path, mode, 0, 0, 0);
+}
+static inline int sys_unlinkat(int dir, const char *path, int flags)
+{
+	return (int)SYS_CALL(SYS_unlinkat, dir, path, flags, 0, 0, 0);
+}
+static inline int sys_ftruncate(int fd, uint64_t n)
+{
+	return (int)SYS_CALL(SYS_ftruncate, fd, n, 0, 0, 0, 0);
+}
+static inline ssize_t sys_getdents64(int fd, void *buf, size_t n)
+{
+	return SYS_CALL(SYS_getdents64, fd, buf, n, 0, 0, 0);
+}
+
+/* Anonymous private memory, zeroed, readable and writable, or NULL. */
+static inline void *sys_map(size_t n)
+{
+	long p = SYS_CALL(SYS_mmap, 0, n, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+/* n bytes of fd from off; prot and flags as for mmap.  NULL and *err = -errno
+ * (err may be NULL) on failure. */
+static inline void *sys_map_fd(size_t n, int prot, int flags, int fd, uint64_t off, int *err)
+{
+	long p = SYS_CALL(SYS_mmap, 0, n, prot, flags, fd, off);
+	bool failed = p < 0 && p > -4096;
+
+	if (err)
+		*err = failed ? (int)p : 0;
+	return failed ? NULL : (void *)p;
+}
+static inline int sys_unmap(void *p, size_t n)
+{
+	return (int)SYS_CALL(SYS_munmap, p, n, 0, 0, 0, 0);
+}
+
+static inline int sys_getpid(void)
+{
+	return (int)SYS_CALL(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+static inline int sys_gettid(void)
+{
+	return (int)SYS_CALL(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+/* The clock as nanoseconds; 0 when the clock is gone (a thread that ended). */
+static inline uint64_t sys_clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	if (SYS_CALL(SYS_clock_gettime, clock, &ts, 0, 0, 0, 0) < 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+static inline uint64_t sys_now_ns(void)
+{
+	return sys_clock_ns(CLOCK_MONOTONIC);
+}
+/* The CPU-time clock of one thread of this process (see clock_getcpuclockid(3):
+ * the complement of the tid above three bits that say "per thread, scheduler
+ * time"). */
+static inline clockid_t sys_thread_cpu_clock(int tid)
+{
+	return (clockid_t)(~(unsigned)tid << 3 | 6);
+}
+
+/* Sleeps while *word == value, at most timeout_ns (0 = for ever). */
+static inline long sys_futex_wait(const _Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+	struct timespec ts = { (time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u) };
+
+	return SYS_CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns ? &ts : NULL, 0, 0);
+}
+static inline long sys_futex_wake(const _Atomic uint32_t *word)
+{
+	return SYS_CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 0x7fffffff, 0, 0, 0);
+}
+
+/* Copies n bytes of our own memory at addr, which may be unmapped: returns how
+ * many could be read, from the start, or -errno. */
+static inline ssize_t sys_read_own_memory(int pid, uint64_t addr, void *buf, size_t n)
+{
+	struct iovec to = { buf, n }, from = { (void *)(uintptr_t)addr, n };
+
+	return SYS_CALL(SYS_process_vm_readv, pid, &to, 1, &from, 1, 0);
+}
+
+#endif
