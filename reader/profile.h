@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profile.h - the one model of what traces say, which every output reads and
+ * none changes.  Built in three steps by main.c's commands, on the reader's
+ * only thread: profile_load() (stream all segments), profile_symbolize() (name
+ * all frames at once), profile_finish() (account for CPU time no sample
+ * covers).  Exporters get a finished profile.
+ *
+ * Size: it grows with distinct stacks, threads, mappings and blocks alive,
+ * never with samples or with time.  Everything the profile hands out lives
+ * until profile_free().
+ *
+ * Ids are indexes into the GArrays below and start at 1; entry 0 is empty and
+ * 0 means "none".  Use profile_node(p, id) and its kin: an id out of range
+ * gives entry 0, never a crash.  Strings are raw bytes without NUL, never
+ * NULL unless said; exporters escape what they print (format_units.h).
+ * Times are ns since the start of their own process's trace.
+ */
+#ifndef PROF_PROFILE_H
+#define PROF_PROFILE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "prof_format.h"
+#include "symbolize.h"
+
+#define PROFILE_BUILD_ID_BYTES 64 /* longer build ids are cut */
+
+/* Limits that keep a hostile trace from using all memory.  What goes past one
+ * is left out, reported once, and makes the profile partial. */
+#define PROFILE_NODES_MAX (16u << 20)
+#define PROFILE_FRAMES_MAX (8u << 20)
+#define PROFILE_CELLS_MAX (16u << 20)
+#define PROFILE_BLOCKS_MAX (16u << 20)
+#define PROFILE_THREADS_MAX (1u << 20)
+#define PROFILE_MAPPINGS_MAX (1u << 18)
+#define PROFILE_TEXT_BYTES_MAX (256u << 20) /* all distinct strings together */
+#define PROFILE_DEPTH_MAX 16384u            /* frames in a stack */
+#define PROFILE_MEMORY_POINTS_MAX 8192u     /* thinned by half when full */
+
+/* What is counted; the names are those of --metric. */
+#define PROFILE_METRICS(X)                                             \
+	X(SAMPLES, samples, "samples", "count")                        \
+	X(CPU, cpu, "cpu", "nanoseconds")                              \
+	X(ALLOC_OBJECTS, alloc_objects, "alloc_objects", "count")      \
+	X(ALLOC_SPACE, alloc_space, "alloc_space", "bytes")            \
+	X(INUSE_OBJECTS, inuse_objects, "inuse_objects", "count")      \
+	X(INUSE_SPACE, inuse_space, "inuse_space", "bytes")
+
+#define PROFILE_METRIC_ENUM(id, field, name, unit) METRIC_##id,
+enum metric { PROFILE_METRICS(PROFILE_METRIC_ENUM) METRIC_COUNT, METRIC_DEFAULT = METRIC_COUNT };
+
+/* "cpu", "nanoseconds"; METRIC_DEFAULT is not a valid argument. */
+const char *metric_name(enum metric metric);
+const char *metric_unit(enum metric metric);
+/* METRIC_DEFAULT when no metric has that name. */
+enum metric metric_by_name(const char *name);
+
+/* One ELF file, or one process's kernel, vDSO or JIT code: what names are
+ * looked up in.  Mappings of the same file (path and build id) share it. */
+struct module {
+	const char *path; /* "" for anonymous code; "[vdso]", "[kernel]" as the trace has it */
+	uint8_t build_id[PROFILE_BUILD_ID_BYTES];
+	uint32_t build_id_len;
+	uint32_t flags;   /* enum prof_mapping_flags */
+	uint32_t process; /* of the first mapping seen; matters for JIT and kernel only */
+	struct symbolize_status symbols; /* zero before profile_symbolize() */
+};
+
+/* A range of a process's memory over some time. */
+struct mapping {
+	uint32_t process;
+	uint32_t module;
+	uint32_t flags; /* enum prof_mapping_flags */
+	uint64_t start, end, file_offset, load_bias, t_ns, dev, ino;
+};
+
+enum frame_kind {
+	FRAME_CODE,     /* address in mapping */
+	FRAME_MARKER,   /* address is an enum prof_marker: the stack is not whole */
+	FRAME_SYNTHETIC /* address is an enum synthetic_frame: made by the reader */
+};
+
+#define PROFILE_SYNTHETICS(X)                                                          \
+	X(NOT_SAMPLED, "[not sampled]")         /* CPU time no sample covers */        \
+	X(KERNEL_NOT_SAMPLED, "[kernel: not sampled]") /* the kernel's estimated part */ \
+	X(DAMAGED, "[damaged]") /* stack or callers were in a damaged part of the trace */
+#define PROFILE_SYNTHETIC_ENUM(id, text) SYNTHETIC_##id,
+enum synthetic_frame { PROFILE_SYNTHETICS(PROFILE_SYNTHETIC_ENUM) SYNTHETIC_COUNT };
+
+/* A place in the program.  Frames are distinct in (kind, mapping, address). */
+struct frame {
+	uint64_t address; /* at run time; subtract the mapping's load_bias for the file's */
+	uint32_t mapping; /* 0 unless FRAME_CODE */
+	uint32_t kind;    /* enum frame_kind */
+	/* After profile_symbolize(): lines first_line .. first_line + n_lines
+	 * - 1, innermost first, at least one; all but the last are inlined. */
+	uint32_t first_line, n_lines;
+	uint64_t function_start; /* in the module's addresses; 0 unknown */
+};
+
+/* One function at a frame, and where in it. */
+struct line {
+	uint32_t function;
+	uint32_t line; /* 0 unknown */
+	bool inlined;
+};
+
+/* Distinct in (module, name, file). */
+struct function {
+	const char *name;        /* demangled, or made up: "[module]", "app!fn_1234" */
+	const char *system_name; /* mangled; NULL: the name is made up */
+	const char *file;        /* NULL unknown */
+	uint32_t module;         /* 0 for markers and synthetic frames */
+};
+
+/* A stack: a frame and all its callers.  parent is the caller's node, always
+ * a smaller id, 0 for the outermost frame. */
+struct node {
+	uint32_t parent;
+	uint32_t frame;
+	uint32_t depth : 31;  /* frames in the stack, this one included */
+	uint32_t guessed : 1; /* found along the frame-pointer chain */
+};
+
+/* Exact figures of a thread or process, not sampled. */
+struct exact {
+	uint64_t cpu_ns, user_ns, system_ns; /* user and system: tick-based split */
+	uint64_t alloc_calls, alloc_bytes;
+};
+
+struct thread {
+	uint32_t process;
+	uint32_t trace_id; /* its id in the trace's records */
+	uint64_t tid;
+	const char *name;      /* last name known; "" when it has none */
+	uint32_t flags;        /* enum prof_thread_flags */
+	uint32_t creator;      /* thread that created it, 0 unknown */
+	uint32_t creator_stack; /* node of its creation, 0 unknown */
+	uint32_t start_frame;  /* frame of its start routine, 0 unknown */
+	uint64_t t_start_ns, t_end_ns; /* t_end_ns: last time known when not ended */
+	bool ended;
+	bool has_cpu, has_rusage; /* the fields of window and clock are valid */
+
+	struct exact clock;  /* since the thread's start: its clocks' last values */
+	struct exact window; /* the same within the profile's window, segments not
+			      * read left out: what samples can account for */
+
+	uint64_t n_samples;
+	uint64_t sampled_ns;  /* what its samples stand for, before any scaling */
+	uint64_t sampled_kernel_ns; /* of that, with the kernel on top */
+	uint64_t cpu_ns;      /* total of metric cpu: equals window.cpu_ns when has_cpu,
+			       * plus samples after its last statistics */
+	/* Parts of cpu_ns no sample covers; set by profile_finish(). */
+	uint64_t not_sampled_ns; /* both parts */
+	uint64_t kernel_not_sampled_ns; /* the part named [kernel: not sampled] */
+	/* 95 % interval of that part from the counts it rests on; 0, 0 if none. */
+	uint64_t kernel_low_ns, kernel_high_ns;
+	double inuse_objects, inuse_space, alloc_objects, alloc_space; /* estimates */
+};
+
+/* The one aggregate: what a thread did in a stack.  Heap figures are unbiased
+ * estimates, to be rounded after summing. */
+struct cell {
+	uint32_t thread, stack;
+	uint64_t samples;
+	uint64_t cpu; /* ns, conserved: sums to the thread's cpu_ns */
+	double alloc_objects, alloc_space, inuse_objects, inuse_space;
+};
+
+struct profile_setting {
+	const char *name, *value; /* "LIBPROF_CPU_HZ", "99" */
+};
+
+/* What became of an engine, in order of time; repeats are merged. */
+struct profile_engine {
+	uint64_t t_ns;
+	uint32_t engine; /* enum prof_engine_kind */
+	uint32_t state;  /* enum prof_engine_state */
+	uint32_t error;  /* errno, 0 none */
+	const char *name, *text;
+};
+
+struct profile_mark {
+	uint64_t t_ns;
+	uint64_t mark; /* enum prof_mark */
+	uint64_t value;
+};
+
+struct profile_memory_point {
+	uint64_t t_ns, cpu_ns, rss_bytes, vsize_bytes, self_cpu_ns, self_bytes;
+};
+
+enum segment_state {
+	SEGMENT_CLOSED, /* an end record says why */
+	SEGMENT_OPEN,   /* no end record: still written, or cut by a kill */
+	SEGMENT_DAMAGED /* something in it could not be read */
+};
+
+/* One file that was read. */
+struct profile_segment {
+	const char *path;
+	uint64_t number;
+	uint64_t start_ns;
+	uint64_t file_bytes, content_bytes; /* compressed, uncompressed */
+	uint64_t frames, records;
+	uint64_t uncommitted; /* frames whose write was cut */
+	uint64_t damages;     /* places reported */
+	uint32_t end_reason;  /* enum prof_end, 0 none */
+	enum segment_state state;
+};
+
+/* Losses by code; unknown codes are kept too. */
+struct profile_loss {
+	uint64_t code;
+	uint64_t count;
+	uint64_t t_first_ns, t_last_ns;
+};
+
+/* One trace: a process from its start, or from fork or exec, to its end. */
+struct process {
+	uint8_t trace_id[16];
+	uint8_t parent_trace_id[16]; /* zero: not forked from a profiled process */
+	bool has_trace_id;
+	/* Header facts of the newest segment; "" and 0 when absent. */
+	const char *exe, *argv0, *host, *container_id, *service_name, *resource_attributes;
+	const char *kernel, *machine, *boot_id, *writer_version;
+	const char *cpu_engine, *heap_engine;
+	const char *program; /* what to call the process: never "" */
+	const char *path;    /* trace directory or the single segment: for messages */
+	uint64_t pid, ppid, uid, page_bytes, cpus, stack_bytes;
+	uint64_t start_mono_ns, start_real_ns;
+	uint64_t cpu_period_ns, heap_mean_bytes, entry;
+	bool cpu_kernel;     /* kernel code is sampled */
+	bool has_cpu_kernel; /* the header says so either way */
+
+	uint64_t t_first_ns; /* start of the first segment read; > 0: earlier ones are gone */
+	uint64_t t_last_ns;  /* last time any record names */
+	uint64_t from_ns, to_ns; /* the window, clipped to the two above */
+	bool exited;         /* an exit mark or end record was seen */
+	uint32_t end_reason; /* enum prof_end of the last segment, 0 none */
+
+	GArray *settings; /* struct profile_setting */
+	GArray *engines;  /* struct profile_engine */
+	GArray *losses;   /* struct profile_loss, all of enum prof_loss first, zero or not */
+	GArray *marks;    /* struct profile_mark; at most a few thousand kept */
+	GArray *memory;   /* struct profile_memory_point */
+	GArray *segments; /* struct profile_segment */
+	uint64_t segments_dropped; /* by LIBPROF_LIMIT_BYTES, as far as known */
+	uint64_t segments_missing; /* holes between the segments read */
+
+	uint32_t main_thread; /* 0 unknown */
+	uint64_t n_samples, n_heap_rows, n_unknown_records;
+	/* Sums over the threads known, window only. */
+	uint64_t sampled_ns, not_sampled_ns, kernel_not_sampled_ns, cpu_ns;
+	struct exact ended_before; /* threads that ended before the first segment read */
+	uint64_t ended_before_threads;
+	/* Last of the process's own figures (since its start). */
+	uint64_t clock_cpu_ns, self_cpu_ns, self_bytes;
+	uint64_t peak_rss_bytes;
+	/* What all threads' clocks say together, since the start; differs from
+	 * clock_cpu_ns - self_cpu_ns by what no thread record covers. */
+	uint64_t threads_cpu_ns;
+	/* Samples a second of sampled CPU time that were asked for and came:
+	 * what came is samples over their threads' exact CPU time. */
+	double asked_hz, achieved_hz;
+	bool partial; /* damage, or a limit above */
+};
+
+struct profile {
+	GArray *processes; /* struct process; entry 0 is empty, as in all of these */
+	GArray *threads;   /* struct thread */
+	GArray *modules;   /* struct module */
+	GArray *mappings;  /* struct mapping */
+	GArray *frames;    /* struct frame */
+	GArray *nodes;     /* struct node */
+	GArray *cells;     /* struct cell, distinct in (thread, stack); any order */
+	GArray *lines;     /* struct line */
+	GArray *functions; /* struct function */
+	uint64_t from_ns, to_ns; /* the window asked for: 0 .. UINT64_MAX is everything */
+	bool partial;            /* something could not be read; exit status 1 */
+	struct profile_private *private; /* profile_build.c, profile.c */
+};
+
+#define PROFILE_ENTRY(array, type, id) \
+	(&g_array_index((array), type, (id) < (array)->len ? (id) : 0))
+
+static inline struct process *profile_process(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->processes, struct process, id);
+}
+
+static inline struct thread *profile_thread(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->threads, struct thread, id);
+}
+
+static inline struct module *profile_module(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->modules, struct module, id);
+}
+
+static inline struct mapping *profile_mapping(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->mappings, struct mapping, id);
+}
+
+static inline struct frame *profile_frame(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->frames, struct frame, id);
+}
+
+static inline struct node *profile_node(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->nodes, struct node, id);
+}
+
+static inline struct line *profile_line(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->lines, struct line, id);
+}
+
+static inline struct function *profile_function(const struct profile *p, uint32_t id)
+{
+	return PROFILE_ENTRY(p->functions, struct function, id);
+}
+
+/* The module of a frame, 0 for markers and synthetic frames. */
+static inline uint32_t profile_frame_module(const struct profile *p, uint32_t frame)
+{
+	return profile_mapping(p, profile_frame(p, frame)->mapping)->module;
+}
+
+/* One event in time, as profile_replay() hands it out.  Ids are the model's. */
+enum profile_event_kind { PROFILE_SAMPLE, PROFILE_ALLOC, PROFILE_FREE };
+
+struct profile_event {
+	enum profile_event_kind kind;
+	uint32_t process, thread;
+	uint32_t stack;    /* SAMPLE and ALLOC: node, never 0; FREE: 0 */
+	uint64_t t_ns;
+	uint32_t cpu;      /* SAMPLE: CPU number */
+	bool in_kernel;    /* SAMPLE */
+	uint64_t weight;   /* SAMPLE: ns it stands for, not scaled; ALLOC: bytes it
+			    * stands for, rounded; FREE: 0 */
+	uint64_t periods;  /* SAMPLE: weight in periods */
+	uint64_t size;     /* ALLOC: bytes asked for */
+	double objects;    /* ALLOC: calls it stands for */
+	uint64_t block;    /* ALLOC and FREE: id of the sampled block, per process */
+};
+
+typedef void profile_event_fn(const struct profile_event *event, void *arg);
+
+/* Reads the traces that args name (see trace_list.h for what may be named;
+ * none: the newest here) into a new profile.  from_ns..to_ns is the window.
+ * Damage is reported on stderr as it is met, and everything readable used.
+ * Returns NULL, after a message, when not one segment could be read.
+ * Process ids are in order of start time. */
+struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns);
+
+/* Names every frame: fills lines, functions and the modules' symbols.
+ * To be called once, before profile_finish(). */
+void profile_symbolize(struct profile *p, const struct symbolize_options *options);
+
+/* Settles metric cpu with the threads' CPU clocks: adds [not sampled] stacks,
+ * scales what covers too much, sums per thread and process. */
+void profile_finish(struct profile *p);
+
+/* Reads the same files again, as far as profile_load() read them, and calls fn
+ * for each event within the window in the order of the files (per thread in
+ * order of time).  Nothing is reported twice; the model is not changed. */
+void profile_replay(struct profile *p, profile_event_fn *fn, void *arg);
+
+/* METRIC_DEFAULT becomes cpu, or alloc_space when no CPU engine ran. */
+enum metric profile_metric(const struct profile *p, enum metric wanted);
+
+/* The cell's figure in that metric, not rounded. */
+double cell_value(const struct cell *cell, enum metric metric);
+
+/* Says on stderr, one line each, which losses are not zero and what could not
+ * be read; for every command but those that show it themselves. */
+void profile_warn_losses(const struct profile *p);
+
+/* The name of a loss code and the sentence about it; never NULL, for unknown
+ * codes "unknown". */
+const char *profile_loss_name(uint64_t code);
+const char *profile_loss_text(uint64_t code);
+
+/* NULL is allowed. */
+void profile_free(struct profile *p);
+
+#endif
