@@ -12,12 +12,17 @@
 #include <stdint.h>
 
 /* [init] [writer] Takes SIGPROF if the program leaves it at SIG_DFL or SIG_IGN
- * and notes the period.  0, or -errno and *why. */
+ * and notes the period.  In a forked child it starts afresh (the parent's timers
+ * are not inherited).  0, or -errno and *why. */
 int cpu_timer_open(uint64_t period_ns, uint64_t seed, const char **why);
+
+/* [writer] Says whether timers attached from now on start armed; call it, then
+ * walk the threads with cpu_timer_set.  Off after cpu_timer_open. */
+void cpu_timer_enable(bool on);
 
 /* [hook] [writer] Gives the thread a timer; its first expiry is drawn uniformly
  * from (0, period].  Returns the kernel's timer id (>= 0) or -errno.  Armed
- * only while the engine is enabled. */
+ * only while the engine is enabled; -EBUSY once SIGPROF is the program's. */
 int cpu_timer_attach(int tid);
 
 /* [hook] [writer] Removes a timer. */
@@ -26,18 +31,23 @@ void cpu_timer_detach(int timer_id);
 /* [writer] Starts or stops the timer of one thread (the caller walks its threads). */
 void cpu_timer_set(int timer_id, bool on);
 
-/* True while SIGPROF is ours; false once the program has taken it, after
- * which the handler records nothing and the writer removes the timers. */
+/* True while SIGPROF is ours; false once the program has taken it, with
+ * sigaction or a bare system call, after which the handler records nothing and
+ * the writer removes the timers.  Asks the kernel: not for hot paths. */
 bool cpu_timer_owns_signal(void);
 
-/* [hook] sigaction(2) as the program should see it for SIGPROF: called by the
+/* [hook] [signal] sigaction(2) as the program should see it for SIGPROF: called by the
  * interposed sigaction, signal and their kin.  Gives what the program last
- * set (first SIG_DFL or SIG_IGN as found) in old; a new action makes the engine yield
- * and is installed for real.  Returns 0 or -errno. */
+ * set (first SIG_DFL or SIG_IGN as found) in old.  A handler makes the engine
+ * yield and is installed for real, behind a filter that swallows expiries of our
+ * own timers still on their way.  SIG_DFL and SIG_IGN do not make it yield, they
+ * would be deadly with a timer armed: a SIGPROF from elsewhere gets the
+ * effect asked for.  Returns 0 or -errno. */
 int cpu_timer_program_sigaction(const struct sigaction *act, struct sigaction *old);
 
-/* [writer] Gives SIGPROF back (set to SIG_IGN, then to what was found only once
- * no timer is left, so that a late signal cannot end the process). */
+/* [writer] Gives SIGPROF back: SIG_IGN for a moment, which drops what is pending,
+ * then what the program wants.  While a timer is left (or after a yield) the
+ * filter stays instead, so that a late signal cannot end the process. */
 void cpu_timer_close(void);
 
 #endif
