@@ -85,7 +85,7 @@ TEST(random_history_matches_array)
 		}
 		EQ(t.used, live);
 		for (uint32_t i = 0; round % 20000 == 0 && i < KEYS; i++) {
-			uint32_t *got = table_get(&t, i + 1);
+			__auto_type got = table_get(&t, i + 1);
 
 			EQ(got ? *got : 0, truth[i]);
 		}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * p_alpha.c - a plugin that w_dlopen opens and closes; its twin is p_beta.c.
+ *
+ * flags: -shared -fPIC
  */
 #include "work.h"
 

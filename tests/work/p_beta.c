@@ -2,6 +2,8 @@
  *
  * p_beta.c - a plugin that w_dlopen opens and closes; its twin is p_alpha.c,
  * whose place in memory it often takes.
+ *
+ * flags: -shared -fPIC
  */
 #include "work.h"
 

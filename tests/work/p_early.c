@@ -4,6 +4,9 @@
  * process's first allocation by the entry that EARLY names (memalign,
  * aligned_alloc, posix_memalign, calloc, realloc, valloc, free, dlsym,
  * usable); meant to be preloaded before or behind another library.
+ *
+ * flags: -shared -fPIC
+ * libs: -ldl
  */
 #include "work.h"
 

@@ -8,7 +8,7 @@
  */
 #include "work.h"
 
-#include "libprof.h"
+#include "../../include/libprof.h"
 
 static FRAME uint64_t api_before(void)
 {

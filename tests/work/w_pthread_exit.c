@@ -5,6 +5,8 @@
  * process is then over with status 0 and what atexit had to say.
  *
  *	worker TID CPU_NS            atexit ran
+ *
+ * libs: -ldl
  */
 #include "work.h"
 

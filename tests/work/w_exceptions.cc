@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * w_exceptions.cpp - C++ exceptions thrown through six frames with cleanups,
+ * w_exceptions.cc - C++ exceptions thrown through six frames with cleanups,
  * and memory from operator new in its several forms.  Argument: throws
  * (60000).
  *
