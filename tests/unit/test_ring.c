@@ -145,7 +145,7 @@ static void *produce(void *arg)
 			continue;
 		}
 		e->thread = me;
-		e->address = (uint64_t)i * PRODUCERS + me;
+		e->block = (uint64_t)i * PRODUCERS + me;
 		ring_commit(e);
 		atomic_fetch_add(&sent[me], 1);
 	}
@@ -169,7 +169,7 @@ TEST(many_producers)
 		while ((e = ring_peek())) {
 			TRUE(e->thread < PRODUCERS);
 			TRUE(e->size > last[e->thread] && e->size <= EVENTS);
-			EQ(e->address, e->size * PRODUCERS + e->thread);
+			EQ(e->block, e->size * PRODUCERS + e->thread);
 			EQ(e->kind, e->size % 3 ? RING_ALLOC : RING_FREE);
 			EQ(e->stack_bytes, (e->size * 7 + e->thread) % 700);
 			intact(e);
