@@ -33,7 +33,7 @@
  * is left out, reported once, and makes the profile partial. */
 #define PROFILE_NODES_MAX (16u << 20)
 #define PROFILE_FRAMES_MAX (8u << 20)
-#define PROFILE_CELLS_MAX (16u << 20)
+#define PROFILE_CELLS_MAX (8u << 20)
 #define PROFILE_BLOCKS_MAX (16u << 20)
 #define PROFILE_THREADS_MAX (1u << 20)
 #define PROFILE_MAPPINGS_MAX (1u << 18)
@@ -169,6 +169,10 @@ struct cell {
 	uint64_t samples;
 	uint64_t cpu; /* ns, conserved: sums to the thread's cpu_ns */
 	double alloc_objects, alloc_space, inuse_objects, inuse_space;
+	/* What these rest on: sampled blocks, and unbiased estimates of the
+	 * sums' variances. */
+	uint64_t alloc_n, inuse_n;
+	double alloc_objects_var, alloc_space_var, inuse_objects_var, inuse_space_var;
 };
 
 struct profile_setting {
@@ -253,7 +257,9 @@ struct process {
 	uint64_t segments_missing; /* holes between the segments read */
 
 	uint32_t main_thread; /* 0 unknown */
+	uint32_t entry_frame; /* the program's entry point; 0 unknown */
 	uint64_t n_samples, n_heap_rows, n_unknown_records;
+	uint64_t n_unknown_frees; /* of blocks no record or list had; 0 in a whole trace */
 	/* Sums over the threads known, window only. */
 	uint64_t sampled_ns, not_sampled_ns, kernel_not_sampled_ns, cpu_ns;
 	struct exact ended_before; /* threads that ended before the first segment read */
@@ -277,7 +283,7 @@ struct profile {
 	GArray *mappings;  /* struct mapping */
 	GArray *frames;    /* struct frame */
 	GArray *nodes;     /* struct node */
-	GArray *cells;     /* struct cell, distinct in (thread, stack); any order */
+	GArray *cells;     /* struct cell, distinct in and sorted by (thread, stack) */
 	GArray *lines;     /* struct line */
 	GArray *functions; /* struct function */
 	uint64_t from_ns, to_ns; /* the window asked for: 0 .. UINT64_MAX is everything */

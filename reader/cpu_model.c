@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cpu_model.c - CPU samples, and the exact clocks they are settled with.  The
+ * first half is called by profile_build.c for each row; profile_finish(), the
+ * second half, once all frames have names.
+ *
+ * Time is conserved: a thread's metric cpu sums to its CPU clock.  What samples
+ * do not cover becomes a frame of its own under the thread's start function;
+ * where they cover more, each counts for a little less.
+ */
+#include "profile_private.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "stack_root.h"
+
+#define KERNEL_PERIODS_MIN 20u /* below, the clock's user/system split means nothing */
+#define Z_95 1.96
+
+void cpu_sample(struct profile *p, uint32_t thread, const struct row_sample *row, uint32_t stack)
+{
+	struct cell *cell = intern_cell(p, thread, stack);
+	struct track *track = profile_track(p, thread);
+	struct thread *t = profile_thread(p, thread);
+	struct process *process = profile_process(p, t->process);
+
+	cell->samples++;
+	cell->cpu += row->weight_ns;
+	t->n_samples++;
+	t->sampled_ns += row->weight_ns;
+	if (row->in_kernel)
+		t->sampled_kernel_ns += row->weight_ns;
+	if (!t->has_cpu || row->t > track->t)
+		track->tail_ns += row->weight_ns;
+	process->n_samples++;
+	process->sampled_ns += row->weight_ns;
+}
+
+/* a..b at num/den of the way; b is not below a. */
+static uint64_t lerp(uint64_t a, uint64_t b, uint64_t num, uint64_t den)
+{
+	return a + (uint64_t)((unsigned __int128)(b - a) * num / den);
+}
+
+static void cpu_add_part(uint64_t *sum, uint64_t a, uint64_t b, const uint64_t part[3])
+{
+	if (b <= a)
+		return;
+	*sum += lerp(a, b, part[1], part[2]) - lerp(a, b, part[0], part[2]);
+}
+
+/* Adds to the thread's window what its clocks did between two statistics, as
+ * far as that lies in the window: clocks are taken to run evenly in between. */
+static void cpu_add_interval(const struct profile *p, struct thread *thread,
+			     const struct track *from, uint64_t t, const struct exact *to)
+{
+	uint64_t low = MAX(from->t, p->from_ns), high = MIN(t, p->to_ns);
+	uint64_t part[3] = { 0, 1, 1 }; /* from part[0]/part[2] to part[1]/part[2] of it */
+
+	if (t > from->t) {
+		if (high <= low)
+			return;
+		part[0] = low - from->t;
+		part[1] = high - from->t;
+		part[2] = t - from->t;
+	} else if (!profile_in_window(p, t)) {
+		return;
+	}
+	cpu_add_part(&thread->window.cpu_ns, from->last.cpu_ns, to->cpu_ns, part);
+	cpu_add_part(&thread->window.user_ns, from->last.user_ns, to->user_ns, part);
+	cpu_add_part(&thread->window.system_ns, from->last.system_ns, to->system_ns, part);
+	cpu_add_part(&thread->window.alloc_calls, from->last.alloc_calls, to->alloc_calls, part);
+	cpu_add_part(&thread->window.alloc_bytes, from->last.alloc_bytes, to->alloc_bytes, part);
+}
+
+void cpu_thread_stats(struct profile *p, struct trace_state *state, uint32_t id,
+		      const struct row_thread_stats *row)
+{
+	struct thread *thread = profile_thread(p, id);
+	struct track *track = profile_track(p, id);
+	struct exact now = thread->clock;
+
+	now.alloc_calls = row->alloc_calls;
+	now.alloc_bytes = row->alloc_bytes;
+	if (row->flags & PROF_STATS_CPU)
+		now.cpu_ns = row->cpu_ns;
+	if (row->flags & PROF_STATS_RUSAGE) {
+		now.user_ns = row->user_ns;
+		now.system_ns = row->system_ns;
+	}
+	if (track->run != state->run) {
+		/* The first in this run of segments: count from the thread's
+		 * start if the run saw it, else from here. */
+		track->t = thread->t_start_ns;
+		if (!state->run_is_first && thread->t_start_ns < state->run_start_ns) {
+			track->t = row->t;
+			track->last = now;
+		}
+		track->run = state->run;
+	}
+	cpu_add_interval(p, thread, track, row->t, &now);
+	thread->clock = track->last = now;
+	thread->has_cpu |= (row->flags & PROF_STATS_CPU) != 0;
+	thread->has_rusage |= (row->flags & PROF_STATS_RUSAGE) != 0;
+	thread->ended |= (row->flags & PROF_STATS_FINAL) != 0;
+	track->t = MAX(track->t, row->t);
+	track->tail_ns = 0;
+}
+
+/* The cells of one thread: [first, first + n) of profile->cells, sorted. */
+struct thread_cells {
+	struct cell *first;
+	guint n;
+};
+
+/* Scales the cells so that they sum to total exactly. */
+static void cpu_scale(struct thread_cells cells, uint64_t sum, uint64_t total)
+{
+	unsigned __int128 before = 0;
+	uint64_t given = 0, upto;
+
+	for (guint i = 0; i < cells.n; i++) {
+		before += cells.first[i].cpu;
+		upto = (uint64_t)(before * total / sum);
+		cells.first[i].cpu = upto - given;
+		given = upto;
+	}
+}
+
+/* The kernel's part of what is not sampled, with its interval: of n periods of
+ * the thread k were the kernel's, each taken as one trial (Wilson's score). */
+static void cpu_estimate_kernel(const struct process *process, struct thread *thread,
+				uint64_t exact_ns)
+{
+	double n, share, centre, half;
+	uint64_t system_ns;
+
+	if (process->cpu_kernel || !process->cpu_period_ns || !thread->has_rusage ||
+	    exact_ns / process->cpu_period_ns < KERNEL_PERIODS_MIN)
+		return;
+	system_ns = thread->window.system_ns;
+	system_ns -= MIN(system_ns, thread->sampled_kernel_ns);
+	thread->kernel_not_sampled_ns = MIN(system_ns, thread->not_sampled_ns);
+	if (!thread->kernel_not_sampled_ns)
+		return;
+	n = (double)exact_ns / (double)process->cpu_period_ns;
+	share = (double)thread->kernel_not_sampled_ns / (double)exact_ns;
+	centre = share + Z_95 * Z_95 / (2 * n);
+	half = Z_95 * sqrt(share * (1 - share) / n + Z_95 * Z_95 / (4 * n * n));
+	share = 1 + Z_95 * Z_95 / n;
+	thread->kernel_low_ns = (uint64_t)((double)exact_ns * MAX(0, (centre - half) / share));
+	thread->kernel_high_ns = (uint64_t)((double)exact_ns * MIN(1, (centre + half) / share));
+}
+
+static void cpu_add_synthetic(struct profile *p, GArray *added, uint32_t thread, uint32_t root,
+			      enum synthetic_frame what, uint64_t ns)
+{
+	struct cell cell = { .thread = thread, .cpu = ns };
+
+	if (!ns)
+		return;
+	cell.stack = intern_node(p, root, intern_frame(p, FRAME_SYNTHETIC, 0, what), false);
+	g_array_append_val(added, cell);
+}
+
+/* Settles one thread's samples with its clock.  True: something is not
+ * sampled. */
+static bool cpu_settle(struct profile *p, uint32_t id, struct thread_cells cells)
+{
+	struct thread *thread = profile_thread(p, id);
+	uint64_t sum = 0, exact;
+
+	for (guint i = 0; i < cells.n; i++)
+		sum += cells.first[i].cpu;
+	/* What was sampled after the last statistics is not in the clock yet. */
+	exact = thread->has_cpu ? thread->window.cpu_ns + profile_track(p, id)->tail_ns : sum;
+	thread->cpu_ns = exact;
+	if (sum > exact)
+		cpu_scale(cells, sum, exact);
+	else
+		thread->not_sampled_ns = exact - sum;
+	cpu_estimate_kernel(profile_process(p, thread->process), thread, exact);
+	return thread->not_sampled_ns > 0;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+	const struct cell *x = a, *y = b;
+
+	if (x->thread != y->thread)
+		return x->thread < y->thread ? -1 : 1;
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+static void cpu_sum_heap(struct thread *thread, struct thread_cells cells)
+{
+	for (guint i = 0; i < cells.n; i++) {
+		thread->alloc_objects += cells.first[i].alloc_objects;
+		thread->alloc_space += cells.first[i].alloc_space;
+		thread->inuse_objects += cells.first[i].inuse_objects;
+		thread->inuse_space += cells.first[i].inuse_space;
+	}
+}
+
+void profile_finish(struct profile *p)
+{
+	GArray *added = g_array_new(FALSE, FALSE, sizeof(struct cell));
+	struct stack_roots *roots;
+	struct thread_cells cells;
+	guint next = 1;
+
+	g_array_sort(p->cells, compare_cells); /* entry 0 stays first */
+	roots = stack_roots_new(p);
+	for (uint32_t id = 0; id < p->threads->len; id++) {
+		struct thread *thread = profile_thread(p, id);
+		uint32_t root;
+
+		cells.first = &g_array_index(p->cells, struct cell, next);
+		for (cells.n = 0; next < p->cells->len &&
+		     g_array_index(p->cells, struct cell, next).thread == id; next++)
+			cells.n++;
+		cpu_sum_heap(thread, cells);
+		if (!cpu_settle(p, id, cells))
+			continue;
+		root = stack_roots_find(roots, id);
+		cpu_add_synthetic(p, added, id, root, SYNTHETIC_NOT_SAMPLED,
+				  thread->not_sampled_ns - thread->kernel_not_sampled_ns);
+		cpu_add_synthetic(p, added, id, root, SYNTHETIC_KERNEL_NOT_SAMPLED,
+				  thread->kernel_not_sampled_ns);
+	}
+	stack_roots_free(roots);
+	g_array_append_vals(p->cells, added->data, added->len);
+	g_array_sort(p->cells, compare_cells);
+	g_array_unref(added);
+	process_sum(p);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * heap_model.c - sampled allocations and frees to what was allocated and what
+ * is still alive.  Called by profile_build.c for each row, in file order.
+ *
+ * Lists of live blocks open every segment.  When the segment before was read
+ * they repeat what is known.  When it was not (dropped, missing, damaged) they
+ * are the truth: blocks not known yet are taken over with the time and thread
+ * of their allocation, blocks known but not listed were freed unseen.
+ */
+#include "profile_private.h"
+
+#include <math.h>
+
+/* What one sampled allocation stands for.  An allocation of S bytes is sampled
+ * with probability p = 1 - exp(-S / R): one or more points of a Poisson process
+ * of mean distance R fall inside it.  With I its indicator, I / p has the mean
+ * 1 and the variance (1 - p) / p, of which I (1 - p) / p^2 is an unbiased
+ * estimate; blocks are sampled independently, so variances add up. */
+struct heap_weight heap_weigh(uint64_t size, uint64_t mean)
+{
+	double s = (double)size, p, var;
+
+	if (mean <= 1) /* every call is recorded */
+		return (struct heap_weight){ 1, s, 0, 0 };
+	/* An empty block is sampled like one of a byte, or never. */
+	p = -expm1(-(size ? s : 1) / (double)mean);
+	var = (1 - p) / (p * p);
+	return (struct heap_weight){ 1 / p, s / p, var, s * s * var };
+}
+
+static void heap_charge_alloc(struct profile *p, const struct block *block)
+{
+	struct cell *cell = intern_cell(p, block->thread, block->stack);
+
+	cell->alloc_n++;
+	cell->alloc_objects += block->weight.objects;
+	cell->alloc_space += block->weight.space;
+	cell->alloc_objects_var += block->weight.objects_var;
+	cell->alloc_space_var += block->weight.space_var;
+}
+
+static struct block *heap_find(struct trace_state *state, uint64_t id)
+{
+	return g_hash_table_lookup(state->blocks, (void *)(uintptr_t)id);
+}
+
+/* Takes a copy of block into the table of what is alive. */
+static void heap_keep(struct build *b, uint64_t id, const struct block *block)
+{
+	struct trace_state *state = b->state;
+	struct block *known = heap_find(state, id), *copy;
+
+	if (known) {
+		*known = *block;
+	} else if (g_hash_table_size(state->blocks) >= PROFILE_BLOCKS_MAX) {
+		profile_limit(b->profile, "blocks alive", PROFILE_BLOCKS_MAX);
+	} else {
+		copy = g_new(struct block, 1);
+		*copy = *block;
+		g_hash_table_insert(state->blocks, (void *)(uintptr_t)id, copy);
+	}
+}
+
+void heap_alloc(struct build *b, const struct row_heap *row, uint32_t thread, uint32_t stack)
+{
+	struct block block = {
+		.t = row->t,
+		.size = row->size,
+		.thread = thread,
+		.stack = stack,
+		.generation = b->state->generation,
+	};
+
+	block.weight = heap_weigh(row->size, row->mean);
+	if (profile_in_window(b->profile, row->t))
+		heap_charge_alloc(b->profile, &block);
+	if (row->t <= b->profile->to_ns)
+		heap_keep(b, row->block, &block);
+}
+
+void heap_free(struct build *b, const struct row_heap *row)
+{
+	if (row->t > b->profile->to_ns)
+		return; /* alive at the end of the window */
+	if (!g_hash_table_remove(b->state->blocks, (void *)(uintptr_t)row->block))
+		b->state->unknown_frees++;
+}
+
+/* What outlived segments that are gone counts as allocated, too: it was, and
+ * what is in use would else exceed what was allocated. */
+void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack)
+{
+	struct block *known = heap_find(b->state, row->block);
+	struct block block = {
+		.t = row->t,
+		.size = row->size,
+		.thread = thread,
+		.stack = stack,
+		.generation = b->state->generation,
+	};
+
+	if (known) {
+		known->generation = b->state->generation;
+		return;
+	}
+	if (row->t > b->profile->to_ns)
+		return;
+	block.weight = heap_weigh(row->size, row->mean);
+	if (profile_in_window(b->profile, row->t))
+		heap_charge_alloc(b->profile, &block);
+	heap_keep(b, row->block, &block);
+}
+
+static gboolean is_older(gpointer key, gpointer value, gpointer generation)
+{
+	(void)key;
+	return ((struct block *)value)->generation != *(uint32_t *)generation;
+}
+
+void heap_live_end(struct build *b)
+{
+	/* A list that may itself be cut proves nothing; and what was freed
+	 * after the window is alive at its end. */
+	if (b->live_repairs && !b->damages &&
+	    b->state->run_start_ns <= b->profile->to_ns)
+		g_hash_table_foreach_remove(b->state->blocks, is_older, &b->state->generation);
+	b->live_repairs = false;
+	b->live_counts = false;
+}
+
+void heap_end(struct profile *p, struct trace_state *state)
+{
+	GHashTableIter iter;
+	struct block *block;
+	struct cell *cell;
+	void *value;
+
+	g_hash_table_iter_init(&iter, state->blocks);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		block = value;
+		if (!profile_in_window(p, block->t))
+			continue;
+		cell = intern_cell(p, block->thread, block->stack);
+		cell->inuse_n++;
+		cell->inuse_objects += block->weight.objects;
+		cell->inuse_space += block->weight.space;
+		cell->inuse_objects_var += block->weight.objects_var;
+		cell->inuse_space_var += block->weight.space_var;
+	}
+	g_hash_table_unref(state->blocks);
+	state->blocks = NULL;
+}

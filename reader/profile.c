@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profile.c - the life of a profile: load, replay, free; and what is the same
+ * for every exporter.  See profile.h.
+ */
+#include "profile_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define METRIC_NAME(id, field, name, unit) name,
+#define METRIC_UNIT(id, field, name, unit) unit,
+
+static const char *const metric_names[] = { PROFILE_METRICS(METRIC_NAME) };
+static const char *const metric_units[] = { PROFILE_METRICS(METRIC_UNIT) };
+
+const char *metric_name(enum metric metric)
+{
+	return metric_names[metric];
+}
+
+const char *metric_unit(enum metric metric)
+{
+	return metric_units[metric];
+}
+
+enum metric metric_by_name(const char *name)
+{
+	for (unsigned i = 0; i < METRIC_COUNT; i++)
+		if (!strcmp(metric_names[i], name))
+			return (enum metric)i;
+	return METRIC_DEFAULT;
+}
+
+double cell_value(const struct cell *cell, enum metric metric)
+{
+#define METRIC_CASE(id, field, name, unit) \
+	case METRIC_##id:                  \
+		return (double)cell->field;
+	switch (metric) {
+		PROFILE_METRICS(METRIC_CASE)
+	case METRIC_DEFAULT:
+		break;
+	}
+	return 0;
+}
+
+enum metric profile_metric(const struct profile *p, enum metric wanted)
+{
+	bool cpu = false, heap = false;
+
+	if (wanted != METRIC_DEFAULT)
+		return wanted;
+	for (uint32_t i = 1; i < p->processes->len; i++) {
+		const struct process *s = profile_process(p, i);
+
+		cpu |= s->n_samples || (*s->cpu_engine && strcmp(s->cpu_engine, "off"));
+		heap |= s->n_heap_rows > 0;
+	}
+	return cpu || !heap ? METRIC_CPU : METRIC_ALLOC_SPACE;
+}
+
+#define LOSS_NAME(id, number, name, text) \
+	case number:                      \
+		return name;
+#define LOSS_TEXT(id, number, name, text) \
+	case number:                      \
+		return text;
+
+const char *profile_loss_name(uint64_t code)
+{
+	switch (code) {
+		PROF_LOSSES(LOSS_NAME)
+	}
+	return "unknown";
+}
+
+const char *profile_loss_text(uint64_t code)
+{
+	switch (code) {
+		PROF_LOSSES(LOSS_TEXT)
+	}
+	return "things this prof has no name for were lost";
+}
+
+static void process_warn(const struct process *s)
+{
+	char *path = err_safe(s->path);
+
+	for (guint i = 0; i < s->losses->len; i++) {
+		const struct profile_loss *loss = &g_array_index(s->losses, struct profile_loss, i);
+
+		/* Dropping old segments is what was asked for. */
+		if (loss->count && loss->code != PROF_LOSS_SEGMENT_DROPPED)
+			err_say("%s: lost: %" PRIu64 " (code %" PRIu64 "): %s", path, loss->count,
+				loss->code, profile_loss_text(loss->code));
+	}
+	if (s->segments_missing)
+		err_say("%s: %" PRIu64 " segments between those read are missing", path,
+			s->segments_missing);
+	if (s->n_unknown_records)
+		err_say("%s: %" PRIu64 " records of kinds this prof does not know were skipped",
+			path, s->n_unknown_records);
+	g_free(path);
+}
+
+void profile_warn_losses(const struct profile *p)
+{
+	for (uint32_t i = 1; i < p->processes->len; i++)
+		process_warn(profile_process(p, i));
+}
+
+static void load_trace(struct profile *p, struct trace *trace)
+{
+	struct trace_state *state = g_new0(struct trace_state, 1);
+	uint32_t id = p->processes->len;
+
+	state->threads = g_hash_table_new(NULL, NULL);
+	state->blocks = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	g_ptr_array_add(p->private->states, state);
+	g_array_set_size(p->processes, id + 1);
+	process_init(p, id, trace);
+	build_trace(p, id, trace, NULL, NULL);
+	heap_end(p, state);
+	process_end(p, id);
+}
+
+struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
+{
+	struct profile *p = g_new0(struct profile, 1);
+	guint segments = 0;
+
+	p->from_ns = from_ns;
+	p->to_ns = to_ns;
+	intern_init(p);
+	p->private->traces = trace_list_new(args, &p->partial);
+	for (guint i = 0; i < p->private->traces->len; i++)
+		load_trace(p, g_ptr_array_index(p->private->traces, i));
+	intern_end_loading(p);
+	for (uint32_t i = 1; i < p->processes->len; i++)
+		segments += profile_process(p, i)->segments->len;
+	if (segments)
+		return p;
+	profile_free(p);
+	return NULL;
+}
+
+void profile_replay(struct profile *p, profile_event_fn *fn, void *arg)
+{
+	for (guint i = 0; i < p->private->traces->len; i++)
+		build_trace(p, i + 1, g_ptr_array_index(p->private->traces, i), fn, arg);
+}
+
+void profile_free(struct profile *p)
+{
+	if (!p)
+		return;
+	symbolize_free(p->private->symbolizer);
+	g_ptr_array_unref(p->private->traces);
+	intern_fini(p);
+	g_free(p);
+}

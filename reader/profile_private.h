@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profile_private.h - what building the model needs and reading it does not:
+ * the tables that make things distinct, and the state of each trace while its
+ * segments go by.  For profile*.c, heap_model.c and cpu_model.c.
+ */
+#ifndef PROF_PROFILE_PRIVATE_H
+#define PROF_PROFILE_PRIVATE_H
+
+#include "decode.h"
+#include "profile.h"
+#include "segment_in.h"
+#include "trace_list.h"
+
+/* A thread's statistics between two of its records. */
+struct track {
+	uint64_t t;        /* of the last statistics */
+	struct exact last; /* their values */
+	uint32_t run;      /* unbroken run of segments last belongs to; 0: none yet */
+	uint64_t tail_ns;  /* of samples in the window later than t */
+};
+
+/* What a sampled allocation stands for; variances are those estimates'. */
+struct heap_weight {
+	double objects, space;
+	double objects_var, space_var;
+};
+
+/* A sampled block that is alive. */
+struct block {
+	uint64_t t, size;
+	struct heap_weight weight;
+	uint32_t thread, stack;
+	uint32_t generation; /* of the last list of live blocks it was in */
+};
+
+/* A trace's own tables; ids of threads and blocks belong to it. */
+struct trace_state {
+	GHashTable *threads; /* trace's thread id -> id in profile->threads */
+	GHashTable *blocks;  /* block id -> struct block; NULL after loading */
+	struct row_cumulative cumulative; /* the last */
+	uint64_t run_start_ns; /* of the current run of segments without a hole */
+	uint32_t run;          /* its number, from 1 */
+	bool run_is_first;     /* it begins with segment 1: nothing is before it */
+	uint32_t generation;   /* of lists of live blocks */
+	uint64_t unknown_frees;
+};
+
+struct profile_private {
+	GStringChunk *text_chunk;
+	GHashTable *texts; /* set of strings in text_chunk */
+	uint64_t text_bytes;
+	GHashTable *modules;  /* text key -> id */
+	GHashTable *mappings; /* text key -> id */
+	GPtrArray *frames;    /* by mapping: GHashTable address -> frame; 0: see frame_key() */
+	GHashTable *nodes;    /* parent << 32 | frame -> id */
+	GHashTable *cells;    /* thread << 32 | stack -> id; NULL after loading */
+	struct cell scrap;    /* what goes past PROFILE_CELLS_MAX is added up here */
+	GArray *tracks;       /* struct track, by thread */
+	GPtrArray *states;    /* struct trace_state, by process; entry 0 NULL */
+	GPtrArray *traces;    /* struct trace, process id - 1 */
+	struct symbolize *symbolizer;
+	GHashTable *limits_told; /* set of literals */
+};
+
+/* A trace going by, segment by segment: profile_build.c. */
+struct build {
+	struct profile *profile;
+	struct profile_private *private;
+	struct trace_state *state;
+	uint32_t process;
+	profile_event_fn *fn; /* replaying: only this is done; NULL: building */
+	void *arg;
+
+	/* Of the current segment. */
+	const char *path;
+	uint64_t frame_offset;
+	struct decoder decoder;
+	GPtrArray *strings; /* const char * by id, interned */
+	GArray *mappings;   /* uint32_t by id: id in profile->mappings, 0 undefined */
+	GArray *nodes;      /* uint32_t by id: id in profile->nodes, 0 undefined */
+	unsigned damages;
+	uint64_t end_reason;
+	bool live_counts;   /* rows of live records are news, not repetition */
+	bool live_repairs;  /* blocks not listed were freed unseen */
+};
+
+/* ---- profile_intern.c: everything distinct, once ---- */
+
+/* A copy that lives as long as the profile; NULs become spaces, what is too
+ * long is cut. */
+const char *intern_text(struct profile *p, const void *text, size_t len);
+uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_mapping *row,
+			const char *path);
+uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping,
+		      uint64_t address);
+/* parent itself when a limit is reached. */
+uint32_t intern_node(struct profile *p, uint32_t parent, uint32_t frame, bool guessed);
+/* The stack that is nothing but this marker or synthetic frame. */
+uint32_t intern_lone_node(struct profile *p, enum frame_kind kind, uint64_t address);
+/* The thread with this id in the trace's records; made when new.  Id 0 is one
+ * of its own: events nobody could be named for. */
+uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id);
+/* Valid until the next call. */
+struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack);
+struct track *profile_track(struct profile *p, uint32_t thread);
+/* Says once that things of this kind are left out; makes the profile partial. */
+void profile_limit(struct profile *p, const char *what, uint64_t max);
+void intern_init(struct profile *p);
+/* Tables that only loading needs. */
+void intern_end_loading(struct profile *p);
+void intern_fini(struct profile *p);
+bool profile_in_window(const struct profile *p, uint64_t t);
+
+/* ---- profile_build.c ---- */
+
+/* Reads one trace, building the model (fn NULL) or handing out its events. */
+void build_trace(struct profile *p, uint32_t process, struct trace *trace, profile_event_fn *fn,
+		 void *arg);
+
+/* ---- profile_process.c: the facts of a process ---- */
+
+/* Texts empty, not NULL. */
+void process_blank(struct process *process);
+/* Makes the arrays of a process. */
+void process_init(struct profile *p, uint32_t process, const struct trace *trace);
+void process_fini(void *process);
+/* Takes over the header of a segment. */
+void process_take_header(struct profile *p, uint32_t process, const struct segment_header *header);
+void process_saw_time(struct process *process, uint64_t t);
+void process_add_loss(struct process *process, uint64_t t, uint64_t code, uint64_t count);
+/* count is a total since the start. */
+void process_total_loss(struct process *process, uint64_t t, uint64_t code, uint64_t total);
+void process_add_engine(struct process *process, const struct profile_engine *engine);
+void process_add_memory(struct profile *p, uint32_t process, const struct row_process_stats *row);
+/* After the last segment: names, the window. */
+void process_end(struct profile *p, uint32_t process);
+/* After profile_finish(): sums over threads, rates. */
+void process_sum(struct profile *p);
+
+/* ---- heap_model.c ---- */
+
+struct heap_weight heap_weigh(uint64_t size, uint64_t mean);
+void heap_alloc(struct build *b, const struct row_heap *row, uint32_t thread, uint32_t stack);
+void heap_free(struct build *b, const struct row_heap *row);
+/* A row of a live record; only called when b->live_counts. */
+void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack);
+/* The list of live blocks is over: drops what it should have had. */
+void heap_live_end(struct build *b);
+/* Charges what is alive at the end of the window to its threads. */
+void heap_end(struct profile *p, struct trace_state *state);
+
+/* ---- cpu_model.c ---- */
+
+void cpu_sample(struct profile *p, uint32_t thread, const struct row_sample *row, uint32_t stack);
+void cpu_thread_stats(struct profile *p, struct trace_state *state, uint32_t thread,
+		      const struct row_thread_stats *row);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profile_process.c - the facts of a process: header, engines, losses, memory
+ * over time, and the sums over its threads.  Called by profile_build.c for rows
+ * and by profile.c and cpu_model.c at the end.
+ */
+#include "profile_private.h"
+
+#include <string.h>
+
+#define ENGINES_MAX 256u
+#define LOSS_CODES_MAX 256u
+
+void process_blank(struct process *s)
+{
+	s->exe = s->argv0 = s->host = s->container_id = s->service_name = "";
+	s->resource_attributes = s->kernel = s->machine = s->boot_id = "";
+	s->writer_version = s->cpu_engine = s->heap_engine = s->path = "";
+	s->program = "[unknown]";
+}
+
+void process_init(struct profile *p, uint32_t id, const struct trace *trace)
+{
+	struct process *s = profile_process(p, id);
+
+	process_blank(s);
+	s->path = intern_text(p, trace->path, strlen(trace->path));
+	s->settings = g_array_new(FALSE, TRUE, sizeof(struct profile_setting));
+	s->engines = g_array_new(FALSE, TRUE, sizeof(struct profile_engine));
+	s->losses = g_array_new(FALSE, TRUE, sizeof(struct profile_loss));
+	s->marks = g_array_new(FALSE, TRUE, sizeof(struct profile_mark));
+	s->memory = g_array_new(FALSE, TRUE, sizeof(struct profile_memory_point));
+	s->segments = g_array_new(FALSE, TRUE, sizeof(struct profile_segment));
+	for (uint64_t code = 1; code < PROF_LOSS_CODES; code++) {
+		struct profile_loss loss = { .code = code };
+
+		g_array_append_val(s->losses, loss);
+	}
+}
+
+void process_fini(void *process)
+{
+	struct process *s = process;
+
+	g_array_unref(s->settings);
+	g_array_unref(s->engines);
+	g_array_unref(s->losses);
+	g_array_unref(s->marks);
+	g_array_unref(s->memory);
+	g_array_unref(s->segments);
+}
+
+/* The header's numbers and texts that are taken as they are. */
+#define HEADER_NUMBERS(X)                                                    \
+	X(PID, pid) X(PPID, ppid) X(PAGE_BYTES, page_bytes) X(CPUS, cpus)    \
+	X(UID, uid) X(START_MONO_NS, start_mono_ns)                          \
+	X(START_REAL_NS, start_real_ns) X(CPU_PERIOD_NS, cpu_period_ns)      \
+	X(HEAP_MEAN_BYTES, heap_mean_bytes) X(STACK_BYTES, stack_bytes)      \
+	X(ENTRY, entry)
+#define HEADER_TEXTS(X)                                                      \
+	X(EXE, exe) X(ARGV0, argv0) X(HOST, host)                            \
+	X(CONTAINER_ID, container_id) X(SERVICE_NAME, service_name)          \
+	X(RESOURCE_ATTRIBUTES, resource_attributes) X(KERNEL, kernel)        \
+	X(MACHINE, machine) X(BOOT_ID, boot_id)                              \
+	X(WRITER_VERSION, writer_version) X(CPU_ENGINE, cpu_engine)          \
+	X(HEAP_ENGINE, heap_engine)
+
+static void process_take_settings(struct profile *p, struct process *s, const GPtrArray *settings)
+{
+	g_array_set_size(s->settings, 0);
+	for (guint i = 0; i < settings->len && i < 256; i++) {
+		const char *text = g_ptr_array_index(settings, i);
+		const char *equals = strchr(text, '=');
+		struct profile_setting setting;
+
+		if (!equals)
+			continue;
+		setting.name = intern_text(p, text, (size_t)(equals - text));
+		setting.value = intern_text(p, equals + 1, strlen(equals + 1));
+		g_array_append_val(s->settings, setting);
+	}
+}
+
+static void process_take_program(struct profile *p, struct process *s,
+				 const struct segment_header *header)
+{
+	char *text = header->text[PROF_HDR_PROGRAM];
+	char *base;
+
+	if (text && *text) {
+		s->program = intern_text(p, text, strlen(text));
+	} else if (*s->exe) {
+		base = g_path_get_basename(s->exe);
+		s->program = intern_text(p, base, strlen(base));
+		g_free(base);
+	}
+}
+
+void process_take_header(struct profile *p, uint32_t id, const struct segment_header *header)
+{
+	struct process *s = profile_process(p, id);
+
+#define TAKE_NUMBER(key, field)                \
+	if (header->present[PROF_HDR_##key])   \
+		s->field = header->number[PROF_HDR_##key];
+#define TAKE_TEXT(key, field)                                                    \
+	if (header->present[PROF_HDR_##key])                                     \
+		s->field = intern_text(p, header->text[PROF_HDR_##key],          \
+				       header->text_len[PROF_HDR_##key]);
+	if (!header->good)
+		return;
+	HEADER_NUMBERS(TAKE_NUMBER)
+	HEADER_TEXTS(TAKE_TEXT)
+	if (header->text_len[PROF_HDR_TRACE_ID] == sizeof(s->trace_id)) {
+		memcpy(s->trace_id, header->text[PROF_HDR_TRACE_ID], sizeof(s->trace_id));
+		s->has_trace_id = true;
+	}
+	if (header->text_len[PROF_HDR_PARENT_TRACE_ID] == sizeof(s->parent_trace_id))
+		memcpy(s->parent_trace_id, header->text[PROF_HDR_PARENT_TRACE_ID],
+		       sizeof(s->parent_trace_id));
+	if (header->present[PROF_HDR_CPU_KERNEL]) {
+		s->cpu_kernel = header->number[PROF_HDR_CPU_KERNEL] != 0;
+		s->has_cpu_kernel = true;
+	}
+	process_take_program(p, s, header);
+	process_take_settings(p, s, header->settings);
+}
+
+void process_saw_time(struct process *s, uint64_t t)
+{
+	s->t_last_ns = MAX(s->t_last_ns, t);
+}
+
+static struct profile_loss *process_loss(struct process *s, uint64_t code)
+{
+	struct profile_loss loss = { .code = code };
+
+	for (guint i = 0; i < s->losses->len; i++)
+		if (g_array_index(s->losses, struct profile_loss, i).code == code)
+			return &g_array_index(s->losses, struct profile_loss, i);
+	if (s->losses->len >= LOSS_CODES_MAX)
+		return NULL;
+	g_array_append_val(s->losses, loss);
+	return &g_array_index(s->losses, struct profile_loss, s->losses->len - 1);
+}
+
+void process_total_loss(struct process *s, uint64_t t, uint64_t code, uint64_t total)
+{
+	struct profile_loss *loss = process_loss(s, code);
+
+	if (!loss || total <= loss->count)
+		return;
+	if (!loss->count)
+		loss->t_first_ns = t;
+	loss->t_last_ns = t;
+	loss->count = total;
+}
+
+void process_add_loss(struct process *s, uint64_t t, uint64_t code, uint64_t count)
+{
+	struct profile_loss *loss = process_loss(s, code);
+
+	if (loss)
+		process_total_loss(s, t, code, loss->count + count);
+}
+
+void process_add_engine(struct process *s, const struct profile_engine *engine)
+{
+	const struct profile_engine *known;
+
+	for (guint i = 0; i < s->engines->len; i++) {
+		known = &g_array_index(s->engines, struct profile_engine, i);
+		if (known->engine == engine->engine && known->state == engine->state &&
+		    known->error == engine->error && known->name == engine->name &&
+		    known->text == engine->text)
+			return;
+	}
+	if (s->engines->len < ENGINES_MAX)
+		g_array_append_val(s->engines, *engine);
+}
+
+/* Halves the points, keeping every other one and the last. */
+static void process_thin_memory(GArray *memory)
+{
+	guint kept = 0;
+
+	for (guint i = 0; i < memory->len; i++)
+		if (i % 2 == 0 || i + 1 == memory->len)
+			g_array_index(memory, struct profile_memory_point, kept++) =
+				g_array_index(memory, struct profile_memory_point, i);
+	g_array_set_size(memory, kept);
+}
+
+void process_add_memory(struct profile *p, uint32_t id, const struct row_process_stats *row)
+{
+	struct process *s = profile_process(p, id);
+	struct profile_memory_point point = {
+		row->t, row->cpu_ns, row->rss_bytes, row->vsize_bytes, row->self_cpu_ns,
+		row->self_bytes,
+	};
+
+	s->clock_cpu_ns = row->cpu_ns;
+	s->self_cpu_ns = row->self_cpu_ns;
+	s->self_bytes = row->self_bytes;
+	if (!profile_in_window(p, row->t))
+		return;
+	s->peak_rss_bytes = MAX(s->peak_rss_bytes, row->rss_bytes);
+	if (s->memory->len >= PROFILE_MEMORY_POINTS_MAX)
+		process_thin_memory(s->memory);
+	g_array_append_val(s->memory, point);
+}
+
+static uint32_t process_entry_frame(struct profile *p, uint32_t id, uint64_t entry)
+{
+	for (uint32_t i = 1; entry && i < p->mappings->len; i++) {
+		const struct mapping *m = profile_mapping(p, i);
+
+		if (m->process == id && entry >= m->start && entry < m->end)
+			return intern_frame(p, FRAME_CODE, i, entry);
+	}
+	return 0;
+}
+
+void process_end(struct profile *p, uint32_t id)
+{
+	struct trace_state *state = g_ptr_array_index(p->private->states, id);
+	struct process *s = profile_process(p, id);
+
+	s->from_ns = MAX(p->from_ns, s->t_first_ns);
+	s->to_ns = MIN(p->to_ns, s->t_last_ns);
+	if (s->to_ns < s->from_ns)
+		s->to_ns = s->from_ns;
+	s->segments_dropped = MAX(s->segments_dropped, state->cumulative.segments_dropped);
+	s->n_unknown_frees = state->unknown_frees;
+	s->entry_frame = process_entry_frame(p, id, s->entry);
+	p->partial |= s->partial;
+}
+
+static void process_sum_thread(struct profile *p, const struct thread *t, double *exact_ns)
+{
+	struct trace_state *state = g_ptr_array_index(p->private->states, t->process);
+	struct process *s = profile_process(p, t->process);
+
+	if (!t->process)
+		return;
+	s->cpu_ns += t->cpu_ns;
+	s->not_sampled_ns += t->not_sampled_ns;
+	s->kernel_not_sampled_ns += t->kernel_not_sampled_ns;
+	/* The cumulative record has what ended before it. */
+	if (!t->ended || t->t_end_ns >= state->cumulative.t)
+		s->threads_cpu_ns += t->clock.cpu_ns;
+	exact_ns[t->process] += (double)t->cpu_ns;
+}
+
+void process_sum(struct profile *p)
+{
+	double *exact_ns = g_new0(double, p->processes->len);
+
+	for (uint32_t i = 1; i < p->processes->len; i++) {
+		struct trace_state *state = g_ptr_array_index(p->private->states, i);
+
+		profile_process(p, i)->threads_cpu_ns = state->cumulative.cpu_ns;
+	}
+	for (uint32_t i = 0; i < p->threads->len; i++)
+		process_sum_thread(p, profile_thread(p, i), exact_ns);
+	for (uint32_t i = 1; i < p->processes->len; i++) {
+		struct process *s = profile_process(p, i);
+
+		if (s->cpu_period_ns)
+			s->asked_hz = 1e9 / (double)s->cpu_period_ns;
+		if (exact_ns[i] > 0)
+			s->achieved_hz = (double)s->n_samples * 1e9 / exact_ns[i];
+	}
+	g_free(exact_ns);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * segment_header.h - the header of a segment, parsed from bytes.  Private to
+ * segment_in.c; a file of its own because it is a format within the format.
+ */
+#ifndef PROF_SEGMENT_HEADER_H
+#define PROF_SEGMENT_HEADER_H
+
+#include "segment_in.h"
+
+#define SEGMENT_HEADER_BYTES_MAX (1u << 20)
+
+/* Whether a file that begins with these bytes may be a segment at all: one of
+ * the two magics is there, so that one damaged byte does not make it foreign. */
+bool segment_header_likely(const uint8_t *bytes, size_t len);
+
+/* Parses what follows the skippable frame's length.  ERR_NEWER: not to be read
+ * by this version.  Any other error leaves header without fields. */
+enum err segment_header_parse(struct segment_header *header, const uint8_t *bytes, size_t len);
+
+/* Frees what header points to. */
+void segment_header_fini(struct segment_header *header);
+
+#endif
