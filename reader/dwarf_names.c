@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dwarf_names.c - units by address, functions by unit, inline trees by
+ * function, each built on first use.  Units and functions are kept; of inline
+ * trees only the last, since addresses come in order.  Runs in the child.
+ */
+#include "dwarf_names.h"
+
+#include <dwarf.h>
+
+#include "dwarf_inline.h"
+
+struct dwarf_unit {
+	Dwarf_CU *cu;
+	bool loaded;
+	bool nested;	   /* functions inside functions were looked for too */
+	Dwarf_Die die;	   /* has the line table */
+	Dwarf_Die root;	   /* has the functions: of the .dwo file if there is one */
+	GArray *functions; /* of Dwarf_Die */
+	GArray *ranges;	   /* of struct dwarf_range into functions, sorted */
+};
+
+struct dwarf_names {
+	GArray *units;	/* of struct dwarf_unit */
+	GArray *ranges; /* of struct dwarf_range into units, sorted */
+
+	/* The inline tree of one function. */
+	const void *tree_of; /* its DIE's address; NULL: none yet */
+	GArray *calls;	     /* of struct dwarf_inlined */
+	GArray *call_ranges; /* of struct dwarf_range into calls, in tree order */
+
+	GHashTable *paths; /* name in a line table (its address) -> whole path */
+	GStringChunk *text;
+};
+
+struct dwarf_names *dwarf_names_new(Dwarf *dwarf)
+{
+	struct dwarf_names *d = g_new0(struct dwarf_names, 1);
+	struct dwarf_unit unit = { 0 };
+	Dwarf_CU *cu = NULL;
+
+	d->units = g_array_new(FALSE, FALSE, sizeof(struct dwarf_unit));
+	d->ranges = g_array_new(FALSE, FALSE, sizeof(struct dwarf_range));
+	d->calls = g_array_new(FALSE, FALSE, sizeof(struct dwarf_inlined));
+	d->call_ranges = g_array_new(FALSE, FALSE, sizeof(struct dwarf_range));
+	d->paths = g_hash_table_new(NULL, NULL);
+	d->text = g_string_chunk_new(65536);
+	while (!dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit.die, NULL)) {
+		int tag = dwarf_tag(&unit.die);
+
+		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
+			continue;
+		unit.cu = cu;
+		dwarf_add_ranges(d->ranges, &unit.die, d->units->len, 0);
+		g_array_append_val(d->units, unit);
+	}
+	dwarf_sort_ranges(d->ranges);
+	return d;
+}
+
+static void unit_load(struct dwarf_unit *u, bool nested)
+{
+	Dwarf_Die split = { 0 };
+
+	if (u->loaded && (u->nested || !nested))
+		return;
+	if (!u->loaded) {
+		u->functions = g_array_new(FALSE, FALSE, sizeof(Dwarf_Die));
+		u->ranges = g_array_new(FALSE, FALSE, sizeof(struct dwarf_range));
+		u->root = u->die;
+		if (!dwarf_cu_info(u->cu, NULL, NULL, NULL, &split, NULL, NULL, NULL) &&
+		    dwarf_tag(&split) == DW_TAG_compile_unit)
+			u->root = split;
+	}
+	g_array_set_size(u->functions, 0);
+	g_array_set_size(u->ranges, 0);
+	dwarf_add_functions(u->functions, u->ranges, &u->root, nested);
+	dwarf_sort_ranges(u->ranges);
+	u->loaded = true;
+	u->nested = nested;
+}
+
+static Dwarf_Die *unit_find_function(struct dwarf_unit *u, uint64_t address)
+{
+	const struct dwarf_range *r;
+	guint at = G_MAXUINT;
+
+	unit_load(u, false);
+	r = dwarf_next_range(u->ranges, address, &at);
+	if (!r && !u->nested) {
+		at = G_MAXUINT;
+		unit_load(u, true);
+		r = dwarf_next_range(u->ranges, address, &at);
+	}
+	return r ? &g_array_index(u->functions, Dwarf_Die, r->item) : NULL;
+}
+
+/* The unit at address, and in it the function if there is one: of units that
+ * claim the same bytes the one that has a function there. */
+static struct dwarf_unit *names_find_unit(struct dwarf_names *d, uint64_t address,
+					  Dwarf_Die **function)
+{
+	struct dwarf_unit *first = NULL, *u;
+	const struct dwarf_range *r;
+	guint at = G_MAXUINT;
+
+	*function = NULL;
+	while ((r = dwarf_next_range(d->ranges, address, &at))) {
+		u = &g_array_index(d->units, struct dwarf_unit, r->item);
+		*function = unit_find_function(u, address);
+		if (*function)
+			return u;
+		first = first ? first : u;
+	}
+	return first;
+}
+
+static const char *die_linkage_name(Dwarf_Die *die)
+{
+	Dwarf_Attribute mem, *attr = dwarf_attr_integrate(die, DW_AT_linkage_name, &mem);
+
+	if (!attr)
+		attr = dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &mem);
+	return attr ? dwarf_formstring(attr) : NULL;
+}
+
+static void frame_set_names(struct dwarf_frame *f, Dwarf_Die *die)
+{
+	f->linkage_name = die_linkage_name(die);
+	f->name = dwarf_diename(die);
+}
+
+/* file, below the unit's directory when it is relative.  A relative directory
+ * is the work of -ffile-prefix-map, which has mapped file as well: it stays. */
+static const char *unit_path(struct dwarf_names *d, struct dwarf_unit *u, const char *file)
+{
+	Dwarf_Attribute mem;
+	const char *dir, *path;
+	char *joined;
+
+	if (!file || *file == '/')
+		return file;
+	path = g_hash_table_lookup(d->paths, file);
+	if (path)
+		return path;
+	path = file;
+	dir = dwarf_formstring(dwarf_attr(&u->die, DW_AT_comp_dir, &mem));
+	if (dir && *dir == '/') {
+		joined =
+			g_build_filename(dir, g_str_has_prefix(file, "./") ? file + 2 : file, NULL);
+		path = g_string_chunk_insert(d->text, joined);
+		g_free(joined);
+	}
+	g_hash_table_insert(d->paths, (gpointer)file, (gpointer)path);
+	return path;
+}
+
+static void frame_set_line(struct dwarf_names *d, struct dwarf_frame *f, struct dwarf_unit *u,
+			   uint64_t address)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(&u->die, address);
+	int number = 0;
+
+	if (!line)
+		return;
+	f->file = unit_path(d, u, dwarf_linesrc(line, NULL, NULL));
+	if (!dwarf_lineno(line, &number) && number > 0)
+		f->line = (uint32_t)number;
+}
+
+/* Where the call was that is inlined at die: goes to the frame around it. */
+static void frame_set_call(struct dwarf_names *d, struct dwarf_frame *f, struct dwarf_unit *u,
+			   Dwarf_Die *die)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Files *files;
+	Dwarf_Word value;
+	size_t n;
+
+	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &mem), &value) && value <= UINT32_MAX)
+		f->line = (uint32_t)value;
+	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &mem), &value) &&
+	    (!dwarf_getsrcfiles(&u->root, &files, &n) || !dwarf_getsrcfiles(&u->die, &files, &n)) &&
+	    value < n)
+		f->file = unit_path(d, u, dwarf_filesrc(files, value, NULL, NULL));
+}
+
+/* The innermost inlined call at address: UINT32_MAX is none. */
+static uint32_t names_find_call(struct dwarf_names *d, Dwarf_Die *function, uint64_t address)
+{
+	uint32_t best = UINT32_MAX, depth = 0;
+	const struct dwarf_range *r;
+
+	if (d->tree_of != function->addr) {
+		g_array_set_size(d->calls, 0);
+		g_array_set_size(d->call_ranges, 0);
+		dwarf_add_inlined(d->calls, d->call_ranges, function);
+		d->tree_of = function->addr;
+	}
+	for (guint i = 0; i < d->call_ranges->len; i++) {
+		r = &g_array_index(d->call_ranges, struct dwarf_range, i);
+		if (address >= r->low && address < r->high && r->depth > depth) {
+			best = r->item;
+			depth = r->depth;
+		}
+	}
+	return best;
+}
+
+bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, uint64_t *start)
+{
+	Dwarf_Die *function;
+	struct dwarf_unit *u = names_find_unit(d, address, &function);
+	struct dwarf_inlined *call;
+	struct dwarf_frame f = { 0 };
+	Dwarf_Addr entry;
+	uint32_t i;
+
+	if (!u)
+		return false;
+	frame_set_line(d, &f, u, address);
+	if (!function) {
+		if (f.file || f.line)
+			g_array_append_val(frames, f);
+		return false;
+	}
+	for (i = names_find_call(d, function, address); i != UINT32_MAX; i = call->parent) {
+		call = &g_array_index(d->calls, struct dwarf_inlined, i);
+		frame_set_names(&f, &call->die);
+		g_array_append_val(frames, f);
+		f = (struct dwarf_frame){ 0 };
+		frame_set_call(d, &f, u, &call->die);
+	}
+	frame_set_names(&f, function);
+	g_array_append_val(frames, f);
+	if (dwarf_entrypc(function, &entry) && dwarf_lowpc(function, &entry))
+		return false;
+	*start = entry;
+	return true;
+}
+
+void dwarf_names_free(struct dwarf_names *d)
+{
+	struct dwarf_unit *u;
+
+	for (guint i = 0; i < d->units->len; i++) {
+		u = &g_array_index(d->units, struct dwarf_unit, i);
+		if (u->loaded) {
+			g_array_free(u->functions, TRUE);
+			g_array_free(u->ranges, TRUE);
+		}
+	}
+	g_array_free(d->units, TRUE);
+	g_array_free(d->ranges, TRUE);
+	g_array_free(d->calls, TRUE);
+	g_array_free(d->call_ranges, TRUE);
+	g_hash_table_destroy(d->paths);
+	g_string_chunk_free(d->text);
+	g_free(d);
+}
