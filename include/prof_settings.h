@@ -80,10 +80,14 @@ static inline int prof_setting_choice(const char *text, const char *choices)
 static inline int prof_setting_shift(char suffix)
 {
 	switch (suffix) {
-	case 'K': case 'k': return 10;
-	case 'M': case 'm': return 20;
-	case 'G': case 'g': return 30;
-	case 'T': case 't': return 40;
+	case 'K':
+	case 'k': return 10;
+	case 'M':
+	case 'm': return 20;
+	case 'G':
+	case 'g': return 30;
+	case 'T':
+	case 't': return 40;
 	}
 	return -1;
 }

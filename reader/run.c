@@ -20,12 +20,11 @@ struct run_options {
 
 static GOptionContext *options_context(struct run_options *options, GOptionEntry *settings)
 {
-	const GOptionEntry own[] = {
-		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->dir,
-		  "one directory for the traces of all processes", "DIR" },
-		{ "help", 'h', 0, G_OPTION_ARG_NONE, &options->help, "this help", NULL },
-		{ NULL, 0, 0, 0, NULL, NULL, NULL }
-	};
+	const GOptionEntry own[] = { { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->dir,
+				       "one directory for the traces of all processes", "DIR" },
+				     { "help", 'h', 0, G_OPTION_ARG_NONE, &options->help,
+				       "this help", NULL },
+				     { NULL, 0, 0, 0, NULL, NULL, NULL } };
 	GOptionContext *context = g_option_context_new("PROGRAM [ARGUMENT...]");
 
 	g_option_context_set_help_enabled(context, FALSE);
@@ -35,8 +34,9 @@ static GOptionContext *options_context(struct run_options *options, GOptionEntry
 			 "Each option but -o is also a variable of the environment: --cpu-hz is\n"
 			 "LIBPROF_CPU_HZ.");
 	g_option_context_set_description(
-		context, "Exit status: the program's, 128+N when signal N ended it; 125: prof failed or\n"
-			 "cannot profile this program (which was not run), 126: not runnable, 127: not found.");
+		context,
+		"Exit status: the program's, 128+N when signal N ended it; 125: prof failed or\n"
+		"cannot profile this program (which was not run), 126: not runnable, 127: not found.");
 	g_option_context_add_main_entries(context, own, NULL);
 	g_option_context_add_main_entries(context, settings, NULL);
 	return context;

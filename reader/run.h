@@ -16,7 +16,7 @@
 
 /* Exit statuses of prof run itself, as env(1) and its kin have them. */
 enum run_status {
-	RUN_FAILED = 125,       /* prof's own failure, or a program it cannot profile */
+	RUN_FAILED = 125,	/* prof's own failure, or a program it cannot profile */
 	RUN_NOT_RUNNABLE = 126, /* found, but it cannot be run */
 	RUN_NOT_FOUND = 127
 };

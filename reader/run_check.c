@@ -74,7 +74,8 @@ char *run_check_find(const char *name, int *status)
 		g_strfreev(dirs);
 	}
 	if (!found)
-		*status = refuse(error == ENOENT || error == ENOTDIR ? RUN_NOT_FOUND : RUN_NOT_RUNNABLE,
+		*status = refuse(error == ENOENT || error == ENOTDIR ? RUN_NOT_FOUND
+								     : RUN_NOT_RUNNABLE,
 				 name, strerror(error));
 	return found;
 }
@@ -92,11 +93,13 @@ static char *raises_rights(int fd)
 		return NULL;
 	if (st.st_mode & S_ISUID && st.st_uid != getuid())
 		return g_strdup_printf("it is setuid to user %u, and the loader ignores LD_PRELOAD "
-				       "then; run prof as that user", (unsigned)st.st_uid);
+				       "then; run prof as that user",
+				       (unsigned)st.st_uid);
 	if (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid())
-		return g_strdup_printf("it is setgid to group %u, and the loader ignores LD_PRELOAD "
-				       "then; run prof with that group (sg, newgrp)",
-				       (unsigned)st.st_gid);
+		return g_strdup_printf(
+			"it is setgid to group %u, and the loader ignores LD_PRELOAD "
+			"then; run prof with that group (sg, newgrp)",
+			(unsigned)st.st_gid);
 	if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
 		return g_strdup("it has file capabilities, and the loader ignores LD_PRELOAD then; "
 				"run prof as root, or a copy of the program without them");

@@ -33,7 +33,7 @@
 struct witness {
 	pid_t pid;
 	int ask, answer; /* pipe ends */
-	uint64_t seen;   /* signals it told of that prof has not taken yet */
+	uint64_t seen;	 /* signals it told of that prof has not taken yet */
 };
 
 struct child {
@@ -47,13 +47,13 @@ struct child {
  * are prof's own. */
 static void signals_passed_on(sigset_t *set)
 {
-	static const int not[] = { SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
-				   SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGABRT, SIGSYS,	 SIGWINCH,
-				   SIGURG };
+	static const int not [] = { SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN,	 SIGTTOU,
+				    SIGCONT, SIGSEGV, SIGBUS,  SIGFPE,	 SIGILL,
+				    SIGTRAP, SIGABRT, SIGSYS,  SIGWINCH, SIGURG };
 
 	sigfillset(set);
-	for (size_t i = 0; i < G_N_ELEMENTS(not); i++)
-		sigdelset(set, not[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(not ); i++)
+		sigdelset(set, not [i]);
 }
 
 /* The witness: answers each byte with the signals that came since the last. */
@@ -133,8 +133,8 @@ static bool witness_saw(struct witness *w, int sig)
 static void pass_on(struct child *c, const siginfo_t *info)
 {
 	int sig = info->si_signo;
-	bool typed = info->si_code == SI_KERNEL &&
-		     (sig == SIGINT || sig == SIGQUIT || sig == SIGHUP);
+	bool typed =
+		info->si_code == SI_KERNEL && (sig == SIGINT || sig == SIGQUIT || sig == SIGHUP);
 	bool in_group = getpgid(c->pid) == getpgrp();
 
 	if (c->witness.pid > 0 && witness_saw(&c->witness, sig) && in_group)

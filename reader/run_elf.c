@@ -20,7 +20,7 @@ struct program {
 	int fd;
 	Elf *elf;
 	GElf_Ehdr ehdr;
-	GElf_Phdr dynamic; /* p_filesz 0: none */
+	GElf_Phdr dynamic;	 /* p_filesz 0: none */
 	char interp[NAME_BYTES]; /* "": none */
 };
 
@@ -156,20 +156,13 @@ static const char *sanitizer_inside(const struct program *p)
 static const char *machine_name(const GElf_Ehdr *ehdr)
 {
 	switch (ehdr->e_machine) {
-	case EM_X86_64:
-		return "x32";
-	case EM_386:
-		return "32-bit x86";
-	case EM_AARCH64:
-		return "aarch64";
-	case EM_ARM:
-		return "32-bit arm";
-	case EM_RISCV:
-		return "riscv";
-	case EM_PPC64:
-		return "ppc64";
-	case EM_S390:
-		return "s390x";
+	case EM_X86_64: return "x32";
+	case EM_386: return "32-bit x86";
+	case EM_AARCH64: return "aarch64";
+	case EM_ARM: return "32-bit arm";
+	case EM_RISCV: return "riscv";
+	case EM_PPC64: return "ppc64";
+	case EM_S390: return "s390x";
 	}
 	return "another machine";
 }
@@ -179,8 +172,9 @@ static char *obstacle(struct program *p)
 	const char *sanitizer;
 
 	if (p->ehdr.e_machine != EM_X86_64 || p->ehdr.e_ident[EI_CLASS] != ELFCLASS64)
-		return g_strdup_printf("it is a program for %s, and libprof.so is for 64-bit x86-64",
-				       machine_name(&p->ehdr));
+		return g_strdup_printf(
+			"it is a program for %s, and libprof.so is for 64-bit x86-64",
+			machine_name(&p->ehdr));
 	if (p->ehdr.e_type != ET_EXEC && p->ehdr.e_type != ET_DYN)
 		return NULL;
 	read_segments(p);
@@ -198,7 +192,8 @@ static char *obstacle(struct program *p)
 		sanitizer = sanitizer_inside(p);
 	if (sanitizer)
 		return g_strdup_printf("it is built with %s, which has to be the only allocator in "
-				       "its process", sanitizer);
+				       "its process",
+				       sanitizer);
 	return NULL;
 }
 

@@ -12,10 +12,12 @@
 
 /* Where distributions keep libjemalloc.so.2. */
 #define JEMALLOC "libjemalloc.so.2"
-static const char *const jemalloc_dirs[] = {
-	"/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64",
-	"/lib64", "/usr/lib", "/usr/local/lib"
-};
+static const char *const jemalloc_dirs[] = { "/usr/lib/x86_64-linux-gnu",
+					     "/lib/x86_64-linux-gnu",
+					     "/usr/lib64",
+					     "/lib64",
+					     "/usr/lib",
+					     "/usr/local/lib" };
 #define JEMALLOC_LG_SAMPLE_MIN 12 /* below that 5.3.0's hook misses samples */
 
 char *run_env_library(void)
@@ -32,11 +34,13 @@ char *run_env_library(void)
 			library = g_canonicalize_filename(place[i], NULL);
 	}
 	if (!library)
-		err_say("libprof.so is not there: looked at %s, %s, %s", place[0], place[1], place[2]);
+		err_say("libprof.so is not there: looked at %s, %s, %s", place[0], place[1],
+			place[2]);
 	else if (strpbrk(library, " :$\n")) {
 		/* LD_PRELOAD has no way to write these. */
 		err_say("%s: LD_PRELOAD cannot name a path with a space, a colon or a dollar sign; "
-			"move it", library);
+			"move it",
+			library);
 		g_clear_pointer(&library, g_free);
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(place); i++)
@@ -67,8 +71,8 @@ static char **jemalloc_configure(char **env)
 	unsigned lg = JEMALLOC_LG_SAMPLE_MIN;
 	char *conf;
 
-	prof_setting_parse(PROF_SETTING_SIZE, run_settings_get(env, "heap_bytes"), 0, UINT64_MAX, "",
-			   &mean);
+	prof_setting_parse(PROF_SETTING_SIZE, run_settings_get(env, "heap_bytes"), 0, UINT64_MAX,
+			   "", &mean);
 	while (lg < 63 && (UINT64_C(3) << lg) / 2 < mean)
 		lg++;
 	conf = g_strdup_printf("%s%sprof:true,prof_active:true,lg_prof_sample:%u", old ? old : "",

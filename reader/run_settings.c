@@ -44,9 +44,9 @@ GOptionEntry *run_settings_options(void)
 		entries[i].arg = G_OPTION_ARG_FILENAME; /* any bytes, not only UTF-8 */
 		entries[i].arg_data = &given[i];
 		entries[i].description = g_strdup_printf("%s (%s)", s->help, s->standard);
-		entries[i].arg_description = s->kind == PROF_SETTING_CHOICE ?
-						     g_strdelimit(g_strdup(s->choices), ",", '|') :
-						     argument[s->kind];
+		entries[i].arg_description = s->kind == PROF_SETTING_CHOICE
+						     ? g_strdelimit(g_strdup(s->choices), ",", '|')
+						     : argument[s->kind];
 	}
 	return entries;
 }
@@ -113,8 +113,8 @@ static bool apply_one(char ***env, size_t i)
 	 * variable; whoever types `prof run` there wants this one profiled. */
 	if (!given[i] && !strcmp(s->field, "children") && !strcmp(value, "-"))
 		value = "0";
-	where = given[i] ? g_strdup_printf("--%s ", option_name(s)) :
-			   g_strdup_printf("%s=", s->variable);
+	where = given[i] ? g_strdup_printf("--%s ", option_name(s))
+			 : g_strdup_printf("%s=", s->variable);
 	good = setting_is_good(s, where, value);
 	g_free(where);
 	if (good) {

@@ -113,7 +113,8 @@ static bool *kinship(const struct profile *p, pid_t pid)
 		grown = false;
 		for (guint i = 1; i < n; i++) {
 			for (guint k = 1; k < n && !ours[i]; k++) {
-				if (ours[k] && descends(profile_process(p, k), profile_process(p, i)))
+				if (ours[k] &&
+				    descends(profile_process(p, k), profile_process(p, i)))
 					ours[i] = grown = true;
 			}
 		}
@@ -169,8 +170,10 @@ static void tell(const struct tally *tally, bool counted, const char *dir)
 	GString *what = g_string_new(NULL);
 
 	if (counted)
-		g_string_append_printf(what, "%" G_GUINT64_FORMAT " CPU samples and %" G_GUINT64_FORMAT
-				       " heap events", tally->samples, tally->heap_events);
+		g_string_append_printf(what,
+				       "%" G_GUINT64_FORMAT " CPU samples and %" G_GUINT64_FORMAT
+				       " heap events",
+				       tally->samples, tally->heap_events);
 	else
 		g_string_append(what, "samples not counted");
 	if (tally->paths->len == 1)
