@@ -15,7 +15,7 @@ static FRAME void alpha_inner(uint64_t ns)
 
 FRAME void plugin_work(uint64_t ns)
 {
-	free(malloc(1000));
+	work_alloc(1000);
 	alpha_inner(ns);
 	STAY;
 }

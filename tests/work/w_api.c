@@ -23,7 +23,7 @@ static FRAME uint64_t api_inside(void)
 	uint64_t began = work_thread_cpu();
 
 	for (int i = 0; i < 100; i++)
-		free(malloc(100000));
+		work_alloc(100000);
 	work_burn(200 * MS);
 	return work_thread_cpu() - began;
 }

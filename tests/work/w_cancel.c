@@ -19,7 +19,7 @@ static void destroy(void *value)
 {
 	uintptr_t round = (uintptr_t)value;
 
-	free(malloc(round * 1000));
+	work_alloc(round * 1000);
 	__atomic_add_fetch(&destroyed, 1, __ATOMIC_RELAXED);
 	if (round < 4)
 		pthread_setspecific(key, (void *)(round + 1));
@@ -57,7 +57,7 @@ static FRAME void *exits_deep(void *unused)
 static FRAME void *on_small_stack(void *unused)
 {
 	for (int i = 0; i < 100; i++)
-		free(malloc(100));
+		work_alloc(100);
 	return unused ? NULL : (void *)9;
 }
 

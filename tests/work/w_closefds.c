@@ -16,7 +16,7 @@ static FRAME void close_all(void)
 
 static FRAME void between(void)
 {
-	free(malloc(100000));
+	work_alloc(100000);
 	work_burn(10 * MS);
 }
 

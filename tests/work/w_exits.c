@@ -14,14 +14,14 @@
 static FRAME void before_exit(void)
 {
 	for (int i = 0; i < 200; i++)
-		free(malloc(50000));
+		work_alloc(50000);
 	work_burn(150 * MS);
 }
 
 static void *runs_on(void *unused)
 {
 	for (;;)
-		free(malloc(1000));
+		work_alloc(1000);
 	return unused;
 }
 

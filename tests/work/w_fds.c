@@ -92,7 +92,7 @@ int main(void)
 	atexit(at_end);
 	print_all("main");
 	work_burn(50 * MS);
-	free(malloc(3000000));
+	work_alloc(3000000);
 	pthread_create(&id, NULL, body, NULL);
 	pthread_join(id, NULL);
 	if (chdir("/") || (umask(077), 0))

@@ -80,7 +80,7 @@ static FRAME void parent_computes(void)
 int main(int argc, char **argv)
 {
 	each_ns = work_arg(argc, argv, 1, 200) * MS;
-	free(malloc(100));
+	work_alloc(100);
 	in_child(child_allocates, 2);
 	in_child(child_computes, 3);
 	in_child(child_forks, 4);

@@ -27,7 +27,7 @@ static void *body(void *unused)
 	pthread_join(main_thread, NULL);
 	math = dlopen("libutil.so.1", RTLD_NOW);
 	worker_after_main();
-	free(malloc(100000));
+	work_alloc(100000);
 	if (math)
 		dlclose(math);
 	printf("worker %d %llu\n", work_tid(), (unsigned long long)work_thread_cpu());

@@ -26,7 +26,7 @@ static void attempt(const char *what, int flags)
 
 int main(void)
 {
-	free(malloc(100));
+	work_alloc(100);
 	work_burn(50 * MS);
 	attempt("files", CLONE_FILES);
 	attempt("fs", CLONE_FS);
@@ -34,6 +34,6 @@ int main(void)
 	printf("uid %d\n", (int)getuid());
 	attempt("bad", 0x1);
 	after_unshare();
-	free(malloc(5000000));
+	work_alloc(5000000);
 	return 0;
 }

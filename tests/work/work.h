@@ -67,6 +67,15 @@ static inline __attribute__((always_inline)) void work_burn(uint64_t ns)
 		work_spin(20000);
 }
 
+/* An allocation and its free that no compiler takes out. */
+static inline __attribute__((always_inline)) void work_alloc(size_t bytes)
+{
+	void *p = malloc(bytes);
+
+	__asm__ volatile("" : "+r"(p) : : "memory");
+	free(p);
+}
+
 /* The n-th argument as a number, or otherwise. */
 static inline uint64_t work_arg(int argc, char **argv, int n, uint64_t otherwise)
 {

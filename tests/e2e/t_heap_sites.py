@@ -1,0 +1,34 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes by allocation site under Poisson sampling, for several means, from
+three threads, at every entry of the malloc family: allocated and still live.
+
+66 figures, each with a false-failure rate of at most 1e-6 (Bernstein's bound,
+lib.poisson_bound).  Exact totals by thread are exact at any mean."""
+from lib import *
+
+for mean, seed in ((16 << 10, 1), (64 << 10, 0), (512 << 10, 0)):
+    ran, trace = work("w_sites", 2, out=f"m{mean}", cpu="off", heap_bytes=mean, seed=seed)
+    same(run([W / "w_sites", 2]), ran)
+    p = Profile(trace)
+    check(p.heap_engine == "program", p.heap_engine)
+    check(sum(p.losses.values()) == 0, "losses", p.losses)
+    for name, calls, total, live, live_bytes, size in ran.rows("site"):
+        got = p.site(name)
+        check_heap(got["alloc_space"], calls, size, mean, f"{name} at {mean}")
+        check_heap(got["inuse_space"], live, size, mean, f"{name} live at {mean}")
+        check(got["inuse_space"] <= got["alloc_space"], name, "more live than allocated")
+        check(calls * size < 20 * mean or got["alloc_n"] > 0, name, "was never sampled")
+    calls = sum(r[1] for r in ran.rows("site")) // 3
+    total = sum(r[2] for r in ran.rows("site")) // 3
+    for t in p.threads:
+        if t["name"].startswith("sites-"):
+            check((t["alloc_calls"], t["alloc_bytes"]) == (calls, total), t["name"], "has",
+                  t["alloc_calls"], t["alloc_bytes"], "wanted", calls, total)
+    whole = [s for _, s, _ in p.rows("heap") if is_whole(s)]
+    check(len(whole) >= 0.99 * len(p.raw["heap"]), len(whole), "of", len(p.raw["heap"]), "heap stacks are whole")
+
+work("w_sites", 1, out="totals", cpu="off", heap="totals")
+p = Profile("self/totals")
+check(not p.raw["heap"] and p.heap_engine == "totals", "totals:", p.heap_engine)
+check(sorted(t["alloc_calls"] for t in p.threads)[0] >= calls // 2, "totals:", [t["alloc_calls"] for t in p.threads])

@@ -1,0 +1,34 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every way to end: status, output and signal are the program's, the end is
+not delayed, and what was recorded before is in the trace (all of it, but for
+SIGKILL, which may cost what was not yet flushed)."""
+import time
+
+from lib import *
+
+for engine in ENGINES:
+    for how in ("return", "exit", "_exit", "quick_exit", "abort", "signal", "kill", "threads", "many", "handler"):
+        bare_began = time.monotonic()
+        bare = run([W / "w_exits", how])
+        bare_time = time.monotonic() - bare_began
+        began = time.monotonic()
+        ran, trace = work("w_exits", how, out=f"{engine}-{how}", status=None, cpu=engine, heap_bytes="16K",
+                          flush_ms=50)
+        late = time.monotonic() - began - bare_time
+        same(bare, ran, f"{how} under {engine}:")
+        check(late < 0.5, how, engine, f"ended {late:.2f} s later")
+        p = Profile(trace)
+        cpu = p.cpu("before_exit")
+        check(cpu > (50e6 if how == "kill" else 140e6), how, engine, "CPU time recorded:", cpu)
+        check(p.site("before_exit")["alloc_space"] > 2e6, how, engine, "heap:", p.site("before_exit"))
+        prof("check", trace)
+
+    bare = run([W / "w_pthread_exit"])
+    ran, trace = work("w_pthread_exit", out=engine + "-pthread_exit", cpu=engine)
+    strip = lambda r: [line for line in r.lines if line[:1] != ["worker"]]
+    check(strip(bare) == strip(ran), "pthread_exit: output differs", ran.out[-500:])
+    (tid, cpu_ns), = ran.rows("worker")
+    p = Profile(trace)
+    near(p.thread(tid)["cpu_ns"], cpu_ns, 0.01, "cpu of the worker after main", 500_000)
+    check(p.count(lambda s: "worker_after_main" in s and is_sampled(s)) > 5, engine, "no samples after main has gone")

@@ -1,0 +1,38 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at 60 moments: what is left is a trace that `lz4 -t` accepts and
+prof check calls good, and it lacks at most what was not yet flushed."""
+import random
+import signal
+import time
+
+from lib import *
+
+need("lz4")
+random.seed(11)
+user = User("self")
+files = 0
+for i in range(60):
+    trace = user.home / f"t{i}"
+    env = dict(os.environ, **preload(out=trace.name, heap_bytes=256, flush_ms=10, segment_bytes="64K",
+                                     cpu=ENGINES[i % 2], cpu_hz=999))
+    proc = subprocess.Popen([W / "w_leak", "100000000"], env=env, cwd=user.home, stdout=subprocess.DEVNULL)
+    time.sleep(0.01 + random.random() * 0.15)
+    proc.send_signal(signal.SIGKILL)
+    check(proc.wait() == -signal.SIGKILL, "ended by itself with", proc.returncode)
+    for s in segments(trace):
+        files += 1
+        done = run(["lz4", "-t", "-q", s])
+        check(done.status == 0, "lz4 -t refuses", s, done.err.decode())
+    if segments(trace):
+        prof("check", trace)
+        json.loads(prof("json", trace))
+    shutil.rmtree(trace, ignore_errors=True)
+check(files > 60, "only", files, "segments in 60 runs")
+trace = user.home / "last"
+env = dict(os.environ, **preload(out="last", cpu="off", heap_bytes=1, flush_ms=50))
+proc = subprocess.Popen([W / "w_idle", "5000"], env=env, cwd=user.home, stdout=subprocess.DEVNULL)
+time.sleep(0.6)
+proc.kill()
+proc.wait()
+check(Profile(trace).process["state"] == "open", "state of a killed program:", Profile(trace).process["state"])

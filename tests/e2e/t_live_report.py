@@ -1,0 +1,28 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A trace can be reported on while its program runs, and says that it is open;
+libprof.so's own thread and directory do not show in the program."""
+import time
+
+from lib import *
+
+user = User("self")
+env = dict(os.environ, **preload(out="t", cpu="perf", heap_bytes=4096, flush_ms=50, segment_bytes="64K"))
+proc = subprocess.Popen([W / "w_shares", "4000"], env=env, cwd=user.home, stdout=subprocess.DEVNULL)
+try:
+    time.sleep(1.5)
+    fds = {os.readlink(f"/proc/{proc.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{proc.pid}/fd")}
+    check(not any("segment" in f or "perf_event" in f for f in fds), "the program sees our descriptors:", fds)
+    p = Profile("t")
+    check(p.process["state"] == "open", "state", p.process["state"])
+    check(0.5e9 < p.cpu("work_half") + p.cpu("work_quarter") < 1.5e9, "CPU so far:", p.cpu("work_half"))
+    report = prof("report", "t")
+    check("work_half" in report, report[:2000])
+    prof("check", "t")
+    again = Profile("t")
+    check(again.cpu() >= p.cpu(), "it shrank")
+    time.sleep(0.5)
+    check(Profile("t").cpu() > p.cpu(), "it does not grow")
+finally:
+    proc.kill()
+    proc.wait()

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_maps.c - the picture of executable memory: what /proc says, newer
+ * mappings over older ones, images from files and from memory, and that no
+ * descriptor stays open.
+ *
+ * links: preload/arena.c preload/elf_image.c preload/elf_image_memory.c preload/maps.c
+ * links: preload/maps_proc.c
+ * libs: -ldl
+ */
+#include "../../preload/maps.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "../../include/prof_format.h"
+#include "../../preload/arch.h"
+#include "../../preload/elf_image.h"
+#include "../check.h"
+
+#define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
+#define FAKE UINT64_C(0x10000000)
+
+static struct arena arena;
+
+static unsigned descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void start(void)
+{
+	maps_init(&arena);
+	EQ(maps_refresh(7), 0);
+}
+
+static uint64_t address_of(const char *function)
+{
+	return (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, function);
+}
+
+TEST(this_process)
+{
+	unsigned before = descriptors();
+	struct mapping *m, *self;
+	struct link_map *lm;
+	Dl_info info;
+
+	start();
+	EQ(descriptors(), before);
+	m = maps_find(address_of("qsort"));
+	TRUE(m && m->flags == PROF_MAP_FILE && strstr(m->path, "libc.so.6"));
+	TRUE(dladdr1((void *)(uintptr_t)address_of("qsort"), &info, (void **)&lm,
+		     RTLD_DL_LINKMAP));
+	EQ(m->load_bias, lm->l_addr);
+	EQ(m->t_ns, 7);
+	EQ(m->build_id_len, 20);
+	TRUE(m->image && m->image->fdes > 1000 && !m->ours);
+	TRUE(maps_get(m->serial) == m);
+	self = maps_find((uint64_t)(uintptr_t)maps_find);
+	TRUE(self && self->ours);
+	TRUE(!maps_find(0) && !maps_find(8) && !maps_find(UINT64_C(0x7fffffffffff)));
+	TRUE(!maps_get(0) && !maps_get(100000));
+}
+
+TEST(kernel_and_vdso)
+{
+	struct mapping *m;
+	uint32_t i = 1;
+
+	start();
+	m = maps_find(ARCH_KERNEL_START + 4096);
+	TRUE(m && m->flags == PROF_MAP_KERNEL);
+	TRUE(m == maps_find(UINT64_MAX - 1));
+	while ((m = maps_get(i)) && !(m->flags & PROF_MAP_VDSO))
+		i++;
+	TRUE(m && m->image && m->image->fdes && m->build_id_len);
+}
+
+TEST(refresh_again_finds_nothing_new)
+{
+	uint32_t generation, serials = 1;
+
+	start();
+	generation = maps_generation;
+	while (maps_get(serials))
+		serials++;
+	EQ(maps_refresh(8), 0);
+	EQ(maps_refresh(9), 0);
+	EQ(maps_generation, generation);
+	TRUE(!maps_get(serials));
+}
+
+TEST(newer_over_older)
+{
+	struct mapping *old, *young;
+	uint32_t generation;
+
+	start();
+	maps_add(1, FAKE, 0x10000, 0, 0, 0, "//anon");
+	old = maps_find(FAKE);
+	TRUE(old && old->flags == PROF_MAP_ANON && !*old->path);
+	generation = maps_generation;
+	maps_add(2, FAKE, 0x20000, 0, 0, 0, "");
+	EQ(maps_generation, generation); /* anonymous code grows, nothing is replaced */
+	TRUE(maps_find(FAKE) == old && maps_find(FAKE + 0x10000) != old);
+	maps_add(3, FAKE + 0x4000, 0x4000, 0x26000, 1, 1, "/no/such/file");
+	young = maps_find(FAKE + 0x4000);
+	TRUE(young && young->flags == PROF_MAP_FILE && !young->image);
+	EQ(maps_generation, generation + 1);
+	TRUE(old->replaced && !young->replaced);
+	TRUE(maps_find(FAKE + 0x3fff) == old && maps_find(FAKE + 0x8000) == old);
+	TRUE(maps_find(FAKE + 0x7fff) == young);
+	maps_add(4, FAKE + 0x4000, 0x4000, 0x26000, 1, 1, "/no/such/file");
+	TRUE(maps_find(FAKE + 0x4000) == young);
+	EQ(maps_generation, generation + 1);
+	maps_add(5, FAKE + 0x5000, 0x1000, 0, 1, 2, "/another");
+	TRUE(maps_find(FAKE + 0x4fff) == young && maps_find(FAKE + 0x6000) == young);
+	TRUE(young->replaced);
+}
+
+static const char *copy_of_libc(void)
+{
+	static const char path[] = "/tmp/prof-test-maps.so";
+
+	unlink(path);
+	if (system("cp -L " LIBC " /tmp/prof-test-maps.so"))
+		CHECK_FAIL("cannot copy libc");
+	return path;
+}
+
+/* The executable part of a library, mapped as the loader would, far from the
+ * real one. */
+static uint8_t *map_library(const char *path, const struct mapping *like)
+{
+	uint64_t bytes = like->file_offset + (like->end - like->start);
+	FILE *f = fopen(path, "r");
+	uint8_t *p;
+
+	TRUE(f);
+	p = mmap(NULL, bytes + (1 << 20), PROT_READ, MAP_PRIVATE, fileno(f), 0);
+	TRUE(p != MAP_FAILED);
+	mprotect(p + like->file_offset, like->end - like->start, PROT_READ | PROT_EXEC);
+	fclose(f);
+	return p;
+}
+
+TEST(deleted_file_comes_from_memory)
+{
+	struct mapping *real, *m;
+	const char *path = copy_of_libc();
+	uint8_t *p;
+
+	start();
+	real = maps_find(address_of("qsort"));
+	p = map_library(path, real);
+	unlink(path);
+	EQ(maps_refresh(9), 0);
+	m = maps_find((uint64_t)(uintptr_t)p + real->file_offset);
+	TRUE(m && m->flags == (PROF_MAP_FILE | PROF_MAP_DELETED));
+	STREQ(m->path, path);
+	TRUE(m->image && m->image != real->image);
+	EQ(m->image->fdes, real->image->fdes);
+	EQ(m->load_bias, (uint64_t)(uintptr_t)p);
+	EQ(memcmp(m->build_id, real->build_id, 20), 0);
+}
+
+/* Another file has taken the path: its bytes must not be used. */
+TEST(replaced_file_is_not_believed)
+{
+	struct mapping *real, *m;
+	const char *path = copy_of_libc();
+	uint8_t *p;
+
+	start();
+	real = maps_find(address_of("qsort"));
+	p = map_library(path, real);
+	unlink(path);
+	EQ(system("cp -L /lib/x86_64-linux-gnu/libm.so.6 /tmp/prof-test-maps.so"), 0);
+	maps_add(9, (uint64_t)(uintptr_t)p + real->file_offset, real->end - real->start,
+		 real->file_offset, 1, 1, path);
+	unlink(path);
+	m = maps_find((uint64_t)(uintptr_t)p + real->file_offset);
+	TRUE(m && !m->image && !m->build_id_len);
+}
+
+/* Every truncation of an object, and noise in its headers: no crash, no lie
+ * outside of the file. */
+TEST(damaged_files)
+{
+	static const char path[] = "/tmp/prof-test-damaged.so";
+	struct elf_place place = { path, 0, 0, 0 };
+	static uint8_t bytes[65536];
+	FILE *f = fopen("/proc/self/exe", "r");
+	size_t n = fread(bytes, 1, sizeof(bytes), f);
+	uint64_t seed = 1, word;
+	struct stat st;
+
+	fclose(f);
+	start();
+	for (unsigned round = 0; round < 600; round++) {
+		size_t keep = round < 300 ? round * n / 300 : n;
+		struct elf_image *e;
+
+		f = fopen(path, "w");
+		for (unsigned i = 0; round >= 300 && i < 3; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			bytes[(seed >> 33) % 1024] = (uint8_t)(seed >> 20);
+		}
+		fwrite(bytes, 1, keep, f);
+		fclose(f);
+		EQ(stat(path, &st), 0);
+		place.dev = st.st_dev;
+		place.ino = st.st_ino;
+		e = elf_image_open(&arena, &place);
+		for (uint64_t v = 0; e && v < 2 * n; v += 509)
+			elf_image_read(e, v, &word, sizeof(word));
+		unlink(path);
+	}
+}
+
+TEST(loader_changes_are_seen)
+{
+	void *lib;
+
+	start();
+	TRUE(!maps_changed());
+	lib = dlopen("libm.so.6", RTLD_NOW);
+	TRUE(lib);
+	TRUE(maps_changed());
+	EQ(maps_refresh(2), 0);
+	TRUE(!maps_changed());
+	maps_fork_begin();
+	dlclose(lib);
+	TRUE(!maps_changed()); /* not possible now */
+	maps_fork_end();
+	TRUE(maps_changed());
+}
