@@ -71,11 +71,10 @@ static uint64_t file_offset(const struct program *p, uint64_t address)
 	return UINT64_MAX;
 }
 
-/* Calls found(name, arg) with each string of the dynamic entries of that tag
- * until one returns a result, which is returned. */
-static const char *each_dynamic_name(const struct program *p, int64_t tag,
-				     const char *(*found)(const char *name))
+/* The strings of the dynamic entries of that tag; free with g_ptr_array_unref(). */
+static GPtrArray *dynamic_names(const struct program *p, int64_t tag)
 {
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 	Elf_Data *data = NULL;
 	uint64_t strtab = UINT64_MAX;
 	char name[NAME_BYTES];
@@ -88,34 +87,42 @@ static const char *each_dynamic_name(const struct program *p, int64_t tag,
 		if (dyn.d_tag == DT_STRTAB)
 			strtab = file_offset(p, dyn.d_un.d_ptr);
 	}
-	for (int i = 0; data && strtab != UINT64_MAX && gelf_getdyn(data, i, &dyn); i++) {
-		const char *result = NULL;
-
-		if (dyn.d_tag == DT_NULL)
-			break;
+	if (strtab == UINT64_MAX)
+		return names;
+	for (int i = 0; gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
 		if (dyn.d_tag != tag)
 			continue;
 		read_name(p->fd, strtab + dyn.d_un.d_val, NAME_BYTES - 1, name);
-		result = found(name);
-		if (result)
-			return result;
+		g_ptr_array_add(names, g_strdup(name));
 	}
-	return NULL;
+	return names;
 }
 
-static const char *sanitizer_of_library(const char *name)
+/* The sanitizer whose runtime is among the libraries the program names. */
+static const char *sanitizer_needed(const struct program *p)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(sanitizers); i++) {
-		if (g_str_has_prefix(name, sanitizers[i].gcc) ||
-		    g_str_has_prefix(name, sanitizers[i].clang))
-			return sanitizers[i].name;
+	GPtrArray *names = dynamic_names(p, DT_NEEDED);
+	const char *found = NULL;
+
+	for (guint i = 0; i < names->len; i++) {
+		for (size_t k = 0; k < G_N_ELEMENTS(sanitizers); k++) {
+			if (g_str_has_prefix(names->pdata[i], sanitizers[k].gcc) ||
+			    g_str_has_prefix(names->pdata[i], sanitizers[k].clang))
+				found = sanitizers[k].name;
+		}
 	}
-	return NULL;
+	g_ptr_array_unref(names);
+	return found;
 }
 
-static const char *loader_soname(const char *name)
+/* The loader itself, as in `ld-linux-x86-64.so.2 ./app`: it preloads as ever. */
+static bool is_loader(const struct program *p)
 {
-	return g_str_has_prefix(name, "ld-linux") ? "loader" : NULL;
+	GPtrArray *names = dynamic_names(p, DT_SONAME);
+	bool loader = names->len && g_str_has_prefix(names->pdata[0], "ld-linux");
+
+	g_ptr_array_unref(names);
+	return loader;
 }
 
 /* The sanitizer whose first function is defined in a symbol table, or NULL. */
@@ -179,15 +186,13 @@ static char *obstacle(struct program *p)
 		return NULL;
 	read_segments(p);
 	if (!p->interp[0]) {
-		/* The loader itself, as in `ld-linux-x86-64.so.2 ./app`, is not
-		 * what is meant: it preloads as ever. */
-		if (each_dynamic_name(p, DT_SONAME, loader_soname))
+		if (is_loader(p))
 			return NULL;
 		return g_strdup("it is statically linked, and nothing can be preloaded into it");
 	}
 	if (strstr(p->interp, "musl"))
 		return g_strdup("it is linked with musl, and libprof.so needs glibc");
-	sanitizer = each_dynamic_name(p, DT_NEEDED, sanitizer_of_library);
+	sanitizer = sanitizer_needed(p);
 	if (!sanitizer)
 		sanitizer = sanitizer_inside(p);
 	if (sanitizer)
