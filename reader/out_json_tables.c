@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * out_json_tables.c - the tables of a JSON document that other members point
+ * into: threads, modules, functions, frames, stacks.  Ids are given while
+ * out_json.c collects; here they are written in the order they were given.
+ */
+#include "out_json.h"
+
+#include <math.h>
+
+void json_ids_init(struct json_ids *ids)
+{
+	ids->index = g_hash_table_new(cells_hash_key, g_direct_equal);
+	ids->keys = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+}
+
+void json_ids_fini(struct json_ids *ids)
+{
+	g_hash_table_unref(ids->index);
+	g_array_unref(ids->keys);
+}
+
+uint32_t json_ids_find(const struct json_ids *ids, uint64_t key)
+{
+	gpointer slot = g_hash_table_lookup(ids->index, GSIZE_TO_POINTER(key));
+
+	return slot ? (uint32_t)GPOINTER_TO_SIZE(slot) - 1 : JSON_NONE;
+}
+
+uint32_t json_ids_add(struct json_ids *ids, uint64_t key)
+{
+	uint32_t index = json_ids_find(ids, key);
+
+	if (index != JSON_NONE)
+		return index;
+	g_array_append_val(ids->keys, key);
+	g_hash_table_insert(ids->index, GSIZE_TO_POINTER(key), GSIZE_TO_POINTER(ids->keys->len));
+	return ids->keys->len - 1;
+}
+
+void json_index(struct json_writer *json, const char *name, uint32_t index)
+{
+	if (index == JSON_NONE)
+		json_null(json, name);
+	else
+		json_uint(json, name, index);
+}
+
+uint32_t json_frame_add(struct json_document *doc, uint32_t frame, uint32_t line)
+{
+	uint32_t function = profile_line(doc->profile, line)->function;
+	uint32_t module = profile_frame_module(doc->profile, frame);
+	uint32_t of_function = profile_function(doc->profile, function)->module;
+
+	json_ids_add(&doc->functions, function);
+	if (of_function)
+		json_ids_add(&doc->modules, of_function);
+	if (module)
+		json_ids_add(&doc->modules, module);
+	return json_ids_add(&doc->frames, (uint64_t)frame << 32 | line);
+}
+
+/* The node's frame under the stack of its callers: one entry for each function
+ * inlined there, but the hidden ones. */
+static uint32_t json_stack_add_node(struct json_document *doc, uint32_t id, uint32_t parent)
+{
+	const struct node *node = profile_node(doc->profile, id);
+	const struct frame *frame = profile_frame(doc->profile, node->frame);
+
+	for (uint32_t i = frame->n_lines; i--;) {
+		uint32_t line = frame->first_line + i;
+		uint64_t index;
+
+		if (doc->hidden && doc->hidden[profile_line(doc->profile, line)->function])
+			continue;
+		index = json_frame_add(doc, node->frame, line);
+		parent = json_ids_add(&doc->stacks, ((uint64_t)parent + 1) << 32 | index << 1 |
+							    node->guessed);
+	}
+	return parent;
+}
+
+/* Callers first, and each node once however many stacks go through it. */
+void json_stack_add(struct json_document *doc, uint32_t id)
+{
+	GArray *path = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	uint32_t parent;
+
+	while (id && !g_hash_table_contains(doc->nodes, GSIZE_TO_POINTER(id))) {
+		g_array_append_val(path, id);
+		id = profile_node(doc->profile, id)->parent;
+	}
+	parent = json_stack_find(doc, id);
+	for (guint i = path->len; i--;) {
+		id = g_array_index(path, uint32_t, i);
+		parent = json_stack_add_node(doc, id, parent);
+		g_hash_table_insert(doc->nodes, GSIZE_TO_POINTER(id),
+				    GSIZE_TO_POINTER((uint32_t)(parent + 1)));
+	}
+	g_array_unref(path);
+}
+
+uint32_t json_stack_find(const struct json_document *doc, uint32_t node)
+{
+	/* absent and "all hidden" are both 0 here, and JSON_NONE then */
+	return (uint32_t)GPOINTER_TO_SIZE(g_hash_table_lookup(doc->nodes, GSIZE_TO_POINTER(node))) -
+	       1;
+}
+
+/* A figure that is only valid where the kernel gave it. */
+static void json_uint_if(struct json_writer *json, const char *name, bool valid, uint64_t value)
+{
+	if (valid)
+		json_uint(json, name, value);
+	else
+		json_null(json, name);
+}
+
+static void json_thread_times(struct json_writer *json, const struct thread *thread)
+{
+	json_uint(json, "cpu_ns", thread->cpu_ns);
+	json_uint_if(json, "clock_cpu_ns", thread->has_cpu, thread->clock.cpu_ns);
+	json_uint_if(json, "user_ns", thread->has_rusage, thread->window.user_ns);
+	json_uint_if(json, "system_ns", thread->has_rusage, thread->window.system_ns);
+	json_uint(json, "samples", thread->n_samples);
+	json_uint(json, "sampled_ns", thread->sampled_ns);
+	json_uint(json, "sampled_kernel_ns", thread->sampled_kernel_ns);
+	json_uint(json, "not_sampled_ns", thread->not_sampled_ns);
+	json_uint(json, "kernel_not_sampled_ns", thread->kernel_not_sampled_ns);
+	if (thread->kernel_high_ns) {
+		json_begin_array(json, "kernel_not_sampled_ns_95");
+		json_uint(json, NULL, thread->kernel_low_ns);
+		json_uint(json, NULL, thread->kernel_high_ns);
+		json_end_array(json);
+	} else {
+		json_null(json, "kernel_not_sampled_ns_95");
+	}
+}
+
+static void json_write_thread(struct json_document *doc, uint32_t id)
+{
+	const struct thread *thread = profile_thread(doc->profile, id);
+	const struct frame *start = profile_frame(doc->profile, thread->start_frame);
+	struct json_writer *json = doc->json;
+
+	json_begin_object(json, NULL);
+	json_uint(json, "id", thread->trace_id);
+	json_uint(json, "tid", thread->tid);
+	json_text(json, "name", thread->name);
+	json_bool(json, "main", thread->flags & PROF_THREAD_MAIN);
+	json_uint(json, "start_ns", thread->t_start_ns);
+	json_uint(json, "end_ns", thread->t_end_ns);
+	json_bool(json, "ended", thread->ended);
+	json_index(json, "creator", json_ids_find(&doc->threads, thread->creator));
+	json_index(json, "creator_stack", json_stack_find(doc, thread->creator_stack));
+	json_index(json, "start_frame",
+		   thread->start_frame ?
+			   json_frame_add(doc, thread->start_frame, start->first_line) :
+			   JSON_NONE);
+	json_thread_times(json, thread);
+	json_uint(json, "alloc_calls", thread->window.alloc_calls);
+	json_uint(json, "alloc_bytes", thread->window.alloc_bytes);
+	json_uint(json, "alloc_objects", (uint64_t)llround(thread->alloc_objects));
+	json_uint(json, "alloc_space", (uint64_t)llround(thread->alloc_space));
+	json_uint(json, "inuse_objects", (uint64_t)llround(thread->inuse_objects));
+	json_uint(json, "inuse_space", (uint64_t)llround(thread->inuse_space));
+	json_end_object(json);
+}
+
+void json_write_threads(struct json_document *doc)
+{
+	json_begin_array(doc->json, "threads");
+	for (guint i = 0; i < doc->threads.keys->len; i++)
+		json_write_thread(doc, (uint32_t)g_array_index(doc->threads.keys, uint64_t, i));
+	json_end_array(doc->json);
+}
+
+static const char *json_module_kind(uint32_t flags)
+{
+	return flags & PROF_MAP_KERNEL ? "kernel" :
+	       flags & PROF_MAP_VDSO   ? "vdso" :
+	       flags & PROF_MAP_ANON   ? "anonymous" :
+					 "file";
+}
+
+static void json_module_mappings(struct json_document *doc, uint32_t module)
+{
+	struct json_writer *json = doc->json;
+
+	json_begin_array(json, "mappings");
+	for (uint32_t i = 1; i < doc->profile->mappings->len; i++) {
+		const struct mapping *mapping = profile_mapping(doc->profile, i);
+
+		if (mapping->module != module || mapping->process != doc->process)
+			continue;
+		json_begin_object(json, NULL);
+		json_address(json, "start", mapping->start);
+		json_address(json, "end", mapping->end);
+		json_address(json, "file_offset", mapping->file_offset);
+		json_address(json, "load_bias", mapping->load_bias);
+		json_uint(json, "t_ns", mapping->t_ns);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+static void json_write_module(struct json_document *doc, uint32_t id)
+{
+	const struct module *module = profile_module(doc->profile, id);
+	const struct symbolize_status *symbols = &module->symbols;
+	char build_id[2 * PROFILE_BUILD_ID_BYTES + 1];
+	struct json_writer *json = doc->json;
+
+	for (uint32_t i = 0; i < module->build_id_len; i++)
+		g_snprintf(build_id + 2 * i, 3, "%02x", module->build_id[i]);
+	json_begin_object(json, NULL);
+	json_text(json, "path", module->path);
+	json_text(json, "build_id", module->build_id_len ? build_id : NULL);
+	json_text(json, "kind", json_module_kind(module->flags));
+	json_bool(json, "deleted", module->flags & PROF_MAP_DELETED);
+	json_text(json, "symbols", symbolize_source_name(symbols->source));
+	json_text(json, "match", symbolize_match_name(symbols->match));
+	json_bool(json, "lines", symbols->lines);
+	json_text(json, "file", symbols->file);
+	json_text(json, "debug_file", symbols->debug_file);
+	json_text(json, "advice", symbols->advice);
+	json_module_mappings(doc, id);
+	json_end_object(json);
+}
+
+void json_write_modules(struct json_document *doc)
+{
+	json_begin_array(doc->json, "modules");
+	for (guint i = 0; i < doc->modules.keys->len; i++)
+		json_write_module(doc, (uint32_t)g_array_index(doc->modules.keys, uint64_t, i));
+	json_end_array(doc->json);
+}
+
+void json_write_functions(struct json_document *doc)
+{
+	struct json_writer *json = doc->json;
+
+	json_begin_array(json, "functions");
+	for (guint i = 0; i < doc->functions.keys->len; i++) {
+		uint64_t id = g_array_index(doc->functions.keys, uint64_t, i);
+		const struct function *function = profile_function(doc->profile, (uint32_t)id);
+
+		json_begin_object(json, NULL);
+		json_text(json, "name", function->name);
+		json_text(json, "system_name", function->system_name);
+		json_text(json, "file", function->file);
+		json_index(json, "module",
+			   function->module ? json_ids_find(&doc->modules, function->module) :
+					      JSON_NONE);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+static void json_write_frame(struct json_document *doc, uint64_t key)
+{
+	static const char *const kinds[] = { "code", "marker", "synthetic" };
+	const struct frame *frame = profile_frame(doc->profile, (uint32_t)(key >> 32));
+	const struct line *line = profile_line(doc->profile, (uint32_t)key);
+	uint32_t module = profile_frame_module(doc->profile, (uint32_t)(key >> 32));
+	struct json_writer *json = doc->json;
+
+	json_begin_object(json, NULL);
+	json_index(json, "function", json_ids_find(&doc->functions, line->function));
+	json_index(json, "module", module ? json_ids_find(&doc->modules, module) : JSON_NONE);
+	json_text(json, "kind", kinds[MIN(frame->kind, G_N_ELEMENTS(kinds) - 1)]);
+	if (frame->kind == FRAME_CODE)
+		json_address(json, "address", frame->address);
+	else
+		json_null(json, "address");
+	json_uint_if(json, "line", line->line, line->line);
+	json_bool(json, "inlined", line->inlined);
+	json_end_object(json);
+}
+
+void json_write_frames(struct json_document *doc)
+{
+	json_begin_array(doc->json, "frames");
+	for (guint i = 0; i < doc->frames.keys->len; i++)
+		json_write_frame(doc, g_array_index(doc->frames.keys, uint64_t, i));
+	json_end_array(doc->json);
+}
+
+void json_write_stacks(struct json_document *doc)
+{
+	struct json_writer *json = doc->json;
+
+	json_begin_array(json, "stacks");
+	for (guint i = 0; i < doc->stacks.keys->len; i++) {
+		uint64_t key = g_array_index(doc->stacks.keys, uint64_t, i);
+
+		json_begin_object(json, NULL);
+		json_index(json, "parent", (uint32_t)(key >> 32) - 1);
+		json_uint(json, "frame", (uint32_t)key >> 1);
+		if (key & 1)
+			json_bool(json, "guessed", true);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_table.c - columns and paragraphs of the report.  Whatever text comes
+ * here goes out through format_safe(), and nothing else of the report prints
+ * text that is not its own.
+ */
+#include "report_table.h"
+
+#include <string.h>
+
+#include "format_units.h"
+
+#define TABLE_COLUMNS_MAX 16
+#define TABLE_INDENT 2
+#define LABEL_COLUMNS 11
+
+struct report_table {
+	const struct report_column *columns;
+	unsigned n;
+	GPtrArray *cells; /* char *, row by row */
+};
+
+struct report_table *report_table_new(const struct report_column *columns, unsigned n)
+{
+	struct report_table *table = g_new0(struct report_table, 1);
+
+	g_assert(n <= TABLE_COLUMNS_MAX);
+	table->columns = columns;
+	table->n = n;
+	table->cells = g_ptr_array_new_with_free_func(g_free);
+	return table;
+}
+
+void report_table_cell(struct report_table *table, const char *text)
+{
+	g_ptr_array_add(table->cells, g_strdup(text));
+}
+
+void report_table_cellf(struct report_table *table, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_ptr_array_add(table->cells, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+/* The widest cell or title of each column; the column without a limit gets at
+ * most what the others leave. */
+static void table_measure(const struct report_table *table, unsigned *widths)
+{
+	unsigned used = TABLE_INDENT + (table->n - 1);
+	GString *text = g_string_new("");
+
+	for (unsigned i = 0; i < table->n; i++)
+		widths[i] = (unsigned)strlen(table->columns[i].title);
+	for (guint i = 0; i < table->cells->len; i++) {
+		unsigned column = i % table->n;
+		unsigned width = format_safe(g_string_truncate(text, 0), table->cells->pdata[i],
+					     table->columns[column].max);
+
+		widths[column] = MAX(widths[column], width);
+	}
+	for (unsigned i = 0; i < table->n; i++)
+		used += table->columns[i].max ? widths[i] : 0;
+	for (unsigned i = 0; i < table->n; i++) {
+		if (!table->columns[i].max)
+			widths[i] = MIN(widths[i], used + 20 < REPORT_COLUMNS ?
+							   REPORT_COLUMNS - used : 20);
+	}
+	g_string_free(text, TRUE);
+}
+
+/* Appends one cell to line, padded unless it ends the line. */
+static void table_append(const struct report_table *table, const unsigned *widths, unsigned column,
+			 const char *cell, GString *line)
+{
+	GString *text = g_string_new("");
+	unsigned width = format_safe(text, cell, widths[column]);
+	unsigned padding = widths[column] - MIN(width, widths[column]);
+
+	g_string_append_printf(line, "%*s", column ? 1 : TABLE_INDENT, "");
+	if (!table->columns[column].left)
+		g_string_append_printf(line, "%*s", (int)padding, "");
+	g_string_append(line, text->str);
+	if (table->columns[column].left && column + 1 < table->n)
+		g_string_append_printf(line, "%*s", (int)padding, "");
+	g_string_free(text, TRUE);
+}
+
+void report_table_print(struct report_table *table, FILE *out)
+{
+	unsigned widths[TABLE_COLUMNS_MAX];
+	GString *line = g_string_new("");
+
+	table_measure(table, widths);
+	for (unsigned i = 0; i < table->n; i++)
+		table_append(table, widths, i, table->columns[i].title, line);
+	fprintf(out, "%s\n", line->str);
+	for (guint i = 0; i < table->cells->len; i += table->n) {
+		g_string_truncate(line, 0);
+		for (unsigned j = 0; j < table->n && i + j < table->cells->len; j++)
+			table_append(table, widths, j, table->cells->pdata[i + j], line);
+		fprintf(out, "%s\n", line->str);
+	}
+	g_string_free(line, TRUE);
+	g_ptr_array_unref(table->cells);
+	g_free(table);
+}
+
+void report_labelled(FILE *out, const char *label, const char *text)
+{
+	GString *safe = g_string_new("");
+	char **words;
+	unsigned at = LABEL_COLUMNS;
+
+	format_safe(safe, text, 0);
+	words = g_strsplit(safe->str, " ", -1);
+	fprintf(out, "%-*s", LABEL_COLUMNS, label);
+	for (char **word = words; *word; word++) {
+		unsigned width = (unsigned)g_utf8_strlen(*word, -1);
+
+		if (at > LABEL_COLUMNS && at + 1 + width > REPORT_COLUMNS) {
+			fprintf(out, "\n%*s", LABEL_COLUMNS, "");
+			at = LABEL_COLUMNS;
+		}
+		fprintf(out, "%s%s", at > LABEL_COLUMNS ? " " : "", *word);
+		at += width + (at > LABEL_COLUMNS);
+	}
+	fputc('\n', out);
+	g_strfreev(words);
+	g_string_free(safe, TRUE);
+}

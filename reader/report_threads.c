@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_threads.c - the report's thread table.  Rows are threads, most CPU
+ * time first; where they are more than fit, threads of one name and process
+ * become one row, and what is still too much is summed in the last one.
+ */
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct thread_row {
+	uint32_t first; /* model id of a thread of the row */
+	uint64_t n;     /* threads in it */
+	uint64_t start_ns, end_ns;
+	uint64_t cpu_ns, user_ns, system_ns;
+	bool has_rusage; /* of all its threads */
+	uint64_t samples, alloc_bytes, alloc_calls, inuse_n;
+	double inuse_space, inuse_var;
+};
+
+static void row_add(struct thread_row *row, const struct thread_row *other)
+{
+	if (!row->n) {
+		*row = *other;
+		return;
+	}
+	row->n += other->n;
+	row->start_ns = MIN(row->start_ns, other->start_ns);
+	row->end_ns = MAX(row->end_ns, other->end_ns);
+	row->cpu_ns += other->cpu_ns;
+	row->user_ns += other->user_ns;
+	row->system_ns += other->system_ns;
+	row->has_rusage &= other->has_rusage;
+	row->samples += other->samples;
+	row->alloc_bytes += other->alloc_bytes;
+	row->alloc_calls += other->alloc_calls;
+	row->inuse_n += other->inuse_n;
+	row->inuse_space += other->inuse_space;
+	row->inuse_var += other->inuse_var;
+}
+
+static struct thread_row row_of(const struct report *report, uint32_t id)
+{
+	const struct thread *thread = profile_thread(report->profile, id);
+
+	return (struct thread_row){
+		.first = id,
+		.n = 1,
+		.start_ns = thread->t_start_ns,
+		.end_ns = MAX(thread->t_start_ns, thread->t_end_ns),
+		.cpu_ns = thread->cpu_ns,
+		.user_ns = thread->window.user_ns,
+		.system_ns = thread->window.system_ns,
+		.has_rusage = thread->has_rusage,
+		.samples = thread->n_samples,
+		.alloc_bytes = thread->window.alloc_bytes,
+		.alloc_calls = thread->window.alloc_calls,
+		.inuse_space = thread->inuse_space,
+	};
+}
+
+static int row_compare(gconstpointer a, gconstpointer b)
+{
+	const struct thread_row *x = a, *y = b;
+
+	if (x->cpu_ns != y->cpu_ns)
+		return x->cpu_ns > y->cpu_ns ? -1 : 1;
+	if (x->alloc_bytes != y->alloc_bytes)
+		return x->alloc_bytes > y->alloc_bytes ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* One row a thread.  The live bytes' samples and variance are in the cells;
+ * there are no cells of a thread that is not wanted. */
+static GArray *threads_collect(const struct report *report)
+{
+	const struct profile *profile = report->profile;
+	uint32_t *place = g_new0(uint32_t, profile->threads->len); /* row + 1 */
+	GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct thread_row));
+
+	for (uint32_t i = 1; i < profile->threads->len; i++) {
+		struct thread_row row;
+
+		if (!view_thread_wanted(profile, report->options, i))
+			continue;
+		row = row_of(report, i);
+		g_array_append_val(rows, row);
+		place[i] = rows->len;
+	}
+	for (guint i = 0; i < report->cells->len; i++) {
+		const struct cell *cell = g_ptr_array_index(report->cells, i);
+		struct thread_row *row;
+
+		if (!place[cell->thread])
+			continue;
+		row = &g_array_index(rows, struct thread_row, place[cell->thread] - 1);
+		row->inuse_n += cell->inuse_n;
+		row->inuse_var += cell->inuse_space_var;
+	}
+	g_free(place);
+	return rows;
+}
+
+/* Threads of one process and name become one row. */
+static GArray *threads_group(const struct report *report, GArray *rows)
+{
+	GHashTable *index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GArray *groups = g_array_new(FALSE, TRUE, sizeof(struct thread_row));
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct thread_row *row = &g_array_index(rows, struct thread_row, i);
+		const struct thread *thread = profile_thread(report->profile, row->first);
+		char *key = g_strdup_printf("%u/%s", thread->process, thread->name);
+		guint place = GPOINTER_TO_UINT(g_hash_table_lookup(index, key)); /* + 1 */
+
+		if (!place) {
+			g_array_set_size(groups, groups->len + 1);
+			place = groups->len;
+		}
+		row_add(&g_array_index(groups, struct thread_row, place - 1), row);
+		g_hash_table_replace(index, key, GUINT_TO_POINTER(place));
+	}
+	g_hash_table_unref(index);
+	g_array_unref(rows);
+	return groups;
+}
+
+static void threads_print_row(struct report *report, struct report_table *table,
+			      const struct thread_row *row, bool is_rest)
+{
+	const struct thread *thread = profile_thread(report->profile, row->first);
+	uint64_t wall_ns = row->end_ns - row->start_ns;
+	char buf[FORMAT_ROOM];
+
+	if (is_rest)
+		report_table_cell(table, "the rest");
+	else
+		report_table_cell(table, *thread->name ? thread->name : "(no name)");
+	if (is_rest || row->n > 1)
+		report_table_cellf(table, "%" PRIu64 " thr", row->n);
+	else
+		report_table_cellf(table, "%" PRIu64, thread->tid);
+	if (report->several && is_rest)
+		report_table_cell(table, "");
+	else if (report->several)
+		report_table_cellf(table, "%" PRIu64,
+				   profile_process(report->profile, thread->process)->pid);
+	report_table_cell(table, format_ns(buf, (double)wall_ns));
+	report_table_cell(table, format_ns(buf, (double)row->cpu_ns));
+	report_table_cell(table, row->has_rusage ? format_ns(buf, (double)row->user_ns) : "-");
+	report_table_cell(table, row->has_rusage ? format_ns(buf, (double)row->system_ns) : "-");
+	report_table_cell(table, format_share(buf, (double)row->cpu_ns, (double)wall_ns));
+	report_table_cell(table, format_count(buf, (double)row->samples));
+	report_table_cell(table, format_bytes(buf, (double)row->alloc_bytes));
+	report_table_cell(table, format_count(buf, (double)row->alloc_calls));
+	format_bytes(buf, row->inuse_space);
+	report_table_cellf(table, "%s%s", report_mark(report, row->inuse_n, !(row->inuse_var > 0)),
+			   buf);
+}
+
+static void threads_print(struct report *report, const GArray *rows)
+{
+	static const struct report_column one[] = {
+		{ "name", 15, true },      { "tid", 9, false },      { "wall", 8, false },
+		{ "CPU", 8, false },       { "user", 8, false },     { "system", 8, false },
+		{ "CPU%", 6, false },      { "samples", 8, false },  { "allocated", 9, false },
+		{ "calls", 7, false },     { "live", 9, false },
+	};
+	static const struct report_column several[] = {
+		{ "name", 15, true },      { "tid", 9, false },      { "pid", 8, false },
+		{ "wall", 8, false },      { "CPU", 8, false },      { "user", 8, false },
+		{ "system", 8, false },    { "CPU%", 6, false },     { "samples", 8, false },
+		{ "allocated", 9, false }, { "calls", 7, false },    { "live", 9, false },
+	};
+	struct report_table *table =
+		report->several ? report_table_new(several, G_N_ELEMENTS(several)) :
+				  report_table_new(one, G_N_ELEMENTS(one));
+	struct thread_row rest = { 0 };
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct thread_row *row = &g_array_index(rows, struct thread_row, i);
+
+		if (i < report->top)
+			threads_print_row(report, table, row, false);
+		else
+			row_add(&rest, row);
+	}
+	if (rest.n)
+		threads_print_row(report, table, &rest, true);
+	report_table_print(table, report->out);
+}
+
+/* Threads that had ended in segments that are gone have no record of their own,
+ * only a sum. */
+static void threads_before(struct report *report)
+{
+	uint64_t n = 0, cpu_ns = 0, calls = 0, bytes = 0;
+	char buf[FORMAT_ROOM];
+
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+
+		n += process->ended_before_threads;
+		cpu_ns += process->ended_before.cpu_ns;
+		calls += process->ended_before.alloc_calls;
+		bytes += process->ended_before.alloc_bytes;
+	}
+	if (!n)
+		return;
+	fprintf(report->out, "  before the first segment read, %s had ended:",
+		report_plural(buf, n, "thread"));
+	fprintf(report->out, " %s CPU,", format_ns(buf, (double)cpu_ns));
+	fprintf(report->out, " %s", format_bytes(buf, (double)bytes));
+	fprintf(report->out, " in %s calls\n", format_count(buf, (double)calls));
+}
+
+void report_threads(struct report *report)
+{
+	GArray *rows = threads_collect(report);
+	uint64_t n = rows->len;
+	char buf[FORMAT_ROOM];
+
+	fprintf(report->out, "\n%s; allocated and calls are exact, live is estimated\n",
+		report_plural(buf, n, "thread"));
+	if (rows->len > report->top)
+		rows = threads_group(report, rows);
+	g_array_sort(rows, row_compare);
+	if (rows->len)
+		threads_print(report, rows);
+	threads_before(report);
+	g_array_unref(rows);
+}
