@@ -72,4 +72,61 @@ static inline long arch_syscall(long nr, long a, long b, long c, long d, long e,
 	return ret;
 }
 
+/* Registers a called function gives back as it found them, with the two that
+ * every unwinding step restores. */
+#define ARCH_CALLEE_SAVED                                                      \
+	(1u << ARCH_RBX | 1u << ARCH_RBP | 1u << ARCH_RSP | 1u << ARCH_R12 |   \
+	 1u << ARCH_R13 | 1u << ARCH_R14 | 1u << ARCH_R15 | 1u << ARCH_RIP)
+
+/* Code without unwind tables that is known by its bytes.  Offsets are from the
+ * stack pointer at the instruction. */
+
+/* A linkage stub's frame: bytes hold the 16-byte slot of the pc, at is the
+ * pc's place in it.  Returns how many bytes are on the stack below the
+ * caller's frame, the return address included, or 0 when it is no stub.
+ * First slot: push *(rip), jmp *(rip), with the index pushed before; the
+ * others: jmp *(rip), push index, jmp first. */
+static inline unsigned arch_plt_depth(const uint8_t bytes[16], unsigned at)
+{
+	if (bytes[0] == 0xff && bytes[1] == 0x25 && bytes[6] == 0x68 && bytes[11] == 0xe9)
+		return at < 11 ? 8 : 16;
+	if (bytes[0] == 0xff && bytes[1] == 0x35 && bytes[6] == 0xff && bytes[7] == 0x25)
+		return at < 6 ? 16 : 24;
+	return 0;
+}
+
+/* mov $15,%eax or %rax; syscall: returns from a signal handler, with the
+ * kernel's frame at the stack pointer. */
+static inline int arch_is_sigreturn(const uint8_t bytes[16])
+{
+	static const uint8_t rax[] = { 0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05 };
+	static const uint8_t eax[] = { 0xb8, 15, 0, 0, 0, 0x0f, 0x05 };
+	int same_rax = 1, same_eax = 1;
+
+	for (unsigned i = 0; i < sizeof(rax); i++)
+		same_rax &= bytes[i] == rax[i];
+	for (unsigned i = 0; i < sizeof(eax); i++)
+		same_eax &= bytes[i] == eax[i];
+	return same_rax | same_eax;
+}
+/* struct rt_sigframe's ucontext, where the registers are. */
+#define ARCH_SIGFRAME_SP 160
+#define ARCH_SIGFRAME_FP 120
+#define ARCH_SIGFRAME_IP 168
+
+/* True when a call instruction ends at the end of the 8 bytes: what stands
+ * before a return address.  Relative call, or an indirect one of any length. */
+static inline int arch_ends_in_call(const uint8_t b[8])
+{
+	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) ||
+	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) ||
+	       (b[4] == 0xff && (b[5] & 0x38) == 0x10) ||
+	       (b[2] == 0xff && (b[3] & 0x38) == 0x10) ||
+	       (b[1] == 0xff && (b[2] & 0x38) == 0x10);
+}
+
+/* A pc this far behind an object's entry is its start code, which may have no
+ * unwind tables: nothing called it. */
+#define ARCH_START_CODE_BYTES 128u
+
 #endif

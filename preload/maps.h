@@ -57,6 +57,19 @@ struct mapping *maps_find(uint64_t pc);
 /* [writer] The mapping of a serial, or NULL. */
 struct mapping *maps_get(uint32_t serial);
 
+/* [hook] Around a fork, in the parent: between the two calls the writer stays out of the
+ * loader's lock, which a child would otherwise inherit locked.  Waits a few
+ * microseconds at most. */
+void maps_fork_begin(void);
+void maps_fork_end(void);
+
+/* [child] Instead of maps_fork_end, in the child. */
+void maps_fork_child(void);
+
+/* The mapping that holds this address is marked ours; maps_init sets it to
+ * one in libprof.so, tests to none. */
+extern uint64_t maps_own_address;
+
 /* Counts up whenever a known range was replaced: what was remembered by
  * address before is stale. */
 extern uint32_t maps_generation;

@@ -23,7 +23,7 @@
 #include "../check.h"
 #include "unwind_capture.h"
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 /* Keeps a call from being the last thing a function does. */
 #define AFTER_CALL() __asm__ volatile("" ::: "memory")
 

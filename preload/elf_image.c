@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elf_image.c - see elf_image.h.  The headers of an object are parsed by one
+ * function from a flat view of its first bytes, whether these came from a file
+ * or from memory; elf_image_memory.c has the second source.
+ *
+ * A file that is truncated while mapped gives SIGBUS to whoever reads it; the
+ * program, which runs out of the same file, stands or falls with it.
+ */
+#include "elf_image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "arch.h"
+#include "elf_image_parse.h"
+#include "sys.h"
+
+#define FILE_BYTES_MAX (UINT64_C(8) << 30)
+
+static struct elf_image *images;
+
+void elf_image_init(void)
+{
+	images = NULL;
+}
+
+bool elf_image_read(const struct elf_image *e, uint64_t vaddr, void *buf, unsigned n)
+{
+	for (unsigned i = 0; i < e->segments; i++) {
+		const struct elf_segment *s = &e->segment[i];
+		uint64_t at = vaddr - s->vaddr;
+
+		if (at >= s->memory_bytes)
+			continue;
+		if (at < s->bytes_len && n <= s->bytes_len - at) {
+			memcpy(buf, s->bytes + at, n);
+			return true;
+		}
+		memset(buf, 0, n);
+		if (at < s->bytes_len)
+			memcpy(buf, s->bytes + at, s->bytes_len - at);
+		return true;
+	}
+	return false;
+}
+
+bool elf_image_bias(const struct elf_image *e, uint64_t start, uint64_t file_offset,
+		    uint64_t *bias)
+{
+	const struct elf_segment *best = NULL;
+
+	for (unsigned i = 0; i < e->segments; i++) {
+		const struct elf_segment *s = &e->segment[i];
+		uint64_t page = s->file_offset & ~UINT64_C(4095);
+
+		if (file_offset < page || file_offset >= s->file_offset + s->memory_bytes)
+			continue;
+		if (!best || (s->executable && !best->executable))
+			best = s;
+	}
+	if (!best)
+		return false;
+	*bias = start - file_offset - (best->vaddr - best->file_offset);
+	return true;
+}
+
+/* [writer] True for an ELF header of a loadable 64-bit object of this machine. */
+bool elf_header_ok(const Elf64_Ehdr *h)
+{
+	return !memcmp(h->e_ident, ELFMAG, SELFMAG) && h->e_ident[EI_CLASS] == ELFCLASS64 &&
+	       h->e_ident[EI_DATA] == ELFDATA2LSB && h->e_machine == ARCH_AUDIT &&
+	       (h->e_type == ET_EXEC || h->e_type == ET_DYN) &&
+	       h->e_phentsize == sizeof(Elf64_Phdr) && h->e_phnum && h->e_phnum <= ELF_PHDRS_MAX;
+}
+
+static unsigned encoded_bytes(uint8_t encoding)
+{
+	switch (encoding & 0x7) { /* DW_EH_PE_: the low bits are the width, bit 3 the sign */
+	case 2:
+		return 2;
+	case 3:
+		return 4;
+	case 0:
+	case 4:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+/* [writer] Finds the sorted table behind .eh_frame_hdr of hdr_bytes; without one
+ * (linked with --no-eh-frame-hdr) the object has no table for us. */
+void elf_parse_eh_hdr(struct elf_image *e, uint64_t hdr, uint64_t hdr_bytes)
+{
+	uint8_t head[4];
+	unsigned pointer, count;
+	uint64_t fdes = 0, table;
+
+	if (hdr_bytes < sizeof(head) || !elf_image_read(e, hdr, head, sizeof(head)))
+		return;
+	pointer = encoded_bytes(head[1]);
+	count = encoded_bytes(head[2]);
+	table = 4 + pointer + count;
+	/* 0x3b: signed 4-byte offsets from the header, the only kind linkers write. */
+	if (head[0] != 1 || head[3] != 0x3b || !pointer || !count || table >= hdr_bytes)
+		return;
+	if (!elf_image_read(e, hdr + 4 + pointer, &fdes, count))
+		return;
+	if (fdes > (hdr_bytes - table) / 8)
+		fdes = (hdr_bytes - table) / 8;
+	e->eh_hdr = hdr;
+	e->fde_table = hdr + table;
+	e->fdes = fdes;
+}
+
+/* [writer] Looks for the build id in the notes at vaddr. */
+void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes)
+{
+	Elf64_Nhdr n;
+	uint64_t at = 0;
+
+	while (!e->build_id_len && bytes - at >= sizeof(n) && bytes > at &&
+	       elf_image_read(e, vaddr + at, &n, sizeof(n))) {
+		uint64_t name = at + sizeof(n);
+		uint64_t desc = name + ((n.n_namesz + UINT64_C(3)) & ~UINT64_C(3));
+		char gnu[4];
+
+		if (desc > bytes || n.n_descsz > bytes - desc)
+			return;
+		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 && n.n_descsz &&
+		    n.n_descsz <= sizeof(e->build_id) &&
+		    elf_image_read(e, vaddr + name, gnu, 4) && !memcmp(gnu, "GNU", 4) &&
+		    elf_image_read(e, vaddr + desc, e->build_id, n.n_descsz))
+			e->build_id_len = n.n_descsz;
+		at = desc + ((n.n_descsz + UINT64_C(3)) & ~UINT64_C(3));
+	}
+}
+
+/* Fills e from the mapped file; false when it is no object of ours. */
+static bool parse_file(struct elf_image *e, const uint8_t *file, uint64_t size)
+{
+	Elf64_Ehdr h;
+	Elf64_Phdr ph;
+
+	if (size < sizeof(h))
+		return false;
+	memcpy(&h, file, sizeof(h));
+	if (!elf_header_ok(&h) || h.e_phoff > size ||
+	    h.e_phnum * sizeof(ph) > size - h.e_phoff)
+		return false;
+	e->entry = h.e_entry;
+	for (unsigned i = 0; i < h.e_phnum; i++) {
+		struct elf_segment *s = &e->segment[e->segments];
+
+		memcpy(&ph, file + h.e_phoff + i * sizeof(ph), sizeof(ph));
+		if (ph.p_type != PT_LOAD || e->segments == ELF_IMAGE_SEGMENTS)
+			continue;
+		if (ph.p_offset > size || ph.p_filesz > size - ph.p_offset)
+			return false;
+		*s = (struct elf_segment){ file + ph.p_offset, ph.p_vaddr, ph.p_filesz, ph.p_memsz,
+					   ph.p_offset, ph.p_flags & PF_X };
+		e->segments++;
+	}
+	for (unsigned i = 0; i < h.e_phnum; i++) {
+		memcpy(&ph, file + h.e_phoff + i * sizeof(ph), sizeof(ph));
+		if (ph.p_type == PT_GNU_EH_FRAME)
+			elf_parse_eh_hdr(e, ph.p_vaddr, ph.p_memsz);
+		else if (ph.p_type == PT_NOTE)
+			elf_parse_notes(e, ph.p_vaddr, ph.p_memsz);
+	}
+	return e->segments;
+}
+
+static struct elf_image *image_of_file(uint64_t dev, uint64_t ino, uint64_t size, uint64_t mtime)
+{
+	struct elf_image *e = images;
+
+	while (e && (e->dev != dev || e->ino != ino || e->size != size || e->mtime_ns != mtime))
+		e = e->next;
+	return e;
+}
+
+/* The file at the path is the one that was mapped: the same inode, or, on file
+ * systems whose stat and maps disagree (btrfs, overlay), the same first page
+ * as the object has in memory. */
+static bool same_file(const struct elf_place *place, const struct stat *st, const uint8_t *file)
+{
+	uint8_t page[1024];
+	size_t n = (uint64_t)st->st_size < sizeof(page) ? (size_t)st->st_size : sizeof(page);
+
+	if (st->st_dev == place->dev && st->st_ino == place->ino)
+		return true;
+	return place->header &&
+	       sys_read_own_memory(sys_getpid(), place->header, page, n) == (ssize_t)n &&
+	       !memcmp(page, file, n);
+}
+
+/* Gives back what no segment needs: debug sections can be gigabytes. */
+static void unmap_tail(const struct elf_image *e, const uint8_t *file, uint64_t size)
+{
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < e->segments; i++) {
+		uint64_t end = e->segment[i].file_offset + e->segment[i].bytes_len;
+
+		used = end > used ? end : used;
+	}
+	used = (used + 4095) & ~UINT64_C(4095);
+	if (used < size)
+		sys_unmap((void *)(uintptr_t)(file + used), size - used);
+}
+
+static struct elf_image *open_file(struct arena *arena, const struct elf_place *place, int fd)
+{
+	struct elf_image *e;
+	struct stat st;
+	uint64_t mtime;
+	const uint8_t *file;
+
+	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	    (uint64_t)st.st_size > FILE_BYTES_MAX)
+		return NULL;
+	mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	e = image_of_file(st.st_dev, st.st_ino, (uint64_t)st.st_size, mtime);
+	if (e && st.st_dev == place->dev && st.st_ino == place->ino)
+		return e;
+	file = sys_map_fd((size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0, NULL);
+	if (!file)
+		return NULL;
+	e = same_file(place, &st, file) ? arena_alloc(arena, sizeof(*e)) : NULL;
+	if (!e || !parse_file(e, file, (uint64_t)st.st_size)) {
+		sys_unmap((void *)(uintptr_t)file, (size_t)st.st_size);
+		return NULL;
+	}
+	unmap_tail(e, file, (uint64_t)st.st_size);
+	e->dev = st.st_dev;
+	e->ino = st.st_ino;
+	e->size = (uint64_t)st.st_size;
+	e->mtime_ns = mtime;
+	return e;
+}
+
+struct elf_image *elf_image_open(struct arena *arena, const struct elf_place *place)
+{
+	struct elf_image *e = NULL;
+	/* Not waiting on a fifo or a device that has taken the file's place. */
+	int fd = *place->path == '/' && strncmp(place->path, "/dev/", 5) ?
+		 sys_open(place->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) : -ENOENT;
+
+	if (fd >= 0) {
+		e = open_file(arena, place, fd);
+		sys_close(fd);
+	}
+	if (!e && place->header)
+		e = elf_image_from_memory(arena, place->header);
+	for (struct elf_image *i = images; e && i; i = i->next)
+		if (i == e)
+			return e;
+	if (e) {
+		e->next = images;
+		images = e;
+	}
+	return e;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elf_image_memory.c - an object's unwind tables copied out of the process:
+ * for the vDSO, which has no file, and for files that were deleted or lie
+ * behind another root or mount namespace.  Every read is a system call that
+ * may fail, so an object unloaded meanwhile costs its tables and no more.
+ */
+#include <string.h>
+
+#include "elf_image_parse.h"
+#include "sys.h"
+
+#define COPY_BYTES_MAX (UINT64_C(64) << 20)
+
+static bool read_memory(uint64_t address, void *buf, uint64_t n)
+{
+	return sys_read_own_memory(sys_getpid(), address, buf, n) == (ssize_t)n;
+}
+
+/* Copies the n bytes at vaddr as segment s of e. */
+static bool copy_range(struct elf_image *e, uint64_t bias, struct elf_segment range)
+{
+	uint8_t *copy;
+
+	if (!range.bytes_len || range.bytes_len > COPY_BYTES_MAX ||
+	    e->segments == ELF_IMAGE_SEGMENTS)
+		return false;
+	copy = sys_map(range.bytes_len);
+	if (!copy)
+		return false;
+	if (!read_memory(bias + range.vaddr, copy, range.bytes_len)) {
+		sys_unmap(copy, range.bytes_len);
+		return false;
+	}
+	range.bytes = copy;
+	e->segment[e->segments++] = range;
+	return true;
+}
+
+/* The tables stand in one PT_LOAD with the header that names them; the other
+ * segments are kept as extents alone, for the bias and for pointers into data
+ * that an unwinder reads and ignores. */
+static void take_segments(struct elf_image *e, uint64_t bias, const Elf64_Phdr *ph, unsigned n,
+			  uint64_t eh_hdr)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct elf_segment s = { NULL, ph[i].p_vaddr, ph[i].p_filesz, ph[i].p_memsz,
+					 ph[i].p_offset, ph[i].p_flags & PF_X };
+
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		if (eh_hdr && eh_hdr - ph[i].p_vaddr < ph[i].p_filesz && copy_range(e, bias, s))
+			continue;
+		s.bytes_len = 0;
+		if (e->segments < ELF_IMAGE_SEGMENTS)
+			e->segment[e->segments++] = s;
+	}
+}
+
+/* Build ids stand in a segment that was not copied: read the notes apart, as
+ * a first segment, which elf_image_read then finds before the others. */
+static void take_notes(struct elf_image *e, uint64_t bias, const Elf64_Phdr *ph)
+{
+	struct elf_image notes = { 0 };
+	struct elf_segment s = { NULL, ph->p_vaddr, ph->p_memsz, ph->p_memsz, 0, false };
+
+	if (e->build_id_len || ph->p_memsz > 65536 || !copy_range(&notes, bias, s))
+		return;
+	elf_parse_notes(&notes, ph->p_vaddr, ph->p_memsz);
+	memcpy(e->build_id, notes.build_id, sizeof(e->build_id));
+	e->build_id_len = notes.build_id_len;
+	sys_unmap((void *)(uintptr_t)notes.segment[0].bytes, ph->p_memsz);
+}
+
+struct elf_image *elf_image_from_memory(struct arena *arena, uint64_t header)
+{
+	Elf64_Phdr ph[ELF_PHDRS_MAX];
+	const Elf64_Phdr *first = NULL, *eh = NULL;
+	struct elf_image *e;
+	Elf64_Ehdr h;
+	uint64_t bias;
+
+	if (!read_memory(header, &h, sizeof(h)) || !elf_header_ok(&h) ||
+	    !read_memory(header + h.e_phoff, ph, h.e_phnum * sizeof(*ph)))
+		return NULL;
+	for (unsigned i = 0; i < h.e_phnum; i++) {
+		if (ph[i].p_type == PT_LOAD && !first)
+			first = &ph[i];
+		if (ph[i].p_type == PT_GNU_EH_FRAME)
+			eh = &ph[i];
+	}
+	e = first ? arena_alloc(arena, sizeof(*e)) : NULL;
+	if (!e)
+		return NULL;
+	/* The ELF header is the file's first byte, so it sits where the first
+	 * segment puts offset 0. */
+	bias = header - (first->p_vaddr - first->p_offset);
+	e->entry = h.e_entry;
+	take_segments(e, bias, ph, h.e_phnum, eh ? eh->p_vaddr : 0);
+	if (eh)
+		elf_parse_eh_hdr(e, eh->p_vaddr, eh->p_memsz);
+	for (unsigned i = 0; i < h.e_phnum; i++)
+		if (ph[i].p_type == PT_NOTE)
+			take_notes(e, bias, &ph[i]);
+	return e;
+}

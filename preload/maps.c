@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * maps.c - see maps.h.  Known executable ranges are kept as disjoint
+ * intervals sorted by address, each pointing to its mapping; a newer mapping
+ * cuts what it covers out of older ones.  The text of /proc/thread-self/maps
+ * is read by maps_proc.c.
+ */
+#include "maps.h"
+
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../include/prof_format.h"
+#include "arch.h"
+#include "elf_image.h"
+#include "maps_take.h"
+#include "sys.h"
+
+struct interval {
+	uint64_t start, end;
+	struct mapping *mapping;
+};
+
+uint32_t maps_generation;
+uint64_t maps_own_address;
+
+static struct {
+	struct arena *arena;
+	struct interval *intervals; /* sorted, disjoint */
+	uint32_t used, capacity;
+	struct mapping **by_serial; /* by_serial[serial - 1] */
+	uint32_t serials, serials_capacity;
+	struct mapping *kernel;
+	uint32_t last_hit; /* index where the last maps_find ended */
+	uint64_t loader[2]; /* objects ever added and removed, at the last refresh */
+} maps;
+
+/* Dekker's handshake between maps_changed and a forking thread. */
+static _Atomic uint32_t in_loader, forking;
+
+void maps_init(struct arena *arena)
+{
+	memset(&maps, 0, sizeof(maps));
+	maps.arena = arena;
+	maps_own_address = (uint64_t)(uintptr_t)maps_init;
+	maps_generation++;
+	elf_image_init();
+}
+
+/* Room for one more element; old storage stays behind in the arena, half as
+ * big as the new. */
+static int grow(void **array, uint32_t used, uint32_t *capacity, size_t element)
+{
+	uint32_t bigger = *capacity ? 2 * *capacity : 128;
+	void *p;
+
+	if (used < *capacity)
+		return 0;
+	p = arena_alloc(maps.arena, bigger * element);
+	if (!p)
+		return -ENOMEM;
+	if (used)
+		memcpy(p, *array, used * element);
+	*array = p;
+	*capacity = bigger;
+	return 0;
+}
+
+static struct mapping *new_mapping(const struct mapping *m)
+{
+	struct mapping *copy;
+
+	if (grow((void **)&maps.by_serial, maps.serials, &maps.serials_capacity,
+		 sizeof(*maps.by_serial)) < 0)
+		return NULL;
+	copy = arena_alloc(maps.arena, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	*copy = *m;
+	copy->serial = maps.serials + 1;
+	maps.by_serial[maps.serials++] = copy;
+	return copy;
+}
+
+/* The first interval that ends above address. */
+static uint32_t lower_bound(uint64_t address)
+{
+	uint32_t lo = 0, hi = maps.used;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (maps.intervals[mid].end > address)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+static int insert_interval(uint32_t at, uint64_t start, uint64_t end, struct mapping *m)
+{
+	if (grow((void **)&maps.intervals, maps.used, &maps.capacity, sizeof(struct interval)) < 0)
+		return -ENOMEM;
+	memmove(&maps.intervals[at + 1], &maps.intervals[at],
+		(maps.used - at) * sizeof(struct interval));
+	maps.intervals[at] = (struct interval){ start, end, m };
+	maps.used++;
+	return 0;
+}
+
+static void remove_interval(uint32_t at)
+{
+	maps.used--;
+	memmove(&maps.intervals[at], &maps.intervals[at + 1],
+		(maps.used - at) * sizeof(struct interval));
+}
+
+/* Two mappings of the same bytes at the same addresses. */
+static bool same_content(const struct mapping *a, const struct mapping *b)
+{
+	if (a->flags != b->flags)
+		return false;
+	if (a->flags & PROF_MAP_ANON)
+		return true;
+	return a->dev == b->dev && a->ino == b->ino &&
+	       a->start - a->file_offset == b->start - b->file_offset &&
+	       !strcmp(a->path, b->path);
+}
+
+/* Takes [start, end) away from older, different mappings. */
+static int cut_out(const struct mapping *m)
+{
+	uint32_t i = lower_bound(m->start);
+
+	while (i < maps.used && maps.intervals[i].start < m->end) {
+		struct interval *v = &maps.intervals[i], old = *v;
+
+		if (same_content(old.mapping, m)) {
+			i++;
+			continue;
+		}
+		old.mapping->replaced = true;
+		maps_generation++;
+		if (old.end > m->end && insert_interval(i + 1, m->end, old.end, old.mapping) < 0)
+			return -ENOMEM;
+		v = &maps.intervals[i];
+		if (old.start < m->start) {
+			v->end = m->start;
+			i++;
+		} else {
+			remove_interval(i);
+		}
+	}
+	return 0;
+}
+
+/* Finds the ELF object behind a new mapping and what it says of itself. */
+static void identify(struct mapping *m, uint64_t header)
+{
+	struct elf_place place = { "", m->dev, m->ino, header };
+
+	if (m->flags & PROF_MAP_FILE && !(m->flags & PROF_MAP_DELETED))
+		place.path = m->path;
+	if (!(m->flags & PROF_MAP_ANON))
+		m->image = elf_image_open(maps.arena, &place);
+	if (!m->image)
+		return;
+	if (!elf_image_bias(m->image, m->start, m->file_offset, &m->load_bias)) {
+		m->image = NULL;
+		return;
+	}
+	memcpy(m->build_id, m->image->build_id, sizeof(m->build_id));
+	m->build_id_len = m->image->build_id_len;
+}
+
+/* Adds the part [start, end) of m that no interval covers. */
+static int add_part(const struct mapping *m, uint64_t start, uint64_t end)
+{
+	struct mapping part = *m, *kept;
+
+	part.start = start;
+	part.end = end;
+	if (!(m->flags & PROF_MAP_ANON))
+		part.file_offset += start - m->start;
+	part.ours = maps_own_address >= start && maps_own_address < end;
+	kept = new_mapping(&part);
+	return kept ? insert_interval(lower_bound(start), start, end, kept) : -ENOMEM;
+}
+
+int maps_take(const struct mapping *given, uint64_t header)
+{
+	struct mapping m = *given;
+	uint64_t from = m.start;
+	bool identified = false;
+	int err = cut_out(&m);
+
+	/* What is left in the range has the same content: fill the gaps. */
+	while (!err && from < m.end) {
+		uint32_t i = lower_bound(from);
+		bool inside = i < maps.used && maps.intervals[i].start <= from;
+		uint64_t to = m.end;
+
+		if (inside) {
+			from = maps.intervals[i].end;
+			continue;
+		}
+		if (i < maps.used && maps.intervals[i].start < to)
+			to = maps.intervals[i].start;
+		if (!identified) {
+			m.path = *m.path ? arena_strdup(maps.arena, m.path) : "";
+			if (!m.path)
+				return -ENOMEM;
+			identify(&m, header);
+			identified = true;
+		}
+		err = add_part(&m, from, to);
+		from = to;
+	}
+	return err;
+}
+
+void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
+	      uint64_t ino, const char *path)
+{
+	struct mapping m = { .start = start, .end = start + bytes, .file_offset = file_offset,
+			     .t_ns = t_ns, .dev = dev, .ino = ino, .path = path };
+	struct elf_place place = { "", dev, ino, 0 };
+	char text[4096];
+
+	if (!bytes || m.end < start || m.end > ARCH_KERNEL_START)
+		return;
+	maps_classify(&m, 0, text, sizeof(text));
+	/* Perf reports one mapping, not where the object begins, which is needed
+	 * where the file cannot be had: then /proc has to say. */
+	place.path = m.path;
+	if (m.flags & PROF_MAP_FILE && !elf_image_open(maps.arena, &place))
+		maps_refresh(t_ns);
+	maps_take(&m, m.flags & PROF_MAP_VDSO ? start : 0);
+}
+
+static struct mapping *kernel_mapping(void)
+{
+	struct mapping m = { .flags = PROF_MAP_KERNEL, .start = ARCH_KERNEL_START,
+			     .end = UINT64_MAX, .path = "[kernel]", .t_ns = sys_now_ns() };
+
+	if (!maps.kernel)
+		maps.kernel = new_mapping(&m);
+	return maps.kernel;
+}
+
+struct mapping *maps_find(uint64_t pc)
+{
+	const struct interval *v;
+	uint32_t i = maps.last_hit;
+
+	if (pc >= ARCH_KERNEL_START)
+		return kernel_mapping();
+	if (i >= maps.used || pc < maps.intervals[i].start || pc >= maps.intervals[i].end)
+		i = lower_bound(pc);
+	if (i == maps.used)
+		return NULL;
+	v = &maps.intervals[i];
+	if (pc < v->start)
+		return NULL;
+	maps.last_hit = i;
+	return v->mapping;
+}
+
+struct mapping *maps_get(uint32_t serial)
+{
+	return serial && serial <= maps.serials ? maps.by_serial[serial - 1] : NULL;
+}
+
+static int note_counters(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uint64_t *counters = arg;
+
+	(void)size;
+	counters[0] = info->dlpi_adds;
+	counters[1] = info->dlpi_subs;
+	return 1; /* the first object knows them: stop */
+}
+
+/* dl_iterate_phdr takes the loader's short write lock, never the one that is
+ * held while constructors run, so it does not wait for the program.  A child
+ * forked while we hold that lock would find it held for ever: hence the
+ * handshake with maps_fork_begin. */
+static bool read_loader(uint64_t counters[2])
+{
+	bool read = false;
+
+	atomic_store(&in_loader, 1);
+	if (!atomic_load(&forking))
+		read = dl_iterate_phdr(note_counters, counters) == 1;
+	atomic_store(&in_loader, 0);
+	return read;
+}
+
+void maps_note_loader(void)
+{
+	read_loader(maps.loader);
+}
+
+bool maps_changed(void)
+{
+	uint64_t now[2];
+
+	return read_loader(now) && memcmp(now, maps.loader, sizeof(now));
+}
+
+void maps_fork_begin(void)
+{
+	atomic_fetch_add(&forking, 1);
+	while (atomic_load(&in_loader))
+		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+void maps_fork_end(void)
+{
+	atomic_fetch_sub(&forking, 1);
+}
+
+void maps_fork_child(void)
+{
+	atomic_store(&in_loader, 0);
+	atomic_store(&forking, 0);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * maps_take.h - between maps.c, which keeps the picture of executable memory,
+ * and maps_proc.c, which reads it from /proc.  Writer thread only.
+ */
+#ifndef PROF_MAPS_TAKE_H
+#define PROF_MAPS_TAKE_H
+
+#include <stddef.h>
+
+#include "maps.h"
+
+/* [writer] Sets m->flags from what m->path says, and m->path to the bare file name (in text,
+ * of text_bytes) or "".  header: run-time address of the file's first byte, or 0. */
+void maps_classify(struct mapping *m, uint64_t header, char *text, size_t text_bytes);
+
+/* [writer] Takes in a classified mapping; its path is copied.  Ranges that were known with
+ * the same content stay as they are.  0 or -ENOMEM. */
+int maps_take(const struct mapping *m, uint64_t header);
+
+/* [writer] Remembers the loader's counters, against which maps_changed compares. */
+void maps_note_loader(void);
+
+#endif
