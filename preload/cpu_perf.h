@@ -20,8 +20,13 @@
 #include "unwind.h"
 
 enum perf_rec_kind {
-	PERF_REC_SAMPLE, PERF_REC_FORK, PERF_REC_EXIT, PERF_REC_COMM, PERF_REC_MMAP,
-	PERF_REC_THROTTLE, PERF_REC_OTHER
+	PERF_REC_SAMPLE,
+	PERF_REC_FORK,
+	PERF_REC_EXIT,
+	PERF_REC_COMM,
+	PERF_REC_MMAP,
+	PERF_REC_THROTTLE,
+	PERF_REC_OTHER
 };
 
 #define PERF_KERNEL_FRAMES_MAX 127
@@ -31,14 +36,20 @@ struct perf_rec {
 	uint64_t t_ns; /* CLOCK_MONOTONIC */
 	uint32_t pid, tid, cpu;
 	union {
-		struct { /* PERF_REC_SAMPLE */
+		struct {		     /* PERF_REC_SAMPLE */
 			struct capture user; /* user.stack points into the ring */
 			bool in_kernel;
 			uint32_t kernel_frames; /* 0 unless the kernel is sampled */
-			uint64_t kernel_pc[PERF_KERNEL_FRAMES_MAX]; /* innermost first, calls adjusted */
+			uint64_t kernel_pc
+				[PERF_KERNEL_FRAMES_MAX]; /* innermost first, calls adjusted */
 		} sample;
-		struct { uint32_t ptid; } fork; /* pid, tid: the new thread */
-		struct { const char *name; bool exec; } comm;
+		struct {
+			uint32_t ptid;
+		} fork; /* pid, tid: the new thread */
+		struct {
+			const char *name;
+			bool exec;
+		} comm;
 		struct {
 			uint64_t start, bytes, file_offset, dev, ino;
 			const char *path;
@@ -49,7 +60,7 @@ struct perf_rec {
 struct cpu_perf_options {
 	uint64_t period_ns;
 	uint32_t stack_bytes;
-	int pid;           /* thread to follow: the main thread, its descendants inherit */
+	int pid;	     /* thread to follow: the main thread, its descendants inherit */
 	uint32_t ring_bytes; /* first try; halved down to 64 KiB while memory is refused */
 };
 
@@ -57,7 +68,7 @@ struct cpu_perf_options {
 struct cpu_perf_info {
 	uint32_t cpus;
 	uint32_t ring_bytes; /* each */
-	bool kernel;         /* kernel code is sampled */
+	bool kernel;	     /* kernel code is sampled */
 	const char *why;     /* on failure: what was refused and the command that helps */
 };
 
@@ -65,29 +76,39 @@ struct cpu_perf_info {
  * 0, or -errno with info->why set and nothing left open. */
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info);
 
-/* [writer] Adds a thread that exists already.  0 or -errno. */
+/* [writer] Adds a thread that exists already, with all it will create.  Not after
+ * cpu_perf_detach.  0 or -errno. */
 int cpu_perf_follow(int tid);
 
-/* [writer] Starts or stops counting, for every followed thread. */
+/* [writer] Starts or stops counting, for every followed thread.  After
+ * cpu_perf_detach only the thread that called cpu_perf_open can do it. */
 void cpu_perf_enable(bool on);
 
 /* [writer] Fills up to max pollfds (POLLIN at a quarter of a ring); returns how
  * many.  0 after cpu_perf_detach: the caller then has to look in by time. */
 unsigned cpu_perf_pollfds(struct pollfd *fds, unsigned max);
 
+/* [writer] What poll said of them: a ring that can never be written again
+ * (POLLHUP, all its threads ended) is left out of later cpu_perf_pollfds, so that
+ * the caller does not spin. */
+void cpu_perf_polled(const struct pollfd *fds, unsigned n);
+
 /* [writer] The record with the earliest time over all rings.  Valid, with all
  * it points to, until cpu_perf_consume; false when all rings are empty. */
 bool cpu_perf_next(struct perf_rec *rec);
 void cpu_perf_consume(void);
 
-/* [writer] Counts what the kernel lost since the last call (LOST records seen,
- * PERF_FORMAT_LOST where the kernel has it) into stats_lost. */
+/* [writer] Counts what the kernel lost since the last call into stats_lost: the
+ * LOST records seen and, once counting is stopped, PERF_FORMAT_LOST where the
+ * kernel has it (each loss once). */
 void cpu_perf_count_lost(void);
 
-/* [writer] Closes the descriptors; the mapped rings go on filling. */
+/* [writer] Closes the descriptors; the mapped rings go on filling for the thread
+ * of cpu_perf_open and its descendants, threads of cpu_perf_follow are no longer
+ * sampled. */
 void cpu_perf_detach(void);
 
-/* [writer] Closes and unmaps everything. */
+/* [writer] Closes and unmaps everything; in a forked child it only forgets. */
 void cpu_perf_close(void);
 
 #endif
