@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_segment.c - segments on disk: names and modes, frames that are whole,
+ * what a failed write leaves, and the limit on the total, which must not drift
+ * however many segments have come and gone.
+ *
+ * links: preload/segment.c
+ * libs: -l:liblz4.a
+ */
+#define _GNU_SOURCE
+#include "../../preload/segment.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "../../include/prof_format.h"
+#include "../check.h"
+
+static char home[4096]; /* in the working directory, which the runner removes */
+
+static struct buffer bytes_of(size_t n, unsigned seed)
+{
+	struct buffer b;
+
+	EQ(buffer_init(&b, n), 0);
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 1103515245 + 12345;
+		buffer_put_byte(&b, (uint8_t)(seed >> 16));
+	}
+	return b;
+}
+
+static void begin(bool keep)
+{
+	char path[4200];
+
+	TRUE(getcwd(home, sizeof(home) - 20));
+	strcat(home, "/segment-XXXXXX");
+	TRUE(mkdtemp(home));
+	snprintf(path, sizeof(path), "%s/t", home);
+	EQ(segment_make_trace(path, keep), 0);
+	STREQ(segment_path(), path);
+}
+
+static uint64_t bytes_on_disk(unsigned *files)
+{
+	struct dirent *d;
+	uint64_t sum = 0;
+	DIR *dir = opendir(segment_path());
+
+	TRUE(dir);
+	*files = 0;
+	while ((d = readdir(dir))) {
+		struct stat st;
+
+		if (*d->d_name == '.' || fstatat(dirfd(dir), d->d_name, &st, 0))
+			continue;
+		EQ(st.st_mode & 0777, 0600);
+		sum += (uint64_t)st.st_size;
+		++*files;
+	}
+	closedir(dir);
+	return sum;
+}
+
+static void end(void)
+{
+	char command[4200];
+
+	segment_close();
+	snprintf(command, sizeof(command), "rm -rf %s", home);
+	EQ(system(command), 0);
+}
+
+static void lz4_accepts(unsigned number)
+{
+	char command[4300], name[40];
+
+	snprintf(name, sizeof(name), PROF_SEGMENT_NAME_FMT, number);
+	snprintf(command, sizeof(command), "lz4 -t -q %s/%s", segment_path(), name);
+	EQ(system(command), 0);
+}
+
+static void frames(bool keep)
+{
+	struct buffer header = bytes_of(50, 1), small = bytes_of(100, 2), large = bytes_of(1 << 20, 3);
+	struct buffer zeros;
+	unsigned files;
+
+	EQ(buffer_init(&zeros, PROF_FRAME_BYTES_MAX), 0);
+	zeros.used = PROF_FRAME_BYTES_MAX;
+	begin(keep);
+	EQ(segment_is_open(), false);
+	EQ(segment_open(&header), 0);
+	EQ(segment_number(), 1);
+	EQ(segment_write(&small), 0);
+	EQ(segment_write(&large), 0);
+	EQ(segment_write(&zeros), 0);
+	EQ(segment_bytes(), bytes_on_disk(&files));
+	EQ(files, 1);
+	TRUE(segment_bytes() > 100 + (1 << 20) && segment_bytes() < (1 << 20) + 100000);
+	lz4_accepts(1);
+	EQ(segment_open(&header), 0);
+	EQ(segment_number(), 2);
+	EQ(segment_total_bytes(), bytes_on_disk(&files));
+	EQ(files, 2);
+	lz4_accepts(2);
+	end();
+}
+
+TEST(frames_with_descriptors_kept) { frames(true); }
+TEST(frames_with_files_reopened) { frames(false); }
+
+TEST(suffix_where_the_name_is_taken)
+{
+	char first[4200];
+
+	begin(true);
+	snprintf(first, sizeof(first), "%s", segment_path());
+	segment_close();
+	EQ(segment_make_trace(first, true), 0);
+	STREQ(segment_path() + strlen(first), ".2");
+	segment_close();
+	EQ(segment_make_trace(first, true), 0);
+	STREQ(segment_path() + strlen(first), ".3");
+	end();
+}
+
+TEST(no_directory)
+{
+	EQ(segment_make_trace("/no/such/directory/t", true), -ENOENT);
+	EQ(segment_make_trace("/dev/null/t", true), -ENOTDIR);
+}
+
+/* A write beyond RLIMIT_FSIZE fails half-way: the frame must be gone. */
+TEST(failed_write_leaves_the_file_as_it_was)
+{
+	struct buffer header = bytes_of(50, 1), frame = bytes_of(10000, 2);
+	struct rlimit limit = { 25000, RLIM_INFINITY };
+	unsigned files;
+	uint64_t before;
+
+	signal(SIGXFSZ, SIG_IGN);
+	begin(true);
+	EQ(segment_open(&header), 0);
+	EQ(segment_write(&frame), 0);
+	EQ(segment_write(&frame), 0);
+	before = segment_bytes();
+	EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	EQ(segment_write(&frame), -EFBIG);
+	EQ(segment_bytes(), before);
+	EQ(bytes_on_disk(&files), before);
+	lz4_accepts(1);
+	limit.rlim_cur = RLIM_INFINITY;
+	EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	EQ(segment_write(&frame), 0);
+	lz4_accepts(1);
+	end();
+}
+
+TEST(limit_does_not_drift)
+{
+	struct buffer header = bytes_of(50, 1), frame = bytes_of(1000, 2);
+	const uint64_t limit = 20000;
+	unsigned files;
+
+	begin(true);
+	for (unsigned i = 0; i < 3000; i++) {
+		EQ(segment_open(&header), 0);
+		EQ(segment_write(&frame), 0);
+		segment_drop_oldest(limit);
+		if (i % 500 == 499) {
+			uint64_t real = bytes_on_disk(&files);
+
+			if (real > limit)
+				CHECK_FAIL("after %u segments: %llu bytes on disk, %llu accounted", i + 1,
+					   (unsigned long long)real,
+					   (unsigned long long)segment_total_bytes());
+			TRUE(files >= limit / 1200 - 1);
+		}
+	}
+	EQ(segment_drop_oldest(0), 0);
+	TRUE(segment_drop_oldest(1) >= 1);
+	bytes_on_disk(&files);
+	EQ(files, 1);
+	end();
+}
