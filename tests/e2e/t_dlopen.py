@@ -16,7 +16,7 @@ for engine in ENGINES:
     for _, stack, _, _ in p.stacks():
         check(not {"alpha_inner", "beta_inner"} <= set(stack), engine, "both plugins in one stack:", stack)
     modules = {m["path"].rsplit("/", 1)[-1] for m in p.raw["modules"]}
-    check({"p_alpha", "p_beta"} <= modules, engine, "modules:", modules)
+    check({"p_alpha.so", "p_beta.so"} <= modules, engine, "modules:", modules)
     sizes = {1000: 0, 3000: 0}
     for _, stack, row in p.rows("heap"):
         if "plugin_work" in stack:

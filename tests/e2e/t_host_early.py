@@ -5,7 +5,7 @@ library, before us or behind us, makes the first allocation by each entry, or
 resolves symbols before we have; and we stand it to be named twice."""
 from lib import *
 
-EARLY = W / "p_early"
+EARLY = W / "p_early.so"
 for kind in ("malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign", "valloc", "free",
              "usable", "dlsym"):
     for order in ([LIB, EARLY], [EARLY, LIB]):

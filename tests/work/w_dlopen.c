@@ -17,7 +17,7 @@
 
 int main(int argc, char **argv)
 {
-	static const char *const file[] = { "p_alpha", "p_beta" };
+	static const char *const file[] = { "p_alpha.so", "p_beta.so" };
 	static const char *const inner[] = { "alpha_inner", "beta_inner" };
 	uint64_t turns = work_arg(argc, argv, 1, 20), ns = work_arg(argc, argv, 2, 25) * MS;
 	char self[PATH_MAX] = "", path[PATH_MAX + 32];
