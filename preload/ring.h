@@ -21,12 +21,12 @@
 #include "arch.h"
 
 enum ring_kind {
-	RING_PAD,    /* the ring's own: filler up to its end */
+	RING_PAD,    /* the ring's own: filler up to its end (and an event given up after its reservation) */
 	RING_ALLOC,  /* struct ring_event, registers, stack bytes */
 	RING_FREE,   /* no registers */
 	RING_SAMPLE, /* timer sample: like RING_ALLOC */
 	RING_CREATE, /* pthread_create at a new site: like RING_ALLOC */
-	RING_FORK,   /* the program forked: block = the child's pid */
+	RING_FORK,   /* the program forked; no registers */
 	RING_EXEC,   /* the program calls exec; no registers */
 };
 
@@ -37,7 +37,7 @@ struct ring_event {
 	uint32_t kind;              /* enum ring_kind */
 	uint32_t thread;            /* index of the thread_state, see thread.h */
 	uint32_t tid, cpu;
-	uint64_t address;           /* block allocated or freed; creation site's pc */
+	uint64_t block;             /* sampled block's id; creation site's pc; child's pid */
 	uint64_t size;              /* bytes allocated */
 	uint32_t weight;            /* timer: periods this sample stands for */
 	uint32_t stack_bytes;
@@ -47,7 +47,7 @@ struct ring_event {
 	uint8_t stack[];
 };
 
-#define RING_SHORT_BYTES (sizeof(struct ring_event) - sizeof(uint64_t) * ARCH_REGS)
+#define RING_SHORT_BYTES ((uint32_t)(sizeof(struct ring_event) - sizeof(uint64_t) * ARCH_REGS))
 
 /* [init] Maps a ring of bytes (a power of two).  0 or -errno. */
 int ring_init(uint32_t bytes);
@@ -65,7 +65,8 @@ void ring_commit(struct ring_event *e);
 struct ring_event *ring_peek(void);
 void ring_consume(struct ring_event *e);
 
-/* Any context: bytes waiting in the ring. */
+/* Any context: bytes waiting in the ring, and bytes it was mapped with. */
 uint32_t ring_used(void);
+uint64_t ring_mapped_bytes(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * table.h - the one open-addressing hash table of the preload: a non-zero
- * 64-bit key to a 32-bit value.  Linear probing, power-of-two capacity, at
+ * 64-bit key to a 64-bit value.  Linear probing, power-of-two capacity, at
  * most three quarters full, memory straight from mmap.  Not thread-safe: the
  * writer's tables are the writer's alone, others are used under their owner's
  * lock.  A zeroed struct is an empty table.
@@ -18,7 +18,7 @@
 
 struct table_slot {
 	uint64_t key;
-	uint32_t value;
+	uint64_t value;
 };
 
 struct table {
@@ -46,7 +46,7 @@ static inline struct table_slot *table_probe(const struct table *t, uint64_t key
 }
 
 /* The value slot of key, or NULL.  Valid until the next put or del. */
-static inline uint32_t *table_get(const struct table *t, uint64_t key)
+static inline uint64_t *table_get(const struct table *t, uint64_t key)
 {
 	struct table_slot *s;
 
@@ -76,7 +76,7 @@ static inline int table_grow(struct table *t)
 }
 
 /* Sets key to value, new or not.  0, or -ENOMEM and the table unchanged. */
-static inline int table_put(struct table *t, uint64_t key, uint32_t value)
+static inline int table_put(struct table *t, uint64_t key, uint64_t value)
 {
 	struct table_slot *s;
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bell.h - waking the writer.  The writer sleeps in poll, on descriptors that
+ * the program does not have, so no hook can write to one; a futex needs
+ * nothing but memory.  Between the two stands the bell thread: it shares the
+ * writer's descriptors, sleeps on the futex and passes a ring on to an eventfd.
+ * It runs only when the bell is rung.
+ */
+#ifndef PROF_BELL_H
+#define PROF_BELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* [hook] [signal] Rings.  One system call when the bell is silent, none when it
+ * is ringing already. */
+void bell_ring(void);
+
+/* [writer] Starts the bell thread.  0, or -errno: the writer then sleeps on the
+ * futex itself (bell_wait works all the same, with no descriptors to poll). */
+int bell_start(void);
+
+/* [writer] Sleeps until the bell rings, a descriptor of fds is ready, or
+ * timeout_ns have passed; silences the bell. */
+struct pollfd;
+void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns);
+
+/* [writer] Ends and joins the bell thread. */
+void bell_stop(void);
+
+/* [child] */
+void bell_reset(void);
+
+/* [writer] CPU time of the bell thread. */
+uint64_t bell_cpu_ns(void);
+
+#endif

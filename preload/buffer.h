@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * buffer.h - bytes being encoded.  Room is checked once per record with
+ * buffer_room; the puts that follow trust it.
+ */
+#ifndef PROF_BUFFER_H
+#define PROF_BUFFER_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../include/prof_wire.h"
+#include "sys.h"
+
+struct buffer {
+	uint8_t *bytes;
+	size_t used, capacity;
+};
+
+/* 0 or -ENOMEM.  Memory is touched only as it fills. */
+static inline int buffer_init(struct buffer *b, size_t capacity)
+{
+	b->bytes = sys_map(capacity);
+	b->used = 0;
+	b->capacity = b->bytes ? capacity : 0;
+	return b->bytes ? 0 : -ENOMEM;
+}
+
+static inline bool buffer_room(const struct buffer *b, size_t bytes)
+{
+	return b->capacity - b->used >= bytes;
+}
+
+static inline void buffer_put_byte(struct buffer *b, uint8_t v)
+{
+	b->bytes[b->used++] = v;
+}
+
+static inline void buffer_put(struct buffer *b, uint64_t v)
+{
+	b->used = (size_t)(prof_put_varint(b->bytes + b->used, v) - b->bytes);
+}
+
+static inline void buffer_put_signed(struct buffer *b, int64_t v)
+{
+	buffer_put(b, prof_zigzag(v));
+}
+
+static inline void buffer_put_bytes(struct buffer *b, const void *p, size_t n)
+{
+	memcpy(b->bytes + b->used, p, n);
+	b->used += n;
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * drain.c - see drain.h.
+ */
+#include "drain.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "cpu_perf.h"
+#include "encode.h"
+#include "ring.h"
+#include "roster.h"
+#include "stack.h"
+#include "stats.h"
+#include "sys.h"
+#include "trace.h"
+#include "unwind.h"
+
+static struct unwound *walk;   /* too large for the stack */
+static struct perf_rec *record;
+static uint64_t period;
+
+int drain_init(struct arena *arena, uint64_t period_ns)
+{
+	walk = arena_alloc(arena, sizeof(*walk));
+	record = arena_alloc(arena, sizeof(*record));
+	period = period_ns;
+	return walk && record ? 0 : -ENOMEM;
+}
+
+static uint32_t node_of(const struct capture *c, bool after_ours, const uint64_t *kernel,
+			uint32_t kernel_frames)
+{
+	unwind_stack(c, after_ours, walk);
+	if (walk->end == UNWIND_NO_STACK)
+		stats_lose(PROF_LOSS_NO_STACK, 1);
+	return stack_intern(walk, kernel, kernel_frames);
+}
+
+static void take_capture(const struct ring_event *e, struct capture *c)
+{
+	memcpy(c->regs, e->regs, sizeof(c->regs));
+	c->valid = e->valid;
+	c->stack = e->stack;
+	c->stack_bytes = e->stack_bytes;
+	c->cut = e->cut;
+}
+
+static struct thread_info *thread_of(const struct ring_event *e)
+{
+	struct thread_info *t = roster_by_index(e->thread);
+
+	return t && t->tid == e->tid ? t : roster_by_tid(e->tid, e->t_ns);
+}
+
+static void take_alloc(const struct ring_event *e, struct thread_info *t)
+{
+	struct capture c;
+	struct block b = { .id = e->block, .t_ns = e->t_ns, .size = e->size, .thread = t->id };
+
+	take_capture(e, &c);
+	b.node = node_of(&c, true, NULL, 0);
+	encode_alloc(e->t_ns, t, e->block, e->size, b.node);
+	trace_sums.heap_events++;
+	if (!blocks_add(&b))
+		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
+}
+
+static void count_sample(uint64_t weight)
+{
+	trace_sums.samples++;
+	trace_sums.sample_ns += weight * period;
+}
+
+static void take_timer_sample(const struct ring_event *e, struct thread_info *t)
+{
+	struct capture c;
+
+	take_capture(e, &c);
+	encode_sample(e->t_ns, t, e->cpu, false, e->weight, node_of(&c, false, NULL, 0));
+	count_sample(e->weight);
+}
+
+static void take_event(const struct ring_event *e)
+{
+	struct thread_info *t = thread_of(e);
+	struct capture c;
+
+	if (!t) {
+		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
+		return;
+	}
+	switch (e->kind) {
+	case RING_ALLOC:
+		take_alloc(e, t);
+		break;
+	case RING_FREE:
+		/* A block whose allocation was lost is not in the trace. */
+		if (blocks_remove(e->block)) {
+			encode_free(e->t_ns, t, e->block);
+			trace_sums.heap_events++;
+		}
+		break;
+	case RING_SAMPLE:
+		take_timer_sample(e, t);
+		break;
+	case RING_CREATE:
+		take_capture(e, &c);
+		roster_site(e->block, node_of(&c, true, NULL, 0));
+		break;
+	case RING_FORK:
+		encode_mark(e->t_ns, PROF_MARK_FORK, e->block);
+		break;
+	default:
+		break;
+	}
+}
+
+static void take_sample(const struct perf_rec *r)
+{
+	struct thread_info *t = roster_by_tid(r->tid, r->t_ns);
+
+	if (!t) {
+		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
+		return;
+	}
+	encode_sample(r->t_ns, t, r->cpu, r->sample.in_kernel, 1,
+		      node_of(&r->sample.user, false, r->sample.kernel_pc,
+			      r->sample.kernel_frames));
+	count_sample(1);
+}
+
+static void take_record(const struct perf_rec *r)
+{
+	switch (r->kind) {
+	case PERF_REC_SAMPLE:
+		take_sample(r);
+		break;
+	case PERF_REC_FORK:
+		roster_forked(r->tid, r->fork.ptid, r->t_ns);
+		break;
+	case PERF_REC_EXIT:
+		roster_exited(r->tid, r->t_ns);
+		break;
+	case PERF_REC_COMM:
+		roster_renamed(r->tid, r->comm.name, r->t_ns);
+		break;
+	case PERF_REC_MMAP:
+		maps_add(r->t_ns, r->mmap.start, r->mmap.bytes, r->mmap.file_offset, r->mmap.dev,
+			 r->mmap.ino, r->mmap.path);
+		break;
+	case PERF_REC_THROTTLE:
+	case PERF_REC_OTHER:
+		break;
+	}
+}
+
+bool drain_all(bool perf)
+{
+	uint64_t until = sys_now_ns();
+	bool any = false, have_record = perf && cpu_perf_next(record);
+	struct ring_event *e = ring_peek();
+
+	while ((have_record && record->t_ns <= until) || (e && e->t_ns <= until)) {
+		if (have_record && (!e || record->t_ns <= e->t_ns)) {
+			take_record(record);
+			cpu_perf_consume();
+			have_record = cpu_perf_next(record);
+		} else {
+			take_event(e);
+			ring_consume(e);
+			e = ring_peek();
+		}
+		any = true;
+		if (encode_full())
+			trace_flush(sys_now_ns());
+	}
+	return any;
+}

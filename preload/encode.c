@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encode.c - see encode.h.  No put here checks for room one by one: each
+ * buffer keeps SLACK bytes free, more than any one event can write, and the
+ * writer takes a frame when encode_full says so.
+ */
+#include "encode.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "maps.h"
+#include "roster.h"
+#include "stack.h"
+#include "stats.h"
+
+/* One event writes at most UNWIND_FRAMES_MAX nodes of 25 bytes and as many
+ * mappings as they touch; anything above a path a frame is out of reach. */
+#define SLACK (256u << 10)
+#define DEFS_BYTES (768u << 10)
+#define NODES_BYTES (768u << 10)
+#define BATCH_BYTES (640u << 10)
+#define TEXT_MAX 4096u
+
+static struct buffer defs, node_rows, threads, sample_rows, heap_rows, live_rows, misc, frame;
+static struct buffer *const parts[] = { &defs,	    &node_rows, &threads, &sample_rows,
+					&heap_rows, &live_rows, &misc };
+
+/* A batch record being filled: its fixed fields are written when it is taken. */
+struct batch {
+	uint64_t count, t0, t_last;
+};
+static struct batch samples, heap, live;
+static uint64_t nodes_first, nodes_count;
+
+static uint64_t start, period, mean;
+static uint32_t segment; /* counts encode_new_segment calls; marks of older numbers are stale */
+static uint32_t next_string, next_mapping, next_node;
+
+int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes)
+{
+	static const size_t bytes[] = { DEFS_BYTES,  NODES_BYTES, BATCH_BYTES, BATCH_BYTES,
+					BATCH_BYTES, BATCH_BYTES, BATCH_BYTES };
+	int err = buffer_init(&frame, PROF_FRAME_BYTES_MAX);
+
+	for (size_t i = 0; !err && i < sizeof(bytes) / sizeof(*bytes); i++)
+		err = buffer_init(parts[i], bytes[i]);
+	start = start_ns;
+	period = period_ns;
+	mean = mean_bytes;
+	segment = 0;
+	samples.count = heap.count = live.count = nodes_count = 0;
+	encode_new_segment();
+	return err;
+}
+
+void encode_new_segment(void)
+{
+	segment++;
+	next_string = next_mapping = next_node = 1;
+}
+
+static uint64_t since_start(uint64_t t_ns)
+{
+	return t_ns > start ? t_ns - start : 0;
+}
+
+/* Opens a record whose payload is written straight behind it; the length is
+ * filled in by record_end, in a varint of fixed width. */
+static size_t record_begin(struct buffer *b, enum prof_record kind)
+{
+	buffer_put_byte(b, (uint8_t)kind);
+	b->used += 3;
+	return b->used;
+}
+
+/* Three bytes, seven bits each: payloads stay below 2 MiB. */
+static void record_end(struct buffer *b, size_t payload)
+{
+	size_t n = b->used - payload;
+
+	b->bytes[payload - 3] = (uint8_t)(n | 0x80);
+	b->bytes[payload - 2] = (uint8_t)(n >> 7 | 0x80);
+	b->bytes[payload - 1] = (uint8_t)(n >> 14);
+}
+
+static uint32_t put_string(const char *text)
+{
+	size_t payload = record_begin(&defs, PROF_REC_STRING);
+
+	buffer_put(&defs, next_string);
+	buffer_put_bytes(&defs, text, strnlen(text, TEXT_MAX));
+	record_end(&defs, payload);
+	return next_string++;
+}
+
+static uint32_t mapping_id(struct mapping *m)
+{
+	uint32_t path;
+	size_t payload;
+
+	if (m->segment == segment)
+		return m->segment_id;
+	path = *m->path ? put_string(m->path) : 0;
+	payload = record_begin(&defs, PROF_REC_MAPPING);
+	buffer_put(&defs, next_mapping);
+	buffer_put(&defs, m->flags);
+	buffer_put(&defs, m->start);
+	buffer_put(&defs, m->end);
+	buffer_put(&defs, m->file_offset);
+	buffer_put(&defs, m->load_bias);
+	buffer_put(&defs, since_start(m->t_ns));
+	buffer_put(&defs, m->dev);
+	buffer_put(&defs, m->ino);
+	buffer_put(&defs, path);
+	buffer_put(&defs, m->build_id_len);
+	buffer_put_bytes(&defs, m->build_id, m->build_id_len);
+	record_end(&defs, payload);
+	m->segment = segment;
+	return m->segment_id = next_mapping++;
+}
+
+static void put_node(struct stack_node *n)
+{
+	struct mapping *m = n->mapping ? maps_get(n->mapping) : NULL;
+	uint64_t parent = n->parent ? stack_get(n->parent)->segment_id : 0;
+
+	if (!nodes_count++)
+		nodes_first = next_node;
+	n->segment = segment;
+	n->segment_id = next_node++;
+	buffer_put(&node_rows, n->segment_id - parent);
+	buffer_put(&node_rows, (m ? (uint64_t)mapping_id(m) << 1 : 0) | n->guessed);
+	buffer_put(&node_rows, n->offset);
+}
+
+/* A node's callers are defined before it. */
+static uint32_t node_id(uint32_t node)
+{
+	uint32_t missing[UNWIND_FRAMES_MAX + 256], n = 0, at = node;
+
+	if (!node)
+		return 0;
+	while (at && stack_get(at)->segment != segment && n < sizeof(missing) / sizeof(*missing)) {
+		missing[n++] = at;
+		at = stack_get(at)->parent;
+	}
+	while (n--)
+		put_node(stack_get(missing[n]));
+	return stack_get(node)->segment_id;
+}
+
+void encode_thread(struct thread_info *t)
+{
+	struct mapping *m = t->start_pc ? maps_find(t->start_pc) : NULL;
+	uint32_t name = t->name[0] ? put_string(t->name) : 0;
+	uint32_t creation = node_id(t->creation_node);
+	uint32_t start_mapping = m ? mapping_id(m) : 0;
+	size_t payload = record_begin(&threads, PROF_REC_THREAD);
+
+	buffer_put(&threads, t->id);
+	buffer_put(&threads, t->tid);
+	buffer_put(&threads, (t->main ? PROF_THREAD_MAIN : 0) |
+				     (t->creator || m ? PROF_THREAD_CREATOR : 0));
+	buffer_put(&threads, since_start(t->t_start));
+	buffer_put(&threads, name);
+	buffer_put(&threads, t->creator);
+	buffer_put(&threads, creation);
+	buffer_put(&threads, start_mapping);
+	buffer_put(&threads, m ? t->start_pc - m->start : 0);
+	record_end(&threads, payload);
+	t->segment = segment;
+	t->renamed = false;
+}
+
+static uint32_t thread_id(struct thread_info *t)
+{
+	if (t->segment != segment || t->renamed)
+		encode_thread(t);
+	t->active = true;
+	return t->id;
+}
+
+/* Time of a batch's next row, as its difference from the row before. */
+static int64_t batch_step(struct batch *b, uint64_t t_ns)
+{
+	uint64_t t = since_start(t_ns);
+	int64_t step;
+
+	if (!b->count++)
+		b->t0 = b->t_last = t;
+	step = (int64_t)(t - b->t_last);
+	b->t_last = t;
+	return step;
+}
+
+void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_kernel,
+		   uint32_t weight, uint32_t node)
+{
+	uint32_t id = node_id(node);
+
+	buffer_put_signed(&sample_rows, batch_step(&samples, t_ns));
+	buffer_put(&sample_rows, thread_id(t));
+	buffer_put(&sample_rows, (uint64_t)cpu << 1 | in_kernel);
+	buffer_put(&sample_rows, weight);
+	buffer_put(&sample_rows, id);
+}
+
+void encode_alloc(uint64_t t_ns, struct thread_info *t, uint64_t block, uint64_t size, uint32_t node)
+{
+	uint32_t id = node_id(node);
+
+	buffer_put(&heap_rows, PROF_HEAP_ALLOC);
+	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns));
+	buffer_put(&heap_rows, thread_id(t));
+	buffer_put(&heap_rows, block);
+	buffer_put(&heap_rows, size);
+	buffer_put(&heap_rows, id);
+}
+
+void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
+{
+	buffer_put(&heap_rows, PROF_HEAP_FREE);
+	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns));
+	buffer_put(&heap_rows, thread_id(t));
+	buffer_put(&heap_rows, block);
+}
+
+void encode_live(uint64_t block, uint64_t t_ns, uint32_t thread, uint64_t size, uint32_t node)
+{
+	uint32_t id = node_id(node);
+
+	live.count++;
+	buffer_put(&live_rows, block);
+	buffer_put(&live_rows, since_start(t_ns));
+	buffer_put(&live_rows, thread);
+	buffer_put(&live_rows, size);
+	buffer_put(&live_rows, id);
+}
+
+void encode_thread_stats(uint64_t t_ns, uint32_t thread, unsigned flags,
+			 const struct thread_totals *totals)
+{
+	size_t payload = record_begin(&misc, PROF_REC_THREAD_STATS);
+
+	buffer_put(&misc, since_start(t_ns));
+	buffer_put(&misc, 1);
+	buffer_put(&misc, thread);
+	buffer_put(&misc, flags);
+	buffer_put(&misc, totals->cpu_ns);
+	buffer_put(&misc, totals->user_ns);
+	buffer_put(&misc, totals->system_ns);
+	buffer_put(&misc, totals->alloc_calls);
+	buffer_put(&misc, totals->alloc_bytes);
+	record_end(&misc, payload);
+}
+
+/* A record of plain numbers, the first of which is a time. */
+static void put_numbers(enum prof_record kind, const uint64_t *numbers, size_t n)
+{
+	size_t payload = record_begin(&misc, kind);
+
+	for (size_t i = 0; i < n; i++)
+		buffer_put(&misc, i ? numbers[i] : since_start(numbers[i]));
+	record_end(&misc, payload);
+}
+#define PUT_NUMBERS(kind, ...)                                                                   \
+	put_numbers(kind, (const uint64_t[]){ __VA_ARGS__ },                                     \
+		    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
+
+void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,
+			  uint64_t self_cpu_ns, uint64_t self_bytes)
+{
+	PUT_NUMBERS(PROF_REC_PROCESS_STATS, t_ns, cpu_ns, rss, vsize, self_cpu_ns, self_bytes);
+}
+
+void encode_loss(uint64_t t_ns, unsigned code, uint64_t count, uint64_t detail)
+{
+	PUT_NUMBERS(PROF_REC_LOSS, t_ns, code, count, detail);
+}
+
+void encode_engine(uint64_t t_ns, unsigned engine, unsigned state, int error, const char *name,
+		   const char *text)
+{
+	uint32_t name_id = put_string(name), text_id = text ? put_string(text) : 0;
+
+	PUT_NUMBERS(PROF_REC_ENGINE, t_ns, engine, state, (uint64_t)error, name_id, text_id);
+}
+
+void encode_mark(uint64_t t_ns, unsigned mark, uint64_t value)
+{
+	PUT_NUMBERS(PROF_REC_MARK, t_ns, mark, value);
+}
+
+void encode_end(uint64_t t_ns, unsigned reason)
+{
+	PUT_NUMBERS(PROF_REC_END, t_ns, reason);
+}
+
+void encode_cumulative(uint64_t t_ns, const struct encode_cumulative *c)
+{
+	size_t payload = record_begin(&defs, PROF_REC_CUMULATIVE);
+	const uint64_t numbers[] = { since_start(t_ns), c->ended_threads, c->ended.cpu_ns,
+				     c->ended.user_ns, c->ended.system_ns, c->ended.alloc_calls,
+				     c->ended.alloc_bytes, c->samples, c->sample_ns, c->heap_events,
+				     c->segments_dropped, PROF_LOSS_CODES - 1 };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		buffer_put(&defs, numbers[i]);
+	for (unsigned code = 1; code < PROF_LOSS_CODES; code++) {
+		buffer_put(&defs, code);
+		buffer_put(&defs, c->lost[code]);
+	}
+	record_end(&defs, payload);
+}
+
+bool encode_full(void)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (!buffer_room(parts[i], SLACK))
+			return true;
+		used += parts[i]->used;
+	}
+	return used > PROF_FRAME_BYTES_MAX - 2 * SLACK;
+}
+
+bool encode_pending(void)
+{
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (parts[i]->used)
+			return true;
+	return false;
+}
+
+static void take(struct buffer *b)
+{
+	buffer_put_bytes(&frame, b->bytes, b->used);
+	b->used = 0;
+}
+
+/* A batch record: its fixed fields, then the rows. */
+static void take_batch(struct buffer *rows, enum prof_record kind, const uint64_t *fixed, size_t n)
+{
+	size_t payload;
+
+	if (!rows->used)
+		return;
+	payload = record_begin(&frame, kind);
+	for (size_t i = 0; i < n; i++)
+		buffer_put(&frame, fixed[i]);
+	take(rows);
+	record_end(&frame, payload);
+}
+
+const struct buffer *encode_take(void)
+{
+	frame.used = 0;
+	take(&defs);
+	take_batch(&node_rows, PROF_REC_NODES, (uint64_t[]){ nodes_first, nodes_count }, 2);
+	take(&threads);
+	take_batch(&live_rows, PROF_REC_LIVE, (uint64_t[]){ mean, live.count }, 2);
+	take_batch(&sample_rows, PROF_REC_SAMPLES, (uint64_t[]){ samples.t0, period, samples.count },
+		   3);
+	take_batch(&heap_rows, PROF_REC_HEAP, (uint64_t[]){ heap.t0, mean, heap.count }, 3);
+	take(&misc);
+	samples.count = heap.count = live.count = nodes_count = 0;
+	return &frame;
+}
+
+uint64_t encode_bytes(void)
+{
+	uint64_t bytes = frame.capacity;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		bytes += parts[i]->capacity;
+	return bytes;
+}

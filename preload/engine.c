@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine.c - see engine.h.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "cpu_perf.h"
+#include "cpu_timer.h"
+#include "heap.h"
+#include "proc.h"
+#include "roster.h"
+#include "state.h"
+#include "sys.h"
+#include "trace.h"
+
+#define RING_FIRST_BYTES (512u << 10)
+#define TASK_LIST_BYTES 32768u
+
+static struct {
+	int perf_error, timer_error;
+	int unwind_error;
+	const char *perf_why, *timer_why, *heap_why, *unwind_why;
+	bool yielded; /* told the trace that the program took SIGPROF */
+} told;
+
+static uint64_t period_ns(void)
+{
+	return UINT64_C(1000000000) / config.cpu_hz;
+}
+
+/* Calls visit for each thread of the process but this one and main. */
+static void each_task(void (*visit)(int tid))
+{
+	char list[TASK_LIST_BYTES], path[64];
+	int fd, self = sys_gettid();
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", state.pid);
+	fd = sys_open(path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return;
+	while ((n = sys_getdents64(fd, list, sizeof(list))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			/* struct linux_dirent64: ino, off, reclen, type, name */
+			uint16_t length;
+			int tid = atoi(list + at + 19);
+
+			memcpy(&length, list + at + 16, sizeof(length));
+			if (tid > 0 && tid != self && tid != state.pid)
+				visit(tid);
+			at += length;
+		}
+	}
+	sys_close(fd);
+}
+
+static void follow(int tid)
+{
+	cpu_perf_follow(tid);
+}
+
+static int open_perf(struct header_engines *engines)
+{
+	struct cpu_perf_options options = { .period_ns = period_ns(),
+					    .stack_bytes = (uint32_t)config.stack_bytes,
+					    .pid = state.pid,
+					    .ring_bytes = RING_FIRST_BYTES };
+	struct cpu_perf_info info = { 0 };
+
+	told.perf_error = cpu_perf_open(&options, &info);
+	told.perf_why = info.why;
+	if (told.perf_error)
+		return told.perf_error;
+	each_task(follow);
+	engines->cpu = "perf";
+	engines->cpus = info.cpus;
+	engines->cpu_kernel = info.kernel;
+	atomic_store(&state.cpu, STATE_CPU_PERF);
+	return 0;
+}
+
+/* A thread met before the engine was open, or never registered at all. */
+static void give_timer(int tid)
+{
+	struct thread_info *t = roster_by_tid((uint32_t)tid, sys_now_ns());
+
+	if (t && !t->has_timer && !t->state) {
+		t->has_timer = true;
+		cpu_timer_attach(tid);
+	}
+}
+
+static int open_timer(struct header_engines *engines)
+{
+	told.timer_error = cpu_timer_open(period_ns(), config.seed, &told.timer_why);
+	if (told.timer_error)
+		return told.timer_error;
+	engines->cpu = "timer";
+	atomic_store(&state.cpu, STATE_CPU_TIMER);
+	return 0;
+}
+
+void engine_open(bool apart, struct header_engines *engines)
+{
+	*engines = (struct header_engines){ .cpu = "off",
+					    .heap = heap_engine_name(),
+					    .cpu_period_ns = period_ns(),
+					    .heap_mean_bytes = heap_mean_bytes(),
+					    .cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) };
+	told.perf_error = told.timer_error = 0;
+	told.yielded = false;
+	atomic_store(&state.cpu, STATE_CPU_OFF);
+	if (config.cpu == CONFIG_CPU_AUTO || config.cpu == CONFIG_CPU_PERF) {
+		if (open_perf(engines) == 0 && !apart)
+			cpu_perf_detach();
+	}
+	if (config.cpu == CONFIG_CPU_TIMER || (config.cpu == CONFIG_CPU_AUTO && told.perf_error))
+		open_timer(engines);
+}
+
+void engine_set_heap_note(const char *why)
+{
+	told.heap_why = why;
+}
+
+void engine_set_unwind_note(int error, const char *why)
+{
+	told.unwind_error = error;
+	told.unwind_why = why;
+}
+
+void engine_report(void)
+{
+	static const char *const names[] = { "off", "perf", "timer" };
+	unsigned cpu = state_cpu_engine();
+
+	if (told.perf_error)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_DENIED, -told.perf_error, "perf",
+			     told.perf_why);
+	if (told.timer_error)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_DENIED, -told.timer_error, "timer",
+			     told.timer_why);
+	if (cpu != STATE_CPU_OFF)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_ON, 0, names[cpu], NULL);
+	else if (!told.perf_error && !told.timer_error)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, 0, "off", "LIBPROF_CPU=off");
+	if (told.unwind_error)
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, -told.unwind_error, "unwinder",
+			     told.unwind_why);
+	trace_engine(PROF_ENGINE_HEAP,
+		     state_heap_engine() != STATE_HEAP_OFF ? PROF_ENGINE_ON :
+		     told.heap_why			   ? PROF_ENGINE_DENIED :
+							     PROF_ENGINE_OFF,
+		     0, heap_engine_name(),
+		     told.heap_why ? told.heap_why :
+		     state_heap_engine() == STATE_HEAP_OFF ? "LIBPROF_HEAP=off" : NULL);
+}
+
+static void set_timers(bool on)
+{
+	cpu_timer_enable(on);
+	for (struct thread_info *t = roster_first(); t; t = t->next)
+		if (t->state && t->state->timer_id < 0)
+			t->state->timer_id = cpu_timer_attach((int)t->tid);
+		else if (t->state)
+			cpu_timer_set(t->state->timer_id, on);
+}
+
+void engine_enable(bool on)
+{
+	if (state_cpu_engine() == STATE_CPU_PERF)
+		cpu_perf_enable(on);
+	else if (state_cpu_engine() == STATE_CPU_TIMER)
+		set_timers(on);
+}
+
+void engine_look_after(void)
+{
+	if (state_cpu_engine() != STATE_CPU_TIMER || told.yielded)
+		return;
+	if (!cpu_timer_owns_signal()) {
+		told.yielded = true;
+		set_timers(false);
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, 0, "timer",
+			     "the program handles SIGPROF itself");
+		return;
+	}
+	each_task(give_timer);
+}
+
+void engine_detach(void)
+{
+	if (state_cpu_engine() == STATE_CPU_PERF)
+		cpu_perf_detach();
+}
+
+void engine_close(void)
+{
+	if (state_cpu_engine() == STATE_CPU_PERF)
+		cpu_perf_close();
+	else if (state_cpu_engine() == STATE_CPU_TIMER)
+		cpu_timer_close();
+}
+
+const char *engine_denied(void)
+{
+	if (state_cpu_engine() != STATE_CPU_OFF)
+		return NULL;
+	return told.timer_error ? told.timer_why : told.perf_error ? told.perf_why : NULL;
+}

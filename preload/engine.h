@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine.h - which CPU engine runs: the ladder from perf to the timer, and the
+ * sentences that say what was refused.  The writer's alone.
+ */
+#ifndef PROF_ENGINE_H
+#define PROF_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "header.h"
+
+/* [writer] Opens the CPU engine of LIBPROF_CPU (auto walks the ladder) and fills
+ * *engines for the trace header.  apart: descriptors may stay open.  Nothing
+ * samples before engine_enable. */
+void engine_open(bool apart, struct header_engines *engines);
+
+/* [init] [child] What heap_open said is missing, for engine_report; NULL nothing. */
+void engine_set_heap_note(const char *why);
+
+/* [writer] What became of unwind_init, for engine_report. */
+void engine_set_unwind_note(int error, const char *why);
+
+/* [writer] Tells the trace what runs and what was denied, and why. */
+void engine_report(void);
+
+/* [writer] Starts or stops CPU sampling on all threads. */
+void engine_enable(bool on);
+
+/* [writer] Once a second: looks after what a running engine needs. */
+void engine_look_after(void);
+
+/* [writer] The rings' descriptors are about to be lost. */
+void engine_detach(void);
+void engine_close(void);
+
+/* [init] One sentence on why there are no CPU samples, or NULL. */
+const char *engine_denied(void);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * header.c - see header.h.  Arguments and environment stay out of the trace,
+ * but for what FORMAT.md names.
+ */
+#include "header.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../include/prof_format.h"
+#include "config.h"
+#include "proc.h"
+#include "state.h"
+
+#define FIELDS_BYTES (96u << 10)
+#define TEXT_BYTES 4096u
+#define TRACE_ID_BYTES 16u
+
+static struct {
+	uint8_t trace_id[TRACE_ID_BYTES], parent_id[TRACE_ID_BYTES];
+	bool forked;
+	char exe[TEXT_BYTES], argv0[TEXT_BYTES], kernel[256], boot_id[64], container[80];
+	char service[1024], attributes[TEXT_BYTES];
+	struct utsname uts;
+	uint64_t mono_ns, real_ns;
+} facts;
+static struct buffer fields;
+
+const char *header_program(void)
+{
+	const char *path = (const char *)getauxval(AT_EXECFN), *slash;
+
+	if (!path || !*path)
+		return "unknown";
+	slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+uint64_t header_start_ns(void)
+{
+	return facts.mono_ns;
+}
+
+static void take_environment(char *to, size_t bytes, const char *name)
+{
+	size_t n = strlen(name);
+
+	*to = '\0';
+	for (char *const *e = state.env; e && *e; e++)
+		if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
+			snprintf(to, bytes, "%s", *e + n + 1);
+}
+
+/* argv[0] as the kernel keeps it; the rest of the line is not looked at. */
+static void take_argv0(void)
+{
+	if (proc_read("/proc/thread-self/cmdline", facts.argv0, sizeof(facts.argv0)) < 0)
+		facts.argv0[0] = '\0';
+}
+
+void header_gather(void)
+{
+	ssize_t n;
+
+	memcpy(facts.parent_id, facts.trace_id, TRACE_ID_BYTES);
+	SYS_CALL(SYS_getrandom, facts.trace_id, TRACE_ID_BYTES, 0, 0, 0, 0);
+	facts.mono_ns = sys_now_ns();
+	facts.real_ns = sys_clock_ns(CLOCK_REALTIME);
+	if (facts.exe[0]) {
+		facts.forked = true; /* the rest is the parent's and still true */
+		return;
+	}
+	n = sys_readlink("/proc/thread-self/exe", facts.exe, sizeof(facts.exe) - 1);
+	facts.exe[n > 0 ? n : 0] = '\0';
+	take_argv0();
+	uname(&facts.uts);
+	snprintf(facts.kernel, sizeof(facts.kernel), "%s %s", facts.uts.sysname, facts.uts.release);
+	if (proc_read("/proc/sys/kernel/random/boot_id", facts.boot_id, sizeof(facts.boot_id)) > 0)
+		facts.boot_id[strcspn(facts.boot_id, "\n")] = '\0';
+	proc_container_id(facts.container, sizeof(facts.container));
+	take_environment(facts.service, sizeof(facts.service), "OTEL_SERVICE_NAME");
+	take_environment(facts.attributes, sizeof(facts.attributes), "OTEL_RESOURCE_ATTRIBUTES");
+}
+
+/* UTC as 20060102T150405Z, without libc's time zone machinery.  Days to civil date:
+ * Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+static void utc_text(char *to, size_t bytes)
+{
+	uint64_t s = facts.real_ns / 1000000000u, days = s / 86400 + 719468, era = days / 146097;
+	uint64_t doe = days % 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+	uint64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
+
+	snprintf(to, bytes, "%04u%02u%02uT%02u%02u%02uZ",
+		 (unsigned)(yoe + era * 400 + (month <= 2)), (unsigned)month, (unsigned)day,
+		 (unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60));
+}
+
+static int append(char *path, size_t bytes, size_t *used, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (*used + n + 1 > bytes)
+		return -ENAMETOOLONG;
+	memcpy(path + *used, text, n + 1);
+	*used += n;
+	return 0;
+}
+
+int header_expand_out(char *path, size_t bytes)
+{
+	size_t used = 0;
+	int err = 0;
+
+	*path = '\0';
+	for (const char *p = config.out; *p && !err; p++) {
+		char text[64] = { *p, '\0' };
+		const char *piece = text;
+
+		if (*p == '%' && p[1]) {
+			switch (*++p) {
+			case 'e': piece = header_program(); break;
+			case 'h': piece = facts.uts.nodename; break;
+			case 'p': snprintf(text, sizeof(text), "%d", state.pid); break;
+			case 't': utc_text(text, sizeof(text)); break;
+			case '%': break;
+			default: text[1] = *p; text[2] = '\0';
+			}
+		}
+		err = append(path, bytes, &used, piece);
+	}
+	return err;
+}
+
+static void put_bytes(enum prof_header_field key, const void *p, size_t n)
+{
+	if (!buffer_room(&fields, n + 2 * PROF_VARINT_BYTES_MAX))
+		return;
+	buffer_put(&fields, key);
+	buffer_put(&fields, n);
+	buffer_put_bytes(&fields, p, n);
+}
+
+static void put_text(enum prof_header_field key, const char *text)
+{
+	if (*text)
+		put_bytes(key, text, strlen(text));
+}
+
+static void put_number(enum prof_header_field key, uint64_t v)
+{
+	uint8_t bytes[PROF_VARINT_BYTES_MAX];
+
+	put_bytes(key, bytes, (size_t)(prof_put_varint(bytes, v) - bytes));
+}
+
+static void put_setting(void *arg, const char *setting)
+{
+	(void)arg;
+	put_text(PROF_HDR_SETTING, setting);
+}
+
+static void put_process(void)
+{
+	put_bytes(PROF_HDR_TRACE_ID, facts.trace_id, TRACE_ID_BYTES);
+	if (facts.forked)
+		put_bytes(PROF_HDR_PARENT_TRACE_ID, facts.parent_id, TRACE_ID_BYTES);
+	put_text(PROF_HDR_EXE, facts.exe);
+	put_text(PROF_HDR_ARGV0, facts.argv0);
+	put_text(PROF_HDR_PROGRAM, header_program());
+	put_text(PROF_HDR_HOST, facts.uts.nodename);
+	put_number(PROF_HDR_PID, (uint64_t)state.pid);
+	put_number(PROF_HDR_PPID, (uint64_t)getppid());
+	put_number(PROF_HDR_UID, (uint64_t)geteuid());
+	put_text(PROF_HDR_CONTAINER_ID, facts.container);
+	put_text(PROF_HDR_SERVICE_NAME, facts.service);
+	put_text(PROF_HDR_RESOURCE_ATTRIBUTES, facts.attributes);
+	put_text(PROF_HDR_KERNEL, facts.kernel);
+	put_text(PROF_HDR_MACHINE, facts.uts.machine);
+	put_text(PROF_HDR_BOOT_ID, facts.boot_id);
+	put_number(PROF_HDR_PAGE_BYTES, (uint64_t)sysconf(_SC_PAGESIZE));
+	put_number(PROF_HDR_ENTRY, getauxval(AT_ENTRY));
+	put_text(PROF_HDR_WRITER_VERSION, PROF_VERSION);
+}
+
+const struct buffer *header_fields(uint32_t segment, uint64_t t_ns, const struct header_engines *e)
+{
+	if (!fields.bytes && buffer_init(&fields, FIELDS_BYTES))
+		return &fields;
+	fields.used = 0;
+	put_process();
+	put_number(PROF_HDR_SEGMENT, segment);
+	put_number(PROF_HDR_START_MONO_NS, facts.mono_ns);
+	put_number(PROF_HDR_START_REAL_NS, facts.real_ns);
+	put_number(PROF_HDR_SEGMENT_START_NS, t_ns - facts.mono_ns);
+	put_number(PROF_HDR_CPUS, e->cpus);
+	put_text(PROF_HDR_CPU_ENGINE, e->cpu);
+	put_number(PROF_HDR_CPU_PERIOD_NS, e->cpu_period_ns);
+	put_number(PROF_HDR_CPU_KERNEL, (uint64_t)e->cpu_kernel);
+	put_text(PROF_HDR_HEAP_ENGINE, e->heap);
+	put_number(PROF_HDR_HEAP_MEAN_BYTES, e->heap_mean_bytes);
+	put_number(PROF_HDR_STACK_BYTES, config.stack_bytes);
+	config_each(put_setting, NULL);
+	return &fields;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook_alloc.c - the malloc family, in front of the program's own allocator.
+ * An allocation is one compare and one subtraction on a thread-local
+ * countdown, a free one look into the filter; everything else is in heap.c.
+ * Fresh TLS is zero, so a thread's first allocation takes the slow path, which
+ * sets the thread up.  Blocks and errno are always the real call's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "heap.h"
+#include "hook.h"
+#include "live.h"
+#include "real.h"
+#include "thread.h"
+
+/* [hook] True when bytes end before the next sample: counted, nothing more to
+ * do.  The comparison also sends sizes no allocator can serve to the slow
+ * path, where a failed call is not counted. */
+static inline bool passes(size_t bytes)
+{
+	struct thread_tls *tls = &thread_tls;
+
+	if (UNLIKELY(bytes >= tls->countdown))
+		return false;
+	tls->countdown -= bytes;
+	tls->calls++;
+	return true;
+}
+
+/* [hook] The slow path around one real call. */
+#define SAMPLED(call, bytes)                                                                     \
+	({                                                                                       \
+		void *block_;                                                                    \
+		heap_before();                                                                   \
+		block_ = (call);                                                                 \
+		heap_after(block_, (bytes));                                                     \
+		block_;                                                                          \
+	})
+
+static __attribute__((noinline, cold)) void *malloc_sampled(size_t bytes)
+{
+	return SAMPLED(real.malloc(bytes), bytes);
+}
+
+/* [hook] */
+HOOK void *malloc(size_t bytes)
+{
+	if (LIKELY(passes(bytes)))
+		return real.malloc(bytes);
+	return malloc_sampled(bytes);
+}
+
+static __attribute__((noinline, cold)) void free_maybe_sampled(void *block)
+{
+	if (heap_free(block))
+		real.free(block);
+}
+
+/* [hook] The free is recorded before the block goes back: another thread may
+ * get the address at once. */
+HOOK void free(void *block)
+{
+	if (UNLIKELY(live_maybe((uint64_t)(uintptr_t)block)))
+		free_maybe_sampled(block);
+	else
+		real.free(block);
+}
+
+/* [hook] */
+HOOK void cfree(void *block)
+{
+	free(block);
+}
+
+/* [hook] C23; the size is a promise that only some allocators use. */
+HOOK void free_sized(void *block, size_t bytes)
+{
+	(void)bytes;
+	free(block);
+}
+
+/* [hook] */
+HOOK void free_aligned_sized(void *block, size_t alignment, size_t bytes)
+{
+	(void)alignment;
+	(void)bytes;
+	free(block);
+}
+
+static __attribute__((noinline, cold)) void *calloc_sampled(size_t nmemb, size_t size, size_t bytes)
+{
+	return SAMPLED(real.calloc(nmemb, size), bytes);
+}
+
+/* [hook] */
+HOOK void *calloc(size_t nmemb, size_t size)
+{
+	size_t bytes;
+
+	if (UNLIKELY(__builtin_mul_overflow(nmemb, size, &bytes)))
+		return real.calloc(nmemb, size); /* fails, as it should */
+	if (LIKELY(passes(bytes)))
+		return real.calloc(nmemb, size);
+	return calloc_sampled(nmemb, size, bytes);
+}
+
+/* [hook] */
+HOOK void *realloc(void *block, size_t bytes)
+{
+	if (UNLIKELY(!bytes || live_maybe((uint64_t)(uintptr_t)block) || !passes(bytes)))
+		return heap_realloc(block, bytes);
+	return real.realloc(block, bytes);
+}
+
+/* [hook] */
+HOOK void *reallocarray(void *block, size_t nmemb, size_t size)
+{
+	size_t bytes;
+
+	if (UNLIKELY(__builtin_mul_overflow(nmemb, size, &bytes)))
+		return real.reallocarray(block, nmemb, size);
+	return realloc(block, bytes);
+}
+
+/* [hook] *out is written by the real call, and only when it succeeds. */
+HOOK int posix_memalign(void **out, size_t alignment, size_t bytes)
+{
+	int err;
+
+	if (LIKELY(passes(bytes)))
+		return real.posix_memalign(out, alignment, bytes);
+	heap_before();
+	err = real.posix_memalign(out, alignment, bytes);
+	heap_after(err ? NULL : *out, bytes);
+	return err;
+}
+
+/* [hook] */
+HOOK void *aligned_alloc(size_t alignment, size_t bytes)
+{
+	if (LIKELY(passes(bytes)))
+		return real.aligned_alloc(alignment, bytes);
+	return SAMPLED(real.aligned_alloc(alignment, bytes), bytes);
+}
+
+/* [hook] */
+HOOK void *memalign(size_t alignment, size_t bytes)
+{
+	if (LIKELY(passes(bytes)))
+		return real.memalign(alignment, bytes);
+	return SAMPLED(real.memalign(alignment, bytes), bytes);
+}
+
+/* [hook] */
+HOOK void *valloc(size_t bytes)
+{
+	if (LIKELY(passes(bytes)))
+		return real.valloc(bytes);
+	return SAMPLED(real.valloc(bytes), bytes);
+}
+
+/* [hook] */
+HOOK void *pvalloc(size_t bytes)
+{
+	if (LIKELY(passes(bytes)))
+		return real.pvalloc(bytes);
+	return SAMPLED(real.pvalloc(bytes), bytes);
+}
+
+/* [hook] */
+HOOK size_t malloc_usable_size(void *block)
+{
+	if (UNLIKELY(block && real_is_bootstrap(block)))
+		return real_bootstrap_bytes(block);
+	return real.malloc_usable_size(block);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook_process.c - the calls that make, replace and end processes.  Before
+ * an image goes away (exec, _exit) the writer is asked to flush, for at most
+ * ten milliseconds; a forked child is started here, once every atfork handler
+ * has run.  vfork is not wrapped and nothing is done in its child: it has
+ * another pid and our memory.
+ */
+#define _GNU_SOURCE
+#include <alloca.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hook.h"
+#include "real.h"
+#include "state.h"
+#include "sys.h"
+#include "thread.h"
+#include "writer.h"
+
+#define LAST_FLUSH_NS UINT64_C(10000000)
+
+extern char **environ;
+
+/* [hook] True when the caller is the profiled process itself. */
+static bool ours(void)
+{
+	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid;
+}
+
+/* [hook] In the child of a completed fork. */
+static pid_t forked(pid_t pid)
+{
+	int saved = errno;
+
+	if (pid == 0 && state_phase() != STATE_INERT)
+		state_start_child();
+	else if (pid > 0 && ours())
+		writer_note_fork(pid);
+	errno = saved;
+	return pid;
+}
+
+/* [hook] */
+HOOK pid_t fork(void)
+{
+	real_resolve();
+	return forked(real.fork());
+}
+
+/* [hook] No atfork handler runs: state_start_child notices by the pid. */
+HOOK pid_t _Fork(void)
+{
+	real_resolve();
+	return forked(real._Fork ? real._Fork() : real.fork());
+}
+
+/* [hook] */
+HOOK pid_t forkpty(int *master, char *name, const void *termios, const void *winsize)
+{
+	real_resolve();
+	return forked(real.forkpty(master, name, termios, winsize));
+}
+
+/* [hook] Returns in the child; the parent has gone through _exit inside libc, so
+ * what it holds is written first. */
+HOOK int daemon(int nochdir, int noclose)
+{
+	int result;
+
+	real_resolve();
+	if (ours())
+		writer_request(WRITER_FLUSH, LAST_FLUSH_NS);
+	result = real.daemon(nochdir, noclose);
+	if (result == 0)
+		forked(0);
+	return result;
+}
+
+/* [hook] */
+static void before_exec(void)
+{
+	real_resolve();
+	if (ours())
+		writer_request(WRITER_EXEC, LAST_FLUSH_NS);
+}
+
+/* [hook] */
+HOOK int execve(const char *path, char *const argv[], char *const env[])
+{
+	before_exec();
+	return real.execve(path, argv, env);
+}
+
+/* [hook] */
+HOOK int execv(const char *path, char *const argv[])
+{
+	before_exec();
+	return real.execve(path, argv, environ);
+}
+
+/* [hook] */
+HOOK int execvpe(const char *file, char *const argv[], char *const env[])
+{
+	before_exec();
+	return real.execvpe(file, argv, env);
+}
+
+/* [hook] */
+HOOK int execvp(const char *file, char *const argv[])
+{
+	before_exec();
+	return real.execvpe(file, argv, environ);
+}
+
+/* [hook] */
+HOOK int fexecve(int fd, char *const argv[], char *const env[])
+{
+	before_exec();
+	return real.fexecve(fd, argv, env);
+}
+
+/* [hook] */
+HOOK int execveat(int dir, const char *path, char *const argv[], char *const env[], int flags)
+{
+	before_exec();
+	if (real.execveat)
+		return real.execveat(dir, path, argv, env, flags);
+	return (int)syscall(SYS_execveat, dir, path, argv, env, flags);
+}
+
+/* Arguments of the list forms, as an array on the caller's stack: the calls
+ * are used in vfork children, where nothing may be allocated. */
+#define ARGUMENT_LIST(argv, first, args)                                                         \
+	do {                                                                                     \
+		size_t count_ = 1;                                                               \
+		va_list counting_;                                                               \
+                                                                                                 \
+		va_start(args, first);                                                           \
+		va_copy(counting_, args);                                                        \
+		while (va_arg(counting_, char *))                                                \
+			count_++;                                                                \
+		va_end(counting_);                                                               \
+		argv = alloca((count_ + 1) * sizeof(*argv));                                     \
+		argv[0] = (char *)(uintptr_t)first;                                              \
+		for (size_t i_ = 1; i_ <= count_; i_++)                                          \
+			argv[i_] = va_arg(args, char *);                                         \
+	} while (0)
+
+/* [hook] */
+HOOK int execl(const char *path, const char *arg, ...)
+{
+	va_list args;
+	char **argv;
+
+	ARGUMENT_LIST(argv, arg, args);
+	va_end(args);
+	return execv(path, argv);
+}
+
+/* [hook] */
+HOOK int execlp(const char *file, const char *arg, ...)
+{
+	va_list args;
+	char **argv;
+
+	ARGUMENT_LIST(argv, arg, args);
+	va_end(args);
+	return execvp(file, argv);
+}
+
+/* [hook] */
+HOOK int execle(const char *path, const char *arg, ...)
+{
+	char *const *env;
+	va_list args;
+	char **argv;
+
+	ARGUMENT_LIST(argv, arg, args);
+	env = va_arg(args, char *const *);
+	va_end(args);
+	return execve(path, argv, env);
+}
+
+/* [hook] */
+HOOK void _exit(int status)
+{
+	real_resolve();
+	if (ours()) {
+		thread_snapshot_self();
+		writer_request(WRITER_EXIT, LAST_FLUSH_NS);
+	}
+	real._exit(status);
+}
+
+/* [hook] */
+HOOK void _Exit(int status)
+{
+	_exit(status);
+}
+
+/* [hook] Some namespaces may only be entered by a single-threaded process; a
+ * program that has one thread gets to be one for the call. */
+static bool step_aside(int flags)
+{
+	const int single = CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNS |
+			   0x00000080 /* CLONE_NEWTIME */;
+
+	return (flags == 0 || (flags & single)) && ours() && thread_live_count() == 1 &&
+	       writer_pause();
+}
+
+/* [hook] */
+HOOK int unshare(int flags)
+{
+	bool aside;
+	int result;
+
+	real_resolve();
+	aside = flags && step_aside(flags);
+	result = real.unshare(flags);
+	if (aside)
+		writer_resume();
+	return result;
+}
+
+/* [hook] Flags 0 let the descriptor say which namespace it is. */
+HOOK int setns(int fd, int type)
+{
+	bool aside;
+	int result;
+
+	real_resolve();
+	aside = step_aside(type);
+	result = real.setns(fd, type);
+	if (aside)
+		writer_resume();
+	return result;
+}

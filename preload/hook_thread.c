@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook_thread.c - thread creation and naming.  A new thread starts in a
+ * trampoline that registers it before its first line runs; it is unregistered
+ * by a TSD destructor, which runs however the thread ends.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/prctl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <threads.h>
+
+#include "heap.h"
+#include "hook.h"
+#include "real.h"
+#include "state.h"
+#include "thread.h"
+
+/* [hook] What every new thread runs first.  The frame stays on its stack, so it
+ * is kept small (threads may have PTHREAD_STACK_MIN). */
+static void *trampoline(void *arg)
+{
+	struct thread_state *t = arg;
+	void *(*start)(void *) = t->start;
+	void *start_arg = t->arg;
+
+	thread_tls.busy++;
+	thread_enter(t);
+	thread_tls.busy--;
+	return start(start_arg);
+}
+
+/* C11 start routines return int, in the same register. */
+static int trampoline_c11(void *arg)
+{
+	return (int)(intptr_t)trampoline(arg);
+}
+
+/* [hook] A state for the thread about to be created, or NULL when it is to be
+ * created as if we were not there. */
+static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(void *), void *arg,
+				    uint64_t site)
+{
+	struct thread_state *t = NULL;
+	int saved = errno;
+
+	if (thread_tls.busy)
+		return NULL;
+	thread_tls.busy++;
+	if (state_recording()) {
+		thread_self(); /* so that the creator is known */
+		t = thread_prepare(attr, start, arg, site);
+		if (t)
+			heap_record_creation(site);
+	}
+	thread_tls.busy--;
+	errno = saved;
+	return t;
+}
+
+/* [hook] */
+HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			void *arg)
+{
+	struct thread_state *t;
+	int err;
+
+	real_resolve();
+	t = prepare(attr, start, arg, (uint64_t)(uintptr_t)__builtin_return_address(0));
+	if (!t)
+		return real.pthread_create(thread, attr, start, arg);
+	err = real.pthread_create(thread, attr, trampoline, t);
+	if (err)
+		thread_abandon(t);
+	return err;
+}
+
+/* [hook] libc's thrd_create does not come through pthread_create's symbol. */
+HOOK int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+	struct thread_state *t;
+	int result;
+
+	real_resolve();
+	t = prepare(NULL, (void *(*)(void *))(void *)start, arg,
+		    (uint64_t)(uintptr_t)__builtin_return_address(0));
+	if (!t)
+		return real.thrd_create(thread, start, arg);
+	result = real.thrd_create(thread, trampoline_c11, t);
+	if (result != thrd_success)
+		thread_abandon(t);
+	return result;
+}
+
+/* [hook] The new name is noted here because only perf tells of it otherwise. */
+HOOK int pthread_setname_np(pthread_t thread, const char *name)
+{
+	int err;
+
+	real_resolve();
+	err = real.pthread_setname_np(thread, name);
+	if (!err && !thread_tls.busy && state_phase() == STATE_ON) {
+		struct thread_state *t = thread_by_pthread(thread);
+
+		if (t)
+			thread_set_name(t, name);
+	}
+	return err;
+}
+
+/* [hook] */
+HOOK int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list args;
+	int result;
+
+	va_start(args, option);
+	for (unsigned i = 0; i < 4; i++)
+		a[i] = va_arg(args, unsigned long);
+	va_end(args);
+	real_resolve();
+	result = real.prctl(option, a[0], a[1], a[2], a[3]);
+	if (option == PR_SET_NAME && result == 0 && thread_tls.self && state_phase() == STATE_ON)
+		thread_set_name(thread_tls.self, (const char *)a[0]);
+	return result;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libprof.c - start and end: the constructor, the destructor, the fork
+ * handlers and the functions of include/libprof.h.  The only place that knows
+ * the order in which things start and stop.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "../include/libprof.h"
+#include "config.h"
+#include "engine.h"
+#include "header.h"
+#include "heap.h"
+#include "hook.h"
+#include "log.h"
+#include "maps.h"
+#include "real.h"
+#include "ring.h"
+#include "state.h"
+#include "sys.h"
+#include "thread.h"
+#include "writer.h"
+#include "writer_loop.h"
+
+#define API_WAIT_NS UINT64_C(1000000000)
+
+extern char **environ;
+
+static bool fork_quiet; /* between prepare and parent or child: we hold the writer's work lock */
+
+/* [hook] */
+static void before_fork(void)
+{
+	fork_quiet = state_phase() == STATE_ON && loop_fork_begin();
+	if (state_phase() == STATE_ON)
+		maps_fork_begin();
+}
+
+/* [hook] */
+static void after_fork_in_parent(void)
+{
+	if (state_phase() == STATE_ON)
+		maps_fork_end();
+	if (fork_quiet)
+		loop_fork_end();
+}
+
+/* [child] */
+static void after_fork_in_child(void)
+{
+	int saved = errno;
+
+	if (state_phase() == STATE_ON)
+		maps_fork_child();
+	thread_tls.busy++;
+	state_reset_in_child();
+	thread_tls.busy--;
+	errno = saved;
+}
+
+/* [init] Everything that has to be there before a hook may record; 0, or -errno
+ * and *why. */
+static int set_up(const char **why)
+{
+	const char *heap_why;
+	int err;
+
+	*why = "no memory";
+	state.pid = sys_getpid();
+	header_gather();
+	err = thread_init();
+	if (!err)
+		err = ring_init(STATE_RING_BYTES);
+	if (err)
+		return err;
+	heap_open(&heap_why);
+	engine_set_heap_note(heap_why);
+	if (heap_why)
+		log_line(2, "heap: %s", heap_why);
+	*why = "pthread_atfork failed";
+	return -pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* [init] Says what runs. */
+static void announce(void)
+{
+	const char *denied = engine_denied();
+
+	if (denied)
+		log_line(2, "cpu: %s", denied);
+	if (denied && state_heap_engine() == STATE_HEAP_OFF)
+		log_line(0, "nothing can be recorded: %s", denied);
+	log_line(1, "recording to %s", writer_summary().path);
+}
+
+/* [init] True when this process is to be profiled at all. */
+static bool wanted(void)
+{
+	char why[512];
+
+	if (getauxval(AT_SECURE)) /* raised rights: the environment is not to be trusted */
+		return false;
+	if (config_read(environ, why, sizeof(why))) {
+		log_line(0, "%s; running unprofiled", why);
+		return false;
+	}
+	return !config.child_of_unfollowed && config_wants_program(header_program());
+}
+
+/* [init] Early, so that constructors of the program are seen. */
+__attribute__((constructor(101))) static void start(void)
+{
+	const char *why = NULL;
+	char text[128];
+	int err, saved = errno;
+
+	thread_tls.busy++;
+	real_resolve();
+	state.env = environ;
+	atomic_store(&state.phase, STATE_INERT);
+	if (wanted()) {
+		err = set_up(&why);
+		if (!err) {
+			atomic_store(&state.phase, STATE_ON);
+			err = writer_start(false, &why);
+		}
+		if (err) {
+			atomic_store(&state.phase, STATE_INERT);
+			log_line(0, "nothing can be recorded: %s: %s", why,
+				 strerror_r(-err, text, sizeof(text)));
+		} else {
+			announce();
+		}
+	}
+	thread_tls.busy--;
+	errno = saved;
+}
+
+/* [hook] Runs once main has returned or exit was called, on the thread that did;
+ * other threads may still run. */
+__attribute__((destructor(101))) static void end(void)
+{
+	struct writer_summary s;
+	int saved = errno;
+
+	if (state_phase() == STATE_ON && sys_getpid() == state.pid) {
+		thread_tls.busy++;
+		thread_snapshot_self();
+		writer_stop(WRITER_STOP_EXIT);
+		s = writer_summary();
+		log_line(1, "%llu CPU samples, %llu heap events, %llu lost: %s",
+			 (unsigned long long)s.samples, (unsigned long long)s.heap_events,
+			 (unsigned long long)s.lost, *s.path ? s.path : "no trace");
+		thread_tls.busy--;
+	}
+	errno = saved;
+}
+
+static int request(unsigned what)
+{
+	int saved = errno, err = -ENODEV;
+
+	if (state_recording())
+		err = writer_request(what, API_WAIT_NS) ? 0 : -ETIMEDOUT;
+	errno = saved;
+	return err;
+}
+
+/* [hook] */
+HOOK int libprof_start(void)
+{
+	return request(WRITER_START);
+}
+
+/* [hook] */
+HOOK int libprof_stop(void)
+{
+	return request(WRITER_STOP);
+}
+
+/* [hook] */
+HOOK int libprof_flush(void)
+{
+	return request(WRITER_FLUSH);
+}

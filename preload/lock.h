@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lock.h - a mutex of one word over futex, for state that hooks share.  No
+ * libc, so it can be used before libc is ready and reset in a forked child;
+ * never held across a call out of this library.  0 free, 1 held, 2 held and
+ * waited for.
+ */
+#ifndef PROF_LOCK_H
+#define PROF_LOCK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys.h"
+
+struct lock {
+	_Atomic uint32_t word;
+};
+
+static inline bool lock_try(struct lock *l)
+{
+	uint32_t expected = 0;
+
+	return atomic_compare_exchange_strong_explicit(&l->word, &expected, 1, memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+static inline void lock_take(struct lock *l)
+{
+	if (lock_try(l))
+		return;
+	while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire))
+		sys_futex_wait(&l->word, 2, 0);
+}
+
+static inline void lock_drop(struct lock *l)
+{
+	if (atomic_exchange_explicit(&l->word, 0, memory_order_release) == 2)
+		SYS_CALL(SYS_futex, &l->word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * proc.c - see proc.h.  /proc/thread-self is asked, never /proc/self: the
+ * latter is empty once the main thread has left.
+ */
+#include "proc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+#define CONTAINER_ID_LEN 64
+
+ssize_t proc_read(const char *path, char *text, size_t bytes)
+{
+	int fd = sys_open(path, O_RDONLY, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = sys_read(fd, text, bytes - 1);
+	sys_close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+int proc_thread_times(uint32_t pid, uint32_t tid, uint64_t *user_ns, uint64_t *system_ns)
+{
+	char path[64], text[512], *p;
+	uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
+	n = proc_read(path, text, sizeof(text));
+	if (n < 0)
+		return (int)n;
+	/* The name, in parentheses, may hold anything: fields count from the last
+	 * one.  utime and stime are fields 14 and 15, the state is field 3. */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 14; field++)
+		p = strchr(p + 1, ' ');
+	if (!p)
+		return -EIO;
+	*user_ns = strtoull(p, &p, 10) * tick_ns;
+	*system_ns = strtoull(p, NULL, 10) * tick_ns;
+	return 0;
+}
+
+int proc_memory(uint64_t *rss, uint64_t *vsize)
+{
+	char text[128], *p = text;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	ssize_t n = proc_read("/proc/thread-self/statm", text, sizeof(text));
+
+	if (n < 0)
+		return (int)n;
+	*vsize = strtoull(p, &p, 10) * page;
+	*rss = strtoull(p, NULL, 10) * page;
+	return 0;
+}
+
+void proc_container_id(char *id, size_t bytes)
+{
+	char text[4096], *p = text;
+
+	*id = '\0';
+	if (proc_read("/proc/thread-self/cgroup", text, sizeof(text)) <= 0)
+		return;
+	for (; *p; p++) {
+		size_t n = strspn(p, "0123456789abcdef");
+
+		if (n == CONTAINER_ID_LEN && n < bytes) {
+			memcpy(id, p, n);
+			id[n] = '\0';
+			return;
+		}
+		p += n;
+		if (!*p)
+			return;
+	}
+}

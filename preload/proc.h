@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * proc.h - the few facts that only /proc tells.  Descriptors are closed before
+ * each function returns; the writer's are not the program's, the constructor's
+ * are.
+ */
+#ifndef PROF_PROC_H
+#define PROF_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* [init] [writer] Reads the start of a file, terminated.  Bytes read or -errno. */
+ssize_t proc_read(const char *path, char *text, size_t bytes);
+
+/* [writer] User and system time of one thread.  0 or -errno. */
+int proc_thread_times(uint32_t pid, uint32_t tid, uint64_t *user_ns, uint64_t *system_ns);
+
+/* [writer] VmSize and VmRSS of this process, bytes.  0 or -errno. */
+int proc_memory(uint64_t *rss, uint64_t *vsize);
+
+/* [writer] The container's id out of the cgroup path, "" when there is none. */
+void proc_container_id(char *id, size_t bytes);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * real.c - see real.h.  Runs in whatever context the process's first
+ * allocation happens in, possibly before the constructor and inside dlsym.
+ */
+#define _GNU_SOURCE
+#include "real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "live.h"
+#include "sys.h"
+
+#define BOOTSTRAP_BYTES (256u << 10)
+#define BOOTSTRAP_ALIGN 16u
+
+/* Blocks handed out while dlsym runs.  Each is preceded by its size; all are
+ * entered in the free filter, so that free's slow path, and no other, has to
+ * know about them.  They are never reused: there are a handful. */
+static _Alignas(64) uint8_t bootstrap[BOOTSTRAP_BYTES];
+static _Atomic size_t bootstrap_used;
+static _Atomic int resolving; /* 0 never, 1 under way, 2 done */
+
+bool real_is_bootstrap(const void *block)
+{
+	return (uintptr_t)block - (uintptr_t)bootstrap < BOOTSTRAP_BYTES;
+}
+
+size_t real_bootstrap_bytes(const void *block)
+{
+	return ((const size_t *)block)[-1];
+}
+
+static void *bootstrap_alloc(size_t align, size_t bytes)
+{
+	size_t at = atomic_load(&bootstrap_used), start, end;
+
+	if (bytes > BOOTSTRAP_BYTES || align > 4096) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (align < BOOTSTRAP_ALIGN)
+		align = BOOTSTRAP_ALIGN;
+	do {
+		start = ((uintptr_t)bootstrap + at + sizeof(size_t) + align - 1) & -align;
+		start -= (uintptr_t)bootstrap;
+		end = start + bytes;
+		if (end > BOOTSTRAP_BYTES) {
+			errno = ENOMEM;
+			return NULL;
+		}
+	} while (!atomic_compare_exchange_weak(&bootstrap_used, &at, end));
+	((size_t *)(bootstrap + start))[-1] = bytes;
+	live_filter_pin((uintptr_t)bootstrap + start);
+	return bootstrap + start;
+}
+
+/* The first calls, before the real functions are known.  A call that comes
+ * while this or another thread is resolving is served from the buffer. */
+static bool boot_ready(void)
+{
+	real_resolve();
+	return atomic_load_explicit(&resolving, memory_order_acquire) == 2;
+}
+
+static void *boot_malloc(size_t n)
+{
+	return boot_ready() ? real.malloc(n) : bootstrap_alloc(0, n);
+}
+
+static void boot_free(void *p)
+{
+	if (boot_ready() && !real_is_bootstrap(p))
+		real.free(p);
+}
+
+static void *boot_calloc(size_t nmemb, size_t size)
+{
+	size_t n;
+
+	if (boot_ready())
+		return real.calloc(nmemb, size);
+	if (__builtin_mul_overflow(nmemb, size, &n)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return bootstrap_alloc(0, n); /* static memory, handed out once: zero */
+}
+
+static void *boot_realloc(void *p, size_t n)
+{
+	void *to;
+
+	if (boot_ready())
+		return real.realloc(p, n);
+	to = bootstrap_alloc(0, n);
+	if (to && p && real_is_bootstrap(p)) {
+		size_t old = real_bootstrap_bytes(p);
+
+		memcpy(to, p, old < n ? old : n);
+	}
+	return to;
+}
+
+static void *boot_reallocarray(void *p, size_t nmemb, size_t size)
+{
+	size_t n;
+
+	if (__builtin_mul_overflow(nmemb, size, &n)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return boot_realloc(p, n);
+}
+
+static void *boot_memalign(size_t align, size_t n)
+{
+	return boot_ready() ? real.memalign(align, n) : bootstrap_alloc(align, n);
+}
+
+static void *boot_aligned_alloc(size_t align, size_t n)
+{
+	return boot_ready() ? real.aligned_alloc(align, n) : bootstrap_alloc(align, n);
+}
+
+static int boot_posix_memalign(void **out, size_t align, size_t n)
+{
+	void *p;
+
+	if (boot_ready())
+		return real.posix_memalign(out, align, n);
+	if (align % sizeof(void *) || !align || align & (align - 1))
+		return EINVAL;
+	p = bootstrap_alloc(align, n);
+	if (!p)
+		return ENOMEM;
+	*out = p;
+	return 0;
+}
+
+static void *boot_valloc(size_t n)
+{
+	return boot_ready() ? real.valloc(n) : bootstrap_alloc(4096, n);
+}
+
+static void *boot_pvalloc(size_t n)
+{
+	return boot_ready() ? real.pvalloc(n) : bootstrap_alloc(4096, (n + 4095) & ~(size_t)4095);
+}
+
+static size_t boot_usable_size(void *p)
+{
+	if (!p)
+		return 0;
+	if (real_is_bootstrap(p))
+		return real_bootstrap_bytes(p);
+	return boot_ready() ? real.malloc_usable_size(p) : 0;
+}
+
+#define BOOT_FNS                                                                                \
+	.malloc = boot_malloc, .free = boot_free, .calloc = boot_calloc, .realloc = boot_realloc, \
+	.reallocarray = boot_reallocarray, .posix_memalign = boot_posix_memalign,                 \
+	.aligned_alloc = boot_aligned_alloc, .memalign = boot_memalign, .valloc = boot_valloc,    \
+	.pvalloc = boot_pvalloc, .malloc_usable_size = boot_usable_size
+
+struct real_fns real = { BOOT_FNS };
+
+/* Each name with the address of our own definition: a lookup that comes back
+ * to us (the library is loaded twice, or symbols are looked up in a strange
+ * order) must not make a function call itself for ever. */
+#define REAL_NAMES(X)                                                                        \
+	X(malloc) X(free) X(calloc) X(realloc) X(reallocarray) X(posix_memalign)             \
+	X(aligned_alloc) X(memalign) X(valloc) X(pvalloc) X(malloc_usable_size)              \
+	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(unshare) X(setns)  \
+	X(fork) X(_Fork) X(daemon) X(forkpty) X(execve) X(execvpe) X(fexecve) X(execveat)    \
+	X(_exit) X(sigaction)
+
+void real_resolve(void)
+{
+	static const struct real_fns boot = { BOOT_FNS };
+	struct real_fns found = boot;
+	int never = 0;
+
+	if (!atomic_compare_exchange_strong(&resolving, &never, 1))
+		return;
+#define REAL_LOOKUP(name)                                                                     \
+	{                                                                                     \
+		void *f = dlsym(RTLD_NEXT, #name);                                            \
+		if (f)                                                                        \
+			memcpy(&found.name, &f, sizeof(f));                                   \
+	}
+	REAL_NAMES(REAL_LOOKUP)
+	real = found;
+	atomic_store_explicit(&resolving, 2, memory_order_release);
+}
+
+struct find_arg {
+	char name[4096]; /* path of the object at place number index */
+	size_t index;
+};
+
+static int find_object_name(struct dl_phdr_info *info, size_t size, void *p)
+{
+	struct find_arg *arg = p;
+
+	(void)size;
+	if (arg->index--)
+		return 0;
+	strncpy(arg->name, info->dlpi_name ? info->dlpi_name : "", sizeof(arg->name) - 1);
+	return 1;
+}
+
+/* The loader must not be asked to open an object while it walks its list (it
+ * takes its locks in the other order), so names are taken one by one. */
+void *real_find(const char *symbol, const void *self)
+{
+	struct find_arg arg = { .name = "" };
+	void *found = dlsym(RTLD_NEXT, symbol);
+
+	for (size_t i = 0; !found || found == self; i++) {
+		void *object;
+
+		found = NULL;
+		arg.index = i;
+		if (!dl_iterate_phdr(find_object_name, &arg))
+			break;
+		if (!*arg.name || !(object = dlopen(arg.name, RTLD_LAZY | RTLD_NOLOAD)))
+			continue;
+		found = dlsym(object, symbol);
+		dlclose(object);
+	}
+	return found;
+}

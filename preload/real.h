@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * real.h - the functions we stand in front of, behind one struct, so that a
+ * call to somebody else's malloc is visible as real.malloc.  The struct is
+ * usable from the process's first instruction: until real_resolve has run,
+ * the allocation entries resolve first and then forward; while resolving
+ * (dlsym may allocate) they serve from a small static bootstrap buffer.
+ */
+#ifndef PROF_REAL_H
+#define PROF_REAL_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <threads.h>
+
+struct real_fns {
+	void *(*malloc)(size_t);
+	void (*free)(void *);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void *(*reallocarray)(void *, size_t, size_t);
+	int (*posix_memalign)(void **, size_t, size_t);
+	void *(*aligned_alloc)(size_t, size_t);
+	void *(*memalign)(size_t, size_t);
+	void *(*valloc)(size_t);
+	void *(*pvalloc)(size_t);
+	size_t (*malloc_usable_size)(void *);
+
+	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	int (*thrd_create)(thrd_t *, thrd_start_t, void *);
+	int (*pthread_setname_np)(pthread_t, const char *);
+	int (*prctl)(int, ...);
+	int (*unshare)(int);
+	int (*setns)(int, int);
+	pid_t (*fork)(void);
+	pid_t (*_Fork)(void);
+	int (*daemon)(int, int);
+	pid_t (*forkpty)(int *, char *, const void *, const void *);
+	int (*execve)(const char *, char *const *, char *const *);
+	int (*execvpe)(const char *, char *const *, char *const *);
+	int (*fexecve)(int, char *const *, char *const *);
+	int (*execveat)(int, const char *, char *const *, char *const *, int);
+	void (*_exit)(int) __attribute__((noreturn));
+	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+};
+
+extern struct real_fns real;
+
+/* [init] [hook] Looks every function up behind this library (RTLD_NEXT) and
+ * publishes the whole set; a second call does nothing. */
+void real_resolve(void);
+
+/* True when block lies in the bootstrap buffer: it belongs to no allocator,
+ * must not be freed, and is at most real_bootstrap_bytes long. */
+bool real_is_bootstrap(const void *block);
+size_t real_bootstrap_bytes(const void *block);
+
+/* The definition of symbol behind this library, wherever it is: RTLD_NEXT
+ * first, then every loaded object (a C++ runtime that a plugin brought along
+ * is not in the global scope).  NULL when there is none but our own, given in
+ * self. */
+void *real_find(const char *symbol, const void *self);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ring.c - see ring.h.  A producer moves head over the bytes it wants
+ * (compare and swap), fills them, then publishes the record's header; the
+ * consumer takes records at tail until it meets one that is not committed, and
+ * zeroes what it has taken so that the next lap finds headers of 0.
+ */
+#include "ring.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "sys.h"
+#include "writer.h"
+
+#define RING_COMMITTED UINT64_C(1)
+#define RING_HEADER_BYTES 8u
+
+static uint8_t *ring;
+static uint64_t ring_bytes;
+static _Alignas(64) _Atomic uint64_t ring_head; /* next byte to reserve */
+static _Alignas(64) _Atomic uint64_t ring_tail; /* next byte to consume */
+
+int ring_init(uint32_t bytes)
+{
+	ring = sys_map(bytes);
+	ring_bytes = ring ? bytes : 0;
+	atomic_store(&ring_head, 0);
+	atomic_store(&ring_tail, 0);
+	return ring ? 0 : -ENOMEM;
+}
+
+static uint64_t ring_limit(enum ring_kind kind)
+{
+	bool may_use_reserve = kind == RING_FREE || kind == RING_FORK || kind == RING_EXEC;
+
+	return may_use_reserve ? ring_bytes : ring_bytes - ring_bytes / 10;
+}
+
+/* A record never wraps: where it would, the rest of the lap becomes a PAD
+ * record, reserved in the same step. */
+struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
+{
+	uint64_t need = (bytes + 7u) & ~7u, limit = ring_limit(kind);
+	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed), pad;
+	struct ring_event *e;
+
+	if (!ring)
+		return NULL;
+	do {
+		uint64_t left = ring_bytes - (head & (ring_bytes - 1));
+		/* acquire: the consumer's zeroing comes before our filling */
+		uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_acquire);
+
+		pad = left < need ? left : 0;
+		if (head + pad + need - tail > limit)
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(&ring_head, &head, head + pad + need,
+							memory_order_relaxed, memory_order_relaxed));
+	if (pad) {
+		_Atomic uint64_t *header =
+			(_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
+
+		atomic_store_explicit(header, pad << 8 | RING_PAD << 1 | RING_COMMITTED,
+				      memory_order_release);
+	}
+	e = (struct ring_event *)(ring + ((head + pad) & (ring_bytes - 1)));
+	e->kind = kind;
+	/* Not committed yet: the length only waits there for ring_commit. */
+	atomic_store_explicit(&e->header, need << 8, memory_order_relaxed);
+	return e;
+}
+
+void ring_commit(struct ring_event *e)
+{
+	uint64_t length = atomic_load_explicit(&e->header, memory_order_relaxed);
+
+	/* release: pairs with ring_peek's acquire of the same word */
+	atomic_store_explicit(&e->header, length | (uint64_t)e->kind << 1 | RING_COMMITTED,
+			      memory_order_release);
+	if (ring_used() > ring_bytes / 4)
+		writer_ring_bell();
+}
+
+struct ring_event *ring_peek(void)
+{
+	for (;;) {
+		uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_relaxed);
+		struct ring_event *e;
+		uint64_t header;
+
+		if (!ring || tail == atomic_load_explicit(&ring_head, memory_order_relaxed))
+			return NULL;
+		e = (struct ring_event *)(ring + (tail & (ring_bytes - 1)));
+		header = atomic_load_explicit(&e->header, memory_order_acquire);
+		if (!(header & RING_COMMITTED))
+			return NULL;
+		if ((header >> 1 & 127) != RING_PAD)
+			return e;
+		ring_consume(e);
+	}
+}
+
+void ring_consume(struct ring_event *e)
+{
+	uint64_t bytes = atomic_load_explicit(&e->header, memory_order_relaxed) >> 8;
+
+	memset(e, 0, bytes);
+	/* release: the zeroes are there before a producer may reuse the bytes */
+	atomic_store_explicit(&ring_tail,
+			      atomic_load_explicit(&ring_tail, memory_order_relaxed) + bytes,
+			      memory_order_release);
+}
+
+uint32_t ring_used(void)
+{
+	return (uint32_t)(atomic_load_explicit(&ring_head, memory_order_relaxed) -
+			  atomic_load_explicit(&ring_tail, memory_order_relaxed));
+}
+
+uint64_t ring_mapped_bytes(void)
+{
+	return ring_bytes;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * segment.h - the trace on disk: its directory, its numbered segment files, and
+ * frames that are in the file whole or not at all.  The writer's alone.
+ */
+#ifndef PROF_SEGMENT_H
+#define PROF_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+/* [writer] Makes the trace directory from LIBPROF_OUT (a suffix .2, .3 ... where it
+ * exists already).  keep_descriptors: the descriptor table is ours alone, so
+ * directory and file stay open; else each is opened for each use, by absolute path.  0 or
+ * -errno; segment_path() then is the directory's path. */
+int segment_make_trace(const char *path, bool keep_descriptors);
+const char *segment_path(void);
+
+/* [writer] On a thread with another descriptor table: opens the directory anew. */
+void segment_reattach(bool keep_descriptors);
+
+/* [writer] Starts the next segment with the given header fields.  0 or -errno
+ * (nothing is left of the attempt). */
+int segment_open(const struct buffer *header_fields);
+
+/* [writer] Appends one frame: compressed, checksummed, first as a skippable frame and
+ * then committed.  0, or -errno and the file is as it was. */
+int segment_write(const struct buffer *content);
+
+/* [writer] */
+void segment_close(void);
+
+/* [writer] Bytes of the current segment so far, of all segments on disk, number of the
+ * current segment (0: none yet), and whether one is open. */
+uint64_t segment_bytes(void);
+uint64_t segment_total_bytes(void);
+uint32_t segment_number(void);
+bool segment_is_open(void);
+
+/* [writer] Deletes oldest segments while the total is above limit (0: none); the
+ * current one stays.  Returns how many went. */
+uint32_t segment_drop_oldest(uint64_t limit);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stack.c - see stack.h.
+ */
+#include "stack.h"
+
+#include <errno.h>
+
+#include "../include/prof_format.h"
+#include "stats.h"
+#include "table.h"
+
+#define CHUNK_NODES 8192u
+#define CHUNKS_MAX 512u /* four million frames: 128 MiB at the very most */
+
+static struct arena *memory;
+static struct stack_node *chunks[CHUNKS_MAX];
+static uint32_t nodes; /* next free number */
+static struct table by_frame;
+
+struct stack_node *stack_get(uint32_t node)
+{
+	return &chunks[node / CHUNK_NODES][node % CHUNK_NODES];
+}
+
+static uint32_t node_new(uint32_t parent, uint32_t mapping, uint64_t offset, bool guessed)
+{
+	uint32_t chunk = nodes / CHUNK_NODES;
+
+	if (chunk == CHUNKS_MAX)
+		return 0;
+	if (!chunks[chunk])
+		chunks[chunk] = arena_alloc(memory, CHUNK_NODES * sizeof(struct stack_node));
+	if (!chunks[chunk])
+		return 0;
+	*stack_get(nodes) = (struct stack_node){
+		.parent = parent, .mapping = mapping, .offset = offset, .guessed = guessed
+	};
+	return nodes++;
+}
+
+static bool node_is(const struct stack_node *n, uint32_t parent, uint32_t mapping, uint64_t offset,
+		    bool guessed)
+{
+	return n->parent == parent && n->mapping == mapping && n->offset == offset &&
+	       n->guessed == guessed;
+}
+
+/* The child of parent for a frame.  The table is keyed by a hash of the
+ * frame; where two frames have the same hash the next key is tried. */
+static uint32_t node_child(uint32_t parent, uint32_t mapping, uint64_t offset, bool guessed)
+{
+	uint64_t key = table_hash((uint64_t)parent << 32 | mapping << 1 | guessed) ^
+		       table_hash(offset + 1);
+	uint64_t *known;
+	uint32_t node;
+
+	for (key += !key; (known = table_get(&by_frame, key)); key += 1 + !(key + 1))
+		if (node_is(stack_get((uint32_t)*known), parent, mapping, offset, guessed))
+			return (uint32_t)*known;
+	node = node_new(parent, mapping, offset, guessed);
+	if (node && table_put(&by_frame, key, node))
+		node = 0;
+	return node;
+}
+
+/* Markers exist from the start, so that they can always be given. */
+int stack_init(struct arena *arena)
+{
+	memory = arena;
+	memset(chunks, 0, sizeof(chunks));
+	memset(&by_frame, 0, sizeof(by_frame));
+	nodes = 0;
+	node_new(0, 0, 0, false);
+#define INTERN_MARKER(name, value, text) node_child(0, 0, value, false);
+	PROF_MARKERS(INTERN_MARKER)
+	return nodes > 1 ? 0 : -ENOMEM;
+}
+
+static uint32_t overflow(void)
+{
+	stats_lose(PROF_LOSS_STACK_TABLE, 1);
+	return node_child(0, 0, PROF_MARKER_OVERFLOW, false);
+}
+
+static uint32_t root_of(enum unwind_end end)
+{
+	switch (end) {
+	case UNWIND_TRUNCATED:
+		return node_child(0, 0, PROF_MARKER_TRUNCATED, false);
+	case UNWIND_BROKEN:
+		return node_child(0, 0, PROF_MARKER_BROKEN, false);
+	case UNWIND_NO_STACK:
+		return node_child(0, 0, PROF_MARKER_NO_STACK, false);
+	case UNWIND_WHOLE:
+		break;
+	}
+	return 0;
+}
+
+uint32_t stack_intern(const struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames)
+{
+	uint32_t node = root_of(user->end);
+	struct mapping *map;
+
+	for (uint32_t i = user->frames; i--;) {
+		map = user->map[i];
+		/* An address in nothing known keeps its place in the stack. */
+		node = map ? node_child(node, map->serial, user->pc[i] - map->start, user->guessed[i])
+			   : node_child(node, 0, PROF_MARKER_BROKEN, false);
+		if (!node)
+			return overflow();
+	}
+	for (uint32_t i = kernel_frames; i--;) {
+		map = maps_find(kernel[i]);
+		if (!map)
+			continue;
+		node = node_child(node, map->serial, kernel[i] - map->start, false);
+		if (!node)
+			return overflow();
+	}
+	return node;
+}
+
+uint64_t stack_bytes(void)
+{
+	return table_bytes(&by_frame); /* the nodes are the arena's */
+}

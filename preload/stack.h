@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stack.h - every distinct stack once: a tree of frames, in which a stack is
+ * the number of its innermost frame's node.  The writer's alone.
+ */
+#ifndef PROF_STACK_H
+#define PROF_STACK_H
+
+#include <stdint.h>
+
+#include "arena.h"
+#include "unwind.h"
+
+/* A frame below its callers.  Node 0 is "no stack" and the parent of roots. */
+struct stack_node {
+	uint32_t parent;
+	uint32_t mapping;   /* serial; 0 = a marker, offset is an enum prof_marker */
+	uint64_t offset;    /* from the mapping's start */
+	uint32_t guessed;
+	uint32_t segment, segment_id; /* the encoder's: id in the segment of that number */
+};
+
+/* [writer] 0 or -ENOMEM. */
+int stack_init(struct arena *arena);
+
+/* [writer] The node of a stack: user frames as unwound (with a marker at the
+ * root end when the walk did not get there), below kernel_frames kernel
+ * addresses, innermost first.  When memory is out: the marker for that. */
+uint32_t stack_intern(const struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames);
+
+/* [writer] Node by number; valid until the next intern. */
+struct stack_node *stack_get(uint32_t node);
+
+uint64_t stack_bytes(void);
+
+#endif

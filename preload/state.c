@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * state.c - see state.h: this process's state, and what a fork does to it.
+ */
+#define _GNU_SOURCE
+#include "state.h"
+
+#include "config.h"
+#include "engine.h"
+#include "header.h"
+#include "heap.h"
+#include "live.h"
+#include "ring.h"
+#include "sys.h"
+#include "thread.h"
+#include "writer.h"
+
+struct state state = { .phase = STATE_NEW };
+
+bool state_recording(void)
+{
+	uint32_t phase = state_phase();
+
+	if (phase == STATE_ON && sys_getpid() != state.pid) {
+		state_reset_in_child(); /* made by a bare clone: no handler ran */
+		phase = state_phase();
+	}
+	if (phase == STATE_CHILD) {
+		state_start_child();
+		phase = state_phase();
+	}
+	return phase == STATE_ON;
+}
+
+void state_reset_in_child(void)
+{
+	if (state_phase() == STATE_INERT || state_phase() == STATE_NEW)
+		return;
+	state.pid = sys_getpid();
+	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
+	atomic_store(&state.cpu, STATE_CPU_OFF);
+	atomic_store(&state.sampling, false);
+	live_reset();
+	writer_reset_in_child();
+	if (config.children)
+		thread_reset_in_child();
+}
+
+void state_start_child(void)
+{
+	const char *why = NULL;
+
+	if (sys_getpid() != state.pid)
+		state_reset_in_child(); /* _Fork runs no handler */
+	if (state_phase() != STATE_CHILD)
+		return;
+	thread_tls.busy++;
+	header_gather();
+	if (ring_init(STATE_RING_BYTES) == 0) {
+		atomic_store(&state.sampling, !config.delay_ms);
+		atomic_store(&state.phase, STATE_ON);
+		if (writer_start(true, &why))
+			atomic_store(&state.phase, STATE_INERT);
+	} else {
+		atomic_store(&state.phase, STATE_INERT);
+	}
+	thread_tls.busy--;
+}

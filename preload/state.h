@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * state.h - the few words that say what this process's profiler is doing.
+ * Written by the constructor, the writer and the fork handlers, read by every
+ * hook.
+ */
+#ifndef PROF_STATE_H
+#define PROF_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum state_phase {
+	STATE_NEW,    /* the constructor has not run */
+	STATE_INERT,  /* nothing is or will be profiled: hooks forward */
+	STATE_ON,     /* a writer exists */
+	STATE_CHILD,  /* forked, not profiled yet: the first thing to record starts a writer */
+	STATE_DONE    /* the trace is closed: hooks forward */
+};
+enum state_cpu { STATE_CPU_OFF, STATE_CPU_PERF, STATE_CPU_TIMER };
+enum state_heap {
+	STATE_HEAP_OFF, STATE_HEAP_TOTALS, STATE_HEAP_PROGRAM,
+	STATE_HEAP_JEMALLOC /* jemalloc's own sampling decides */
+};
+
+struct state {
+	_Atomic uint32_t phase, cpu, heap;
+	_Atomic bool sampling; /* between start and stop; frees are recorded regardless */
+	int pid;               /* of the process this state belongs to */
+	char *const *env;      /* environ at start */
+};
+
+#define STATE_RING_BYTES (4u << 20) /* event ring; touched only as it fills */
+
+extern struct state state;
+
+static inline uint32_t state_phase(void)
+{
+	return atomic_load_explicit(&state.phase, memory_order_acquire);
+}
+static inline uint32_t state_cpu_engine(void)
+{
+	return atomic_load_explicit(&state.cpu, memory_order_relaxed);
+}
+static inline uint32_t state_heap_engine(void)
+{
+	return atomic_load_explicit(&state.heap, memory_order_relaxed);
+}
+
+/* [hook] True when this process is being profiled and a hook may record.  A
+ * forked child is noticed here, however it was made, and started. */
+bool state_recording(void);
+
+/* [child] After a fork: drops the parent's state, without allocating. */
+void state_reset_in_child(void);
+
+/* [child] Starts the child's own writer; nothing when it is not wanted. */
+void state_start_child(void);
+
+#endif

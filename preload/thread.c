@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * thread.c - see thread.h.
+ */
+#define _GNU_SOURCE
+#include "thread.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "config.h"
+#include "cpu_timer.h"
+#include "state.h"
+#include "stats.h"
+#include "sys.h"
+#include "writer.h"
+
+/* The pool: chunk k holds 64 << k states, so that an index is found with one
+ * count of leading zeros and nothing ever moves. */
+#define POOL_FIRST 64u
+#define POOL_CHUNKS 16u /* four million threads alive at once */
+
+/* glibc calls TSD destructors in up to this many rounds while any key is set
+ * again; ours ends the thread in the last, so that the destructors of the
+ * program are still seen. */
+#define EXIT_ROUNDS 4u
+
+/* The main thread's stack may grow to RLIMIT_STACK; below it the kernel keeps
+ * at least this much clear of mappings. */
+#define MAIN_STACK_GAP (UINT64_C(128) << 20)
+
+__thread struct thread_tls thread_tls __attribute__((tls_model("initial-exec")));
+
+extern void *__libc_stack_end; /* ld.so: stack pointer at the process's entry */
+
+static struct {
+	struct lock lock;
+	struct thread_state *chunks[POOL_CHUNKS];
+	_Atomic uint32_t end; /* first index never handed out */
+	uint32_t free_list;
+} pool = { .end = 1 };
+
+static _Atomic uint32_t live_count;
+static pthread_key_t exit_key;
+static pthread_attr_t default_attr;
+
+static struct thread_state *pool_slot(uint32_t index)
+{
+	uint32_t group = index / POOL_FIRST + 1;
+	uint32_t chunk = 31 - (uint32_t)__builtin_clz(group);
+	uint32_t first = ((1u << chunk) - 1) * POOL_FIRST;
+
+	if (chunk >= POOL_CHUNKS)
+		return NULL;
+	if (!pool.chunks[chunk])
+		pool.chunks[chunk] = sys_map(((size_t)POOL_FIRST << chunk) * sizeof(struct thread_state));
+	return pool.chunks[chunk] ? pool.chunks[chunk] + (index - first) : NULL;
+}
+
+static struct thread_state *pool_take(void)
+{
+	struct thread_state *t = NULL;
+	uint32_t index;
+
+	lock_take(&pool.lock);
+	index = pool.free_list;
+	if (index) {
+		t = pool_slot(index);
+		pool.free_list = t->next_free;
+	} else {
+		index = atomic_load_explicit(&pool.end, memory_order_relaxed);
+		t = pool_slot(index);
+	}
+	if (t) {
+		memset(t, 0, sizeof(*t));
+		t->index = index;
+		t->timer_id = -1;
+		atomic_store_explicit(&t->life, THREAD_STARTING, memory_order_relaxed);
+		if (index == atomic_load_explicit(&pool.end, memory_order_relaxed))
+			atomic_store_explicit(&pool.end, index + 1, memory_order_release);
+	}
+	lock_drop(&pool.lock);
+	if (!t)
+		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
+	return t;
+}
+
+/* [writer] [hook] */
+static void pool_give(struct thread_state *t)
+{
+	lock_take(&pool.lock);
+	atomic_store_explicit(&t->life, THREAD_FREE, memory_order_relaxed);
+	t->next_free = pool.free_list;
+	pool.free_list = t->index;
+	lock_drop(&pool.lock);
+}
+
+struct thread_state *thread_get(uint32_t index)
+{
+	if (!index || index >= atomic_load_explicit(&pool.end, memory_order_acquire))
+		return NULL;
+	return pool_slot(index);
+}
+
+uint32_t thread_pool_end(void)
+{
+	return atomic_load_explicit(&pool.end, memory_order_acquire);
+}
+
+uint32_t thread_live_count(void)
+{
+	return atomic_load(&live_count);
+}
+
+void thread_recycle(struct thread_state *t)
+{
+	pool_give(t);
+}
+
+void thread_abandon(struct thread_state *t)
+{
+	pool_give(t);
+}
+
+/* [hook] The calling thread takes t on. */
+static void take_on(struct thread_state *t)
+{
+	struct thread_tls *tls = &thread_tls;
+
+	t->tid = (uint32_t)sys_gettid();
+	t->t_start = sys_now_ns();
+	t->base_calls = tls->calls;
+	t->base_bytes = tls->bytes + tls->gap - tls->countdown;
+	lock_take(&t->lock);
+	t->tls = tls;
+	lock_drop(&t->lock);
+	tls->self = t;
+	tls->exit_round = 0;
+	atomic_fetch_add(&live_count, 1);
+	/* release: pairs with the writer's acquire of life, which then reads the rest */
+	atomic_store_explicit(&t->life, THREAD_LIVE, memory_order_release);
+	pthread_setspecific(exit_key, t);
+	if (state_cpu_engine() == STATE_CPU_TIMER)
+		t->timer_id = cpu_timer_attach((int)t->tid);
+}
+
+/* [hook] The exact figures only the thread itself can read for nothing. */
+static void read_own_clocks(struct thread_totals *totals)
+{
+	struct rusage ru;
+
+	totals->cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	if (SYS_CALL(SYS_getrusage, RUSAGE_THREAD, &ru, 0, 0, 0, 0) == 0) {
+		totals->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u +
+				  (uint64_t)ru.ru_utime.tv_usec * 1000u;
+		totals->system_ns = (uint64_t)ru.ru_stime.tv_sec * 1000000000u +
+				    (uint64_t)ru.ru_stime.tv_usec * 1000u;
+	}
+}
+
+static void read_counters(const struct thread_state *t, struct thread_totals *totals)
+{
+	const volatile struct thread_tls *tls = t->tls;
+
+	totals->alloc_calls = tls->calls - t->base_calls;
+	totals->alloc_bytes = tls->bytes + tls->gap - tls->countdown - t->base_bytes;
+}
+
+/* [hook] The last thing a thread does for us. */
+static void leave(struct thread_state *t)
+{
+	struct thread_tls *tls = &thread_tls;
+
+	tls->busy++;
+	if (t->timer_id >= 0)
+		cpu_timer_detach(t->timer_id);
+	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
+	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
+	t->t_end = sys_now_ns();
+	read_own_clocks(&t->totals);
+	lock_take(&t->lock);
+	read_counters(t, &t->totals);
+	t->tls = NULL;
+	lock_drop(&t->lock);
+	tls->self = NULL;
+	atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
+	if (atomic_fetch_sub(&live_count, 1) == 1)
+		writer_stop(WRITER_STOP_LAST_THREAD);
+	tls->busy--;
+}
+
+/* [hook] TSD destructor; runs however the thread ends. */
+static void on_thread_exit(void *arg)
+{
+	struct thread_state *t = arg;
+
+	if (t != thread_tls.self)
+		return; /* a forked child's copy of its parent's value */
+	if (++thread_tls.exit_round < EXIT_ROUNDS && pthread_setspecific(exit_key, t) == 0)
+		return;
+	leave(t);
+}
+
+/* Bounds of the main thread's stack: what lies above the entry's stack
+ * pointer (arguments, environment) is not ours to copy. */
+static void main_stack(struct thread_state *t)
+{
+	struct rlimit limit;
+	uint64_t reach = MAIN_STACK_GAP;
+
+	if (SYS_CALL(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &limit, 0, 0) == 0 &&
+	    limit.rlim_cur < reach)
+		reach = limit.rlim_cur;
+	t->stack_high = (uint64_t)(uintptr_t)__libc_stack_end + sizeof(void *);
+	t->stack_low = t->stack_high - reach;
+}
+
+int thread_init(void)
+{
+	struct thread_state *t;
+	int err = pthread_key_create(&exit_key, on_thread_exit);
+
+	if (err)
+		return -err;
+	pthread_attr_init(&default_attr);
+	t = pool_take();
+	if (!t)
+		return -ENOMEM;
+	main_stack(t);
+	take_on(t);
+	return 0;
+}
+
+struct thread_state *thread_self(void)
+{
+	struct thread_state *t = thread_tls.self;
+
+	/* A thread that has left stays left: its last frees are nobody's. */
+	if (t || thread_tls.exit_round >= EXIT_ROUNDS)
+		return t;
+	t = pool_take();
+	if (t)
+		take_on(t);
+	return t;
+}
+
+uint32_t thread_index_self(void)
+{
+	const struct thread_state *t = thread_tls.self;
+
+	return t ? t->index : 0;
+}
+
+bool thread_stack_bounds(uint64_t sp, uint64_t *high)
+{
+	const struct thread_state *t = thread_tls.self;
+
+	if (!t || sp < t->stack_low || sp >= t->stack_high)
+		return false;
+	*high = t->stack_high;
+	return true;
+}
+
+struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(void *), void *arg,
+				    uint64_t site)
+{
+	struct thread_state *t = pool_take();
+	size_t bytes = 0;
+
+	if (!t)
+		return NULL;
+	t->start = start;
+	t->arg = arg;
+	t->site = site;
+	t->creator = thread_index_self();
+	t->creator_tid = thread_tls.self ? thread_tls.self->tid : 0;
+	/* An attribute object without a size gives the default of this moment. */
+	if (pthread_attr_getstacksize(attr ? attr : &default_attr, &bytes) == 0)
+		t->stack_low = bytes; /* a length until thread_enter knows the top */
+	return t;
+}
+
+void thread_enter(struct thread_state *t)
+{
+	/* The thread's control block lies at the top of its stack, above every
+	 * frame; static TLS between them is mapped too. */
+	t->stack_high = (uint64_t)(uintptr_t)pthread_self();
+	t->stack_low = t->stack_low ? t->stack_high - t->stack_low : t->stack_high;
+	take_on(t);
+}
+
+void thread_set_name(struct thread_state *t, const char *name)
+{
+	char copy[THREAD_NAME_BYTES] = "";
+
+	strncpy(copy, name, sizeof(copy) - 1);
+	lock_take(&t->lock);
+	memcpy(t->name, copy, sizeof(copy));
+	lock_drop(&t->lock);
+	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_release);
+}
+
+struct thread_state *thread_by_pthread(pthread_t handle)
+{
+	uint32_t end = thread_pool_end();
+
+	if (pthread_equal(handle, pthread_self()))
+		return thread_tls.self;
+	for (uint32_t i = 1; i < end; i++) {
+		struct thread_state *t = thread_get(i);
+
+		if (t && atomic_load_explicit(&t->life, memory_order_acquire) == THREAD_LIVE &&
+		    t->stack_high == (uint64_t)handle)
+			return t;
+	}
+	return NULL;
+}
+
+void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
+{
+	lock_take(&t->lock);
+	*totals = t->totals;
+	if (t->tls) {
+		read_counters(t, totals);
+		totals->cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
+	}
+	lock_drop(&t->lock);
+}
+
+void thread_snapshot_self(void)
+{
+	struct thread_state *t = thread_tls.self;
+	struct thread_totals totals = { 0 };
+
+	if (!t)
+		return;
+	read_own_clocks(&totals);
+	lock_take(&t->lock);
+	t->totals.user_ns = totals.user_ns;
+	t->totals.system_ns = totals.system_ns;
+	lock_drop(&t->lock);
+}
+
+void thread_reset_in_child(void)
+{
+	struct thread_state *old = thread_tls.self, *t;
+	uint64_t low = old ? old->stack_low : 0, high = old ? old->stack_high : 0;
+
+	memset(&pool, 0, sizeof(pool));
+	atomic_store(&pool.end, 1);
+	atomic_store(&live_count, 0);
+	thread_tls.self = NULL;
+	thread_tls.random = 0; /* else parent and child draw the same gaps */
+	t = pool_take();
+	if (!t)
+		return;
+	t->stack_low = low;
+	t->stack_high = high;
+	take_on(t);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * thread.h - who: one thread_state per thread of the program, from a pool that
+ * is never unmapped, and a few words of TLS for the hooks' hot paths.  A
+ * thread writes its own state; the writer reads it and gives ended states back
+ * to the pool.
+ */
+#ifndef PROF_THREAD_H
+#define PROF_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lock.h"
+
+#define THREAD_NAME_BYTES 16 /* the kernel's TASK_COMM_LEN */
+
+/* The hot words of one thread, in initial-exec TLS: usable from the first
+ * instruction, zero at first, never destroyed.  At most 64 bytes. */
+struct thread_tls {
+	uint64_t countdown; /* bytes to the next heap sample; 0 takes the slow path */
+	uint64_t gap;       /* what countdown was last set to */
+	uint64_t bytes;     /* allocated before that; total = bytes + gap - countdown */
+	uint64_t calls;     /* allocations */
+	uint64_t random;    /* state of the gap generator; 0 = not seeded */
+	struct thread_state *self; /* NULL until registered */
+	uint32_t busy;      /* depth of our own code: hooks met inside only forward */
+	uint32_t exit_round; /* rounds of TSD destructors seen */
+	void *sampled_by;   /* jemalloc engine: set while its hook reports a sample */
+};
+_Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget, DESIGN D6");
+
+extern __thread struct thread_tls thread_tls __attribute__((tls_model("initial-exec")));
+
+enum thread_life { THREAD_FREE, THREAD_STARTING, THREAD_LIVE, THREAD_ENDED };
+
+/* What a thread's clocks and counters say; written to THREAD_STATS. */
+struct thread_totals {
+	uint64_t cpu_ns, user_ns, system_ns;
+	uint64_t alloc_calls, alloc_bytes;
+};
+
+struct thread_state {
+	uint32_t index;              /* place in the pool, from 1; never changes */
+	_Atomic uint32_t life;       /* enum thread_life */
+	uint32_t tid;
+	uint32_t creator;            /* index, 0 unknown */
+	uint32_t creator_tid;
+	uint64_t t_start, t_end;     /* CLOCK_MONOTONIC ns */
+	uint64_t site;               /* return address of the creating call */
+	void *(*start)(void *);      /* the program's start routine (a thrd_start_t in disguise) */
+	void *arg;
+	uint64_t stack_low, stack_high; /* 0 when not known */
+	struct lock lock;            /* guards tls and totals between the thread's end and the writer */
+	struct thread_tls *tls;      /* NULL once the thread has left */
+	struct thread_totals totals; /* final, valid when ENDED */
+	uint64_t base_calls, base_bytes; /* TLS counters at registration (a forked child starts at 0) */
+	int timer_id;                /* of the timer engine, -1 none */
+	_Atomic uint32_t name_set;   /* counts changes of name */
+	char name[THREAD_NAME_BYTES];
+	uint32_t next_free;
+	uint32_t writer_id;          /* the writer's: thread id in the trace, 0 not met */
+};
+
+/* [init] Creates the TSD key and registers the calling thread as main.  0 or
+ * -errno. */
+int thread_init(void);
+
+/* [hook] The calling thread's state, registering it when it is new; NULL when
+ * that is not possible (counted).  The caller has marked itself busy. */
+struct thread_state *thread_self(void);
+
+/* [signal] Index of the calling thread's state, 0 when it has none yet. */
+uint32_t thread_index_self(void);
+
+/* [hook] [signal] True when sp lies on the calling thread's known stack; *high is
+ * then the first address past what may be read from sp on. */
+bool thread_stack_bounds(uint64_t sp, uint64_t *high);
+
+/* [hook] A fresh state in STARTING for a thread about to be created, or NULL;
+ * thread_abandon gives it back when creation failed. */
+struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(void *), void *arg,
+				    uint64_t site);
+void thread_abandon(struct thread_state *t);
+
+/* [hook] First call of a new thread: takes on a prepared state. */
+void thread_enter(struct thread_state *t);
+
+/* [hook] Sets the name the trace will show for t. */
+void thread_set_name(struct thread_state *t, const char *name);
+
+/* [hook] The state of a live thread by handle; NULL when unknown. */
+struct thread_state *thread_by_pthread(pthread_t handle);
+
+/* [writer] State of an index below thread_pool_end(); NULL for index 0. */
+struct thread_state *thread_get(uint32_t index);
+uint32_t thread_pool_end(void);
+
+/* [writer] Counters of t now: from its TLS while it lives, else final. */
+void thread_read_totals(struct thread_state *t, struct thread_totals *totals);
+
+/* [writer] Returns an ENDED state to the pool. */
+void thread_recycle(struct thread_state *t);
+
+/* [hook] Reads the calling thread's own clocks into its state (before exit). */
+void thread_snapshot_self(void);
+
+/* [child] Only the calling thread is left: starts a new pool with it as main. */
+void thread_reset_in_child(void);
+
+/* Registered threads that have not left. */
+uint32_t thread_live_count(void);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trace.c - see trace.h.
+ */
+#include "trace.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "config.h"
+#include "roster.h"
+#include "segment.h"
+#include "stats.h"
+#include "sys.h"
+
+#define RETRY_NS UINT64_C(1000000000) /* between attempts after a failed write */
+#define ENGINES_MAX 8u
+#define PARTS_OF_LIMIT 8u /* one segment is at most this part of the total */
+#define SEGMENT_BYTES_MIN (64u << 10)
+
+struct encode_cumulative trace_sums;
+
+static struct {
+	bool created, keep_descriptors;
+	uint64_t retry_at;
+	struct header_engines engines;
+	uint64_t lost_told[PROF_LOSS_CODES];
+} trace;
+
+/* Latest word on each engine, repeated in every segment. */
+static struct engine_note {
+	unsigned engine, state;
+	int error;
+	const char *name, *text;
+} notes[ENGINES_MAX];
+static unsigned note_count;
+
+static void flush_parts(uint64_t t_ns);
+
+/* Opening records; everything after them needs this segment alone. */
+static void begin_segment(uint64_t t_ns)
+{
+	encode_new_segment();
+	for (unsigned code = 1; code < PROF_LOSS_CODES; code++)
+		trace_sums.lost[code] = trace.lost_told[code];
+	encode_cumulative(t_ns, &trace_sums);
+	for (unsigned i = 0; i < note_count; i++)
+		encode_engine(t_ns, notes[i].engine, notes[i].state, notes[i].error, notes[i].name,
+			      notes[i].text);
+	for (struct thread_info *t = roster_first(); t; t = t->next) {
+		encode_thread(t);
+		if (encode_full())
+			flush_parts(t_ns);
+	}
+	roster_encode_stats(t_ns, true);
+	for (uint32_t i = 0; i < blocks_count(); i++) {
+		const struct block *b = blocks_at(i);
+
+		encode_live(b->id, b->t_ns, b->thread, b->size, b->node);
+		if (encode_full())
+			flush_parts(t_ns);
+	}
+}
+
+int trace_init(bool keep_descriptors, const struct header_engines *engines)
+{
+	int err;
+
+	memset(&trace, 0, sizeof(trace));
+	memset(&trace_sums, 0, sizeof(trace_sums));
+	note_count = 0;
+	trace.keep_descriptors = keep_descriptors;
+	trace.engines = *engines;
+	err = encode_init(header_start_ns(), engines->cpu_period_ns, engines->heap_mean_bytes);
+	if (!err)
+		begin_segment(header_start_ns());
+	return err;
+}
+
+void trace_set_engines(const struct header_engines *engines)
+{
+	trace.engines = *engines;
+}
+
+void trace_engine(unsigned engine, unsigned state, int error, const char *name, const char *text)
+{
+	unsigned i = 0;
+
+	while (i < note_count && (notes[i].engine != engine || strcmp(notes[i].name, name)))
+		i++;
+	if (i == ENGINES_MAX)
+		i--;
+	notes[i] = (struct engine_note){ engine, state, error, name, text };
+	if (i == note_count)
+		note_count++;
+	encode_engine(sys_now_ns(), engine, state, error, name, text);
+}
+
+int trace_create(uint64_t t_ns)
+{
+	char path[4096];
+	int err = 0;
+
+	if (!trace.created) {
+		err = header_expand_out(path, sizeof(path));
+		if (!err)
+			err = segment_make_trace(path, trace.keep_descriptors);
+		trace.created = !err;
+	}
+	if (!err && !segment_is_open())
+		err = segment_open(header_fields(segment_number() + 1, t_ns, &trace.engines));
+	return err;
+}
+
+/* What was encoded is gone; so are the definitions it held. */
+static void lose_frame(size_t bytes, uint64_t t_ns)
+{
+	stats_lose(PROF_LOSS_WRITE, bytes);
+	segment_close();
+	trace.retry_at = t_ns + RETRY_NS;
+}
+
+static bool put_frame(const struct buffer *content, uint64_t t_ns)
+{
+	int err = t_ns < trace.retry_at ? -EAGAIN : trace_create(t_ns);
+
+	if (!err)
+		err = segment_write(content);
+	if (err)
+		lose_frame(content->used, t_ns);
+	return !err;
+}
+
+/* For the middle of an opening: on failure the rest is encoded all the same
+ * and lost with the next frame, which starts the segment over. */
+static void flush_parts(uint64_t t_ns)
+{
+	put_frame(encode_take(), t_ns);
+}
+
+static void encode_losses(uint64_t t_ns)
+{
+	for (unsigned code = 1; code < PROF_LOSS_CODES; code++) {
+		uint64_t now = atomic_load_explicit(&stats_lost[code], memory_order_relaxed);
+
+		if (now != trace.lost_told[code])
+			encode_loss(t_ns, code, now - trace.lost_told[code], 0);
+		trace.lost_told[code] = now;
+	}
+}
+
+static uint64_t segment_limit(void)
+{
+	uint64_t limit = config.segment_bytes;
+
+	if (config.limit_bytes && config.limit_bytes / PARTS_OF_LIMIT < limit)
+		limit = config.limit_bytes / PARTS_OF_LIMIT;
+	return limit < SEGMENT_BYTES_MIN ? SEGMENT_BYTES_MIN : limit;
+}
+
+static void drop_old_segments(void)
+{
+	uint32_t dropped = segment_drop_oldest(config.limit_bytes);
+
+	trace_sums.segments_dropped += dropped;
+	stats_lose(PROF_LOSS_SEGMENT_DROPPED, dropped);
+}
+
+void trace_flush(uint64_t t_ns)
+{
+	encode_losses(t_ns);
+	if (!put_frame(encode_take(), t_ns)) {
+		begin_segment(t_ns);
+		return;
+	}
+	drop_old_segments();
+	if (segment_bytes() < segment_limit())
+		return;
+	encode_losses(t_ns);
+	roster_encode_stats(t_ns, true);
+	encode_end(t_ns, PROF_END_ROTATED);
+	put_frame(encode_take(), t_ns);
+	segment_close();
+	begin_segment(t_ns);
+}
+
+void trace_end(uint64_t t_ns, enum prof_end reason)
+{
+	encode_losses(t_ns);
+	roster_encode_stats(t_ns, true);
+	encode_end(t_ns, reason);
+	put_frame(encode_take(), t_ns);
+	segment_close();
+}
+
+void trace_continue(uint64_t t_ns)
+{
+	begin_segment(t_ns);
+}
+
+void trace_reattach(bool keep_descriptors)
+{
+	trace.keep_descriptors = keep_descriptors;
+	if (trace.created)
+		segment_reattach(keep_descriptors);
+}
+
+bool trace_exists(void)
+{
+	return segment_number() > 0;
+}

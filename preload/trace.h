@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trace.h - the trace as a whole: opens it, gives each segment its opening
+ * records, flushes frames, rotates segments, keeps the total below its limit,
+ * and goes on after a failed write with a segment that needs nothing of the
+ * lost one.  The writer's alone.
+ */
+#ifndef PROF_TRACE_H
+#define PROF_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "encode.h"
+#include "header.h"
+
+/* Sums over the trace so far; drain.c and roster.c count into it. */
+extern struct encode_cumulative trace_sums;
+
+/* [writer] Prepares a trace; nothing is on disk yet.  0 or -errno. */
+int trace_init(bool keep_descriptors, const struct header_engines *engines);
+
+/* [writer] Makes the directory and the first segment now.  0 or -errno. */
+int trace_create(uint64_t t_ns);
+
+/* [writer] Notes an engine's state: written now and in every later segment. */
+void trace_engine(unsigned engine, unsigned state, int error, const char *name, const char *text);
+
+/* [writer] What the header of later segments says of the engines. */
+void trace_set_engines(const struct header_engines *engines);
+
+/* [writer] Writes all that was encoded, as one frame, and starts a new segment
+ * when this one is long enough. */
+void trace_flush(uint64_t t_ns);
+
+/* [writer] Last flush, with an END record; the file is closed. */
+void trace_end(uint64_t t_ns, enum prof_end reason);
+
+/* [writer] After a trace_end that was not the end (exec failed, the writer came
+ * back): what follows goes into a new segment. */
+void trace_continue(uint64_t t_ns);
+
+/* [writer] In a new thread with a descriptor table of its own. */
+void trace_reattach(bool keep_descriptors);
+
+/* [writer] True when a segment has been written: there is a trace to find. */
+bool trace_exists(void);
+
+#endif

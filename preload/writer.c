@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * writer.c - see writer.h.  The thread's life: set itself apart, open the
+ * engines, then sleep, drain, flush until it is told to end.
+ */
+#define _GNU_SOURCE
+#include "writer.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "bell.h"
+#include "config.h"
+#include "real.h"
+#include "ring.h"
+#include "state.h"
+#include "stats.h"
+#include "sys.h"
+#include "thread.h"
+#include "writer_loop.h"
+
+#define WRITER_STACK_BYTES (512u << 10)
+#define START_WAIT_NS UINT64_C(2000000000)
+#define EXIT_WAIT_NS UINT64_C(200000000) /* the program waits no longer at its end */
+#define JOIN_WAIT_S 2
+#define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, Linux 5.9 */
+
+enum { THREAD_NONE, THREAD_RUNNING, THREAD_FINISHED };
+
+static struct {
+	pthread_t thread;
+	_Atomic uint32_t life;     /* THREAD_ above */
+	_Atomic uint32_t ready;    /* 1 once the start is decided */
+	_Atomic uint32_t pending;  /* requests not yet taken, enum writer_request */
+	_Atomic uint32_t asked, done; /* requests counted: done follows asked */
+	int start_error;
+	const char *start_why;
+	bool in_child, resumed;
+} w;
+
+/* [writer] From here on nothing the program does to its descriptors, working
+ * directory or umask reaches us, nor the other way round.  False: refused,
+ * the table is the program's and nothing may stay open in it. */
+static bool live_apart(void)
+{
+	bool apart = SYS_CALL(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE_FLAG, 0, 0, 0) == 0;
+
+	SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
+	return apart;
+}
+
+static void announce_ready(int error, const char *why)
+{
+	w.start_error = error;
+	w.start_why = why;
+	atomic_store_explicit(&w.ready, 1, memory_order_release);
+	sys_futex_wake(&w.ready);
+}
+
+static void *writer_main(void *arg)
+{
+	const char *why = NULL;
+	bool apart;
+	int err;
+
+	(void)arg;
+	thread_tls.busy++; /* this thread's own allocations are nobody's */
+	SYS_CALL(SYS_prctl, PR_SET_NAME, "libprof", 0, 0, 0, 0);
+	apart = live_apart();
+	if (w.in_child && !loop_gestate())
+		goto out;
+	err = w.resumed ? loop_resume(apart) : loop_open(apart, w.in_child, &why);
+	announce_ready(err, why);
+	if (!err)
+		loop_run();
+out:
+	announce_ready(w.start_error, w.start_why);
+	atomic_store_explicit(&w.life, THREAD_FINISHED, memory_order_release);
+	sys_futex_wake(&w.life);
+	return NULL;
+}
+
+/* [init] [child] [hook] The thread starts with every signal blocked, by libc's call:
+ * it leaves open the two that setuid and cancellation need. */
+static int spawn(void)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	thread_tls.busy++;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WRITER_STACK_BYTES);
+	atomic_store(&w.ready, 0);
+	atomic_store(&w.life, THREAD_RUNNING);
+	err = real.pthread_create(&w.thread, &attr, writer_main, NULL);
+	if (err == EINVAL) /* a program with more static TLS than that */
+		err = real.pthread_create(&w.thread, NULL, writer_main, NULL);
+	pthread_attr_destroy(&attr);
+	thread_tls.busy--;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		atomic_store(&w.life, THREAD_NONE);
+	return -err;
+}
+
+static bool wait_for(const _Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+	uint64_t now = sys_now_ns(), until = now + timeout_ns;
+	uint32_t seen;
+
+	while ((seen = atomic_load_explicit(word, memory_order_acquire)) != value && now < until) {
+		sys_futex_wait(word, seen, until - now);
+		now = sys_now_ns();
+	}
+	return seen == value;
+}
+
+int writer_start(bool in_child, const char **why)
+{
+	int err;
+
+	w.in_child = in_child;
+	w.resumed = false;
+	w.start_error = 0;
+	w.start_why = NULL;
+	err = spawn();
+	if (err) {
+		*why = "no thread could be created for the writer";
+		return err;
+	}
+	if (in_child)
+		return 0;
+	if (!wait_for(&w.ready, 1, START_WAIT_NS)) {
+		*why = "the writer thread did not start in time";
+		return -ETIMEDOUT;
+	}
+	*why = w.start_why;
+	return w.start_error;
+}
+
+void writer_ring_bell(void)
+{
+	bell_ring();
+}
+
+unsigned writer_take_requests(uint32_t *asked)
+{
+	*asked = atomic_load(&w.asked);
+	return atomic_exchange(&w.pending, 0);
+}
+
+unsigned writer_peek_requests(void)
+{
+	return atomic_load(&w.pending);
+}
+
+void writer_requests_done(uint32_t asked)
+{
+	atomic_store_explicit(&w.done, asked, memory_order_release);
+	sys_futex_wake(&w.done);
+}
+
+/* asked is counted after the bits are there: whoever sees the count sees them. */
+bool writer_request(unsigned requests, uint64_t timeout_ns)
+{
+	uint64_t until = sys_now_ns() + timeout_ns, now;
+	uint32_t mine, done;
+
+	if (atomic_load(&w.life) != THREAD_RUNNING)
+		return false;
+	atomic_fetch_or(&w.pending, requests);
+	mine = atomic_fetch_add(&w.asked, 1) + 1;
+	bell_ring();
+	while ((int32_t)((done = atomic_load_explicit(&w.done, memory_order_acquire)) - mine) < 0) {
+		now = sys_now_ns();
+		if (now >= until || atomic_load(&w.life) != THREAD_RUNNING)
+			return false;
+		sys_futex_wait(&w.done, done, until - now);
+	}
+	return true;
+}
+
+static bool join(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += JOIN_WAIT_S;
+	return pthread_timedjoin_np(w.thread, NULL, &until) == 0;
+}
+
+void writer_stop(enum writer_stop_reason reason)
+{
+	if (atomic_load(&w.life) == THREAD_NONE)
+		return;
+	if (reason == WRITER_STOP_LAST_THREAD) {
+		writer_request(WRITER_EXIT, EXIT_WAIT_NS);
+		if (join())
+			atomic_store(&w.life, THREAD_NONE);
+	} else {
+		writer_request(WRITER_EXIT, EXIT_WAIT_NS);
+	}
+	atomic_store(&state.phase, STATE_DONE);
+}
+
+bool writer_pause(void)
+{
+	if (!writer_request(WRITER_PAUSE, EXIT_WAIT_NS) || !join())
+		return false;
+	atomic_store(&w.life, THREAD_NONE);
+	return true;
+}
+
+void writer_resume(void)
+{
+	w.resumed = true;
+	w.in_child = false;
+	if (spawn() || !wait_for(&w.ready, 1, START_WAIT_NS) || w.start_error)
+		atomic_store(&state.phase, STATE_DONE);
+}
+
+void writer_note_fork(pid_t child)
+{
+	struct ring_event *e;
+	const struct thread_state *t;
+
+	thread_tls.busy++;
+	t = thread_self();
+	e = t ? ring_reserve(RING_SHORT_BYTES, RING_FORK) : NULL;
+	if (e) {
+		e->t_ns = sys_now_ns();
+		e->thread = t->index;
+		e->tid = t->tid;
+		e->block = (uint64_t)child;
+		ring_commit(e);
+	}
+	thread_tls.busy--;
+}
+
+void writer_reset_in_child(void)
+{
+	memset(&w, 0, sizeof(w));
+	bell_reset();
+	loop_reset_in_child();
+	for (unsigned code = 0; code < PROF_LOSS_CODES; code++)
+		atomic_store(&stats_lost[code], 0);
+}
+
+struct writer_summary writer_summary(void)
+{
+	return loop_summary();
+}

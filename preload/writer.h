@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * writer.h - the writer thread as the rest of the library sees it.  It lives
+ * apart from the program (a descriptor table, working directory and umask of
+ * its own, all signals blocked) and does all the work: drains rings, unwinds,
+ * interns, encodes, writes.  Nothing of the program runs on it.
+ */
+#ifndef PROF_WRITER_H
+#define PROF_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum writer_request {
+	WRITER_FLUSH = 1,  /* what is recorded so far reaches the file */
+	WRITER_START = 2,  /* sampling on */
+	WRITER_STOP = 4,   /* sampling off */
+	WRITER_EXEC = 8,   /* flush; the image is about to be replaced */
+	WRITER_EXIT = 16,  /* last flush, close the trace, end the thread */
+	WRITER_PAUSE = 32  /* flush and end the thread; the trace goes on later */
+};
+
+enum writer_stop_reason { WRITER_STOP_EXIT, WRITER_STOP_LAST_THREAD };
+
+/* [init] [child] Starts the thread and, in the first process, waits until its engines
+ * are open.  in_child: the thread first waits a moment, so that a child that
+ * execs at once costs as little as can be, and makes its trace only when there
+ * is something to record.  0, or -errno and *why: nothing will be profiled. */
+int writer_start(bool in_child, const char **why);
+
+/* [hook] Asks for requests (bits of enum writer_request) and waits until they are done,
+ * at most timeout_ns.  False when there is no writer or time was up. */
+bool writer_request(unsigned requests, uint64_t timeout_ns);
+
+/* [hook] [signal] Tells the writer that the event ring is filling.  Never
+ * waits; a system call only when the writer may be asleep. */
+void writer_ring_bell(void);
+
+/* [hook] Ends the trace.  LAST_THREAD also waits until the thread is gone, since
+ * the process ends only when no thread is left. */
+void writer_stop(enum writer_stop_reason reason);
+
+/* [hook] The writer thread goes away so that the process is single-threaded
+ * for a call that insists, and comes back.  False: it could not. */
+bool writer_pause(void);
+void writer_resume(void);
+
+/* [hook] The program forked child. */
+void writer_note_fork(pid_t child);
+
+/* [child] Forgets the parent's writer. */
+void writer_reset_in_child(void);
+
+/* What the end message says; valid after writer_stop. */
+struct writer_summary {
+	const char *path; /* of the trace, "" when there is none */
+	uint64_t samples, heap_events, lost;
+};
+struct writer_summary writer_summary(void);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * writer_loop.c - see writer_loop.h.  One cycle: sleep until a ring is a quarter
+ * full, somebody asks, or the flush interval is over; drain; flush; answer.
+ */
+#include "writer_loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "arena.h"
+#include "bell.h"
+#include "blocks.h"
+#include "config.h"
+#include "cpu_perf.h"
+#include "drain.h"
+#include "encode.h"
+#include "engine.h"
+#include "header.h"
+#include "live.h"
+#include "lock.h"
+#include "maps.h"
+#include "proc.h"
+#include "ring.h"
+#include "roster.h"
+#include "segment.h"
+#include "stack.h"
+#include "state.h"
+#include "stats.h"
+#include "sys.h"
+#include "trace.h"
+#include "unwind.h"
+
+#define MS UINT64_C(1000000)
+#define SECOND UINT64_C(1000000000)
+#define POLLFDS_MAX 1100u       /* rings of 1,024 CPUs, and the bell */
+#define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
+#define FORK_WAIT_NS (50 * MS)   /* a fork waits no longer for the writer */
+#define GESTATION_NS (20 * MS)   /* a forked child's time to exec */
+
+static struct {
+	struct arena arena;
+	struct header_engines engines;
+	struct pollfd *fds;
+	bool apart, in_child, paused;
+	uint64_t flush_at, second_at; /* next times of each */
+	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
+} loop;
+
+/* Held while the writer works: a fork waits for it, so that the child does not
+ * inherit the unwinder's memory in the middle of a change. */
+static struct lock work;
+
+bool loop_fork_begin(void)
+{
+	uint64_t until = sys_now_ns() + FORK_WAIT_NS;
+
+	while (!lock_try(&work)) {
+		if (sys_now_ns() > until)
+			return false;
+		sys_futex_wait(&work.word, 2, FORK_WAIT_NS / 50);
+	}
+	return true;
+}
+
+void loop_fork_end(void)
+{
+	lock_drop(&work);
+}
+
+static void set_sampling(bool on)
+{
+	uint64_t now = sys_now_ns();
+
+	if (atomic_load(&state.sampling) == on)
+		return;
+	atomic_store(&state.sampling, on);
+	engine_enable(on);
+	encode_mark(now, on ? PROF_MARK_START : PROF_MARK_STOP, 0);
+}
+
+static void plan_sampling(uint64_t now)
+{
+	loop.start_at = now + config.delay_ms * MS;
+	loop.stop_at = config.duration_ms ? loop.start_at + config.duration_ms * MS : 0;
+}
+
+static void keep_plan(uint64_t now)
+{
+	if (loop.start_at && now >= loop.start_at) {
+		loop.start_at = 0;
+		set_sampling(true);
+	}
+	if (loop.stop_at && now >= loop.stop_at) {
+		loop.stop_at = 0;
+		set_sampling(false);
+	}
+}
+
+static int open_tables(const char **why)
+{
+	struct arena *a = &loop.arena;
+	const char *unwind_why = NULL;
+	int err;
+
+	*why = "no memory for the profiler's tables";
+	if (!loop.fds)
+		loop.fds = arena_alloc(a, POLLFDS_MAX * sizeof(*loop.fds));
+	if (!loop.fds)
+		return -ENOMEM;
+	blocks_init();
+	maps_init(a);
+	err = stack_init(a);
+	if (!err)
+		err = roster_init(a, state.pid);
+	if (!err)
+		err = drain_init(a, SECOND / config.cpu_hz);
+	if (err)
+		return err;
+	maps_refresh(sys_now_ns());
+	err = unwind_init(a, &unwind_why);
+	engine_set_unwind_note(err, unwind_why);
+	return 0;
+}
+
+int loop_open(bool apart, bool in_child, const char **why)
+{
+	uint64_t now;
+	int err = open_tables(why);
+
+	if (err)
+		return err;
+	loop.apart = apart;
+	loop.in_child = in_child;
+	engine_open(apart, &loop.engines);
+	err = trace_init(apart, &loop.engines);
+	now = sys_now_ns();
+	if (!err && !in_child) {
+		err = trace_create(now);
+		if (err)
+			*why = "the trace directory cannot be made";
+	}
+	if (err)
+		return err;
+	engine_report();
+	if (apart)
+		bell_start();
+	roster_scan();
+	plan_sampling(now);
+	keep_plan(now);
+	loop.flush_at = now + config.flush_ms * MS;
+	loop.second_at = now;
+	*why = NULL;
+	return 0;
+}
+
+int loop_resume(bool apart)
+{
+	loop.apart = apart;
+	trace_reattach(apart);
+	trace_continue(sys_now_ns());
+	if (apart)
+		bell_start();
+	loop.paused = false;
+	return 0;
+}
+
+/* A child that used less than one sampling period and sampled no allocation
+ * has nothing to say. */
+static bool child_has_something(void)
+{
+	return ring_used() > 0 || sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= SECOND / config.cpu_hz;
+}
+
+bool loop_gestate(void)
+{
+	const unsigned ends = WRITER_EXIT | WRITER_EXEC | WRITER_PAUSE;
+	uint64_t until = sys_now_ns() + GESTATION_NS, now;
+	uint32_t asked;
+
+	while ((now = sys_now_ns()) < until) {
+		bell_wait(NULL, 0, until - now);
+		if (!(writer_peek_requests() & ends))
+			continue;
+		if (child_has_something())
+			return true;
+		if (writer_take_requests(&asked) & (WRITER_EXIT | WRITER_PAUSE)) {
+			writer_requests_done(asked);
+			return false;
+		}
+		writer_requests_done(asked);
+	}
+	return true;
+}
+
+static uint64_t self_bytes(void)
+{
+	return loop.arena.mapped_bytes + ring_mapped_bytes() + live_bytes() + stack_bytes() +
+	       encode_bytes() + blocks_bytes();
+}
+
+static void every_second(uint64_t now)
+{
+	uint64_t rss = 0, vsize = 0;
+
+	proc_memory(&rss, &vsize);
+	encode_process_stats(now, sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID), rss, vsize,
+			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes());
+	engine_look_after();
+	if (state_cpu_engine() == STATE_CPU_PERF)
+		cpu_perf_count_lost();
+	loop.second_at = now + SECOND;
+}
+
+/* Threads that had ended before the rings are drained have all their events in
+ * them, so they can be closed afterwards. */
+static void take_all(void)
+{
+	bool perf = state_cpu_engine() == STATE_CPU_PERF;
+
+	if (maps_changed())
+		maps_refresh(sys_now_ns());
+	roster_scan();
+	drain_all(perf);
+	roster_bury(&trace_sums);
+}
+
+static void flush(uint64_t now)
+{
+	loop.flush_at = now + config.flush_ms * MS;
+	/* A forked child has a trace once there is something in it. */
+	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events)
+		return;
+	roster_encode_stats(now, false);
+	if (encode_pending())
+		trace_flush(now);
+}
+
+static void finish(enum prof_end reason)
+{
+	uint64_t now = sys_now_ns();
+
+	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events &&
+	    !child_has_something())
+		return;
+	if (state_cpu_engine() == STATE_CPU_PERF)
+		cpu_perf_count_lost();
+	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
+		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
+	every_second(now);
+	trace_end(now, reason);
+}
+
+/* True when the thread is to end. */
+static bool answer(unsigned requests, uint64_t now)
+{
+	if (requests & WRITER_START)
+		set_sampling(true);
+	if (requests & WRITER_STOP)
+		set_sampling(false);
+	if (requests & WRITER_EXIT) {
+		finish(PROF_END_EXIT);
+		engine_close();
+	} else if (requests & WRITER_PAUSE) {
+		finish(PROF_END_ROTATED);
+		engine_detach();
+		loop.paused = true;
+	} else if (requests & WRITER_EXEC) {
+		finish(PROF_END_EXEC);
+		trace_continue(now);
+	} else if (requests & (WRITER_FLUSH | WRITER_STOP)) {
+		flush(now);
+	}
+	return requests & (WRITER_EXIT | WRITER_PAUSE);
+}
+
+/* Until the next flush, second, start or stop, whichever is first. */
+static uint64_t time_to_sleep(uint64_t now, bool polled)
+{
+	uint64_t at = loop.flush_at < loop.second_at ? loop.flush_at : loop.second_at;
+
+	if (loop.start_at && loop.start_at < at)
+		at = loop.start_at;
+	if (loop.stop_at && loop.stop_at < at)
+		at = loop.stop_at;
+	if (!polled && state_cpu_engine() == STATE_CPU_PERF && at > now + BLIND_DRAIN_NS)
+		at = now + BLIND_DRAIN_NS;
+	return at > now ? at - now : 0;
+}
+
+void loop_run(void)
+{
+	bool end = false;
+
+	while (!end) {
+		unsigned n = 0, requests;
+		uint32_t asked;
+		uint64_t now;
+
+		if (loop.apart && state_cpu_engine() == STATE_CPU_PERF)
+			n = cpu_perf_pollfds(loop.fds, POLLFDS_MAX - 1);
+		bell_wait(loop.fds, n, time_to_sleep(sys_now_ns(), n > 0));
+		cpu_perf_polled(loop.fds, n);
+		requests = writer_take_requests(&asked);
+		lock_take(&work);
+		take_all();
+		now = sys_now_ns();
+		keep_plan(now);
+		if (now >= loop.second_at)
+			every_second(now);
+		if (now >= loop.flush_at)
+			flush(now);
+		end = answer(requests, now);
+		lock_drop(&work);
+		if (end)
+			bell_stop();
+		writer_requests_done(asked);
+	}
+}
+
+/* The arena's memory is the parent's; ours is new. */
+void loop_reset_in_child(void)
+{
+	memset(&loop, 0, sizeof(loop));
+	memset(&work, 0, sizeof(work));
+}
+
+struct writer_summary loop_summary(void)
+{
+	uint64_t lost = 0;
+
+	for (unsigned code = 1; code < PROF_LOSS_CODES; code++)
+		if (code != PROF_LOSS_SEGMENT_DROPPED)
+			lost += atomic_load(&stats_lost[code]);
+	return (struct writer_summary){ .path = trace_exists() ? segment_path() : "",
+					.samples = trace_sums.samples,
+					.heap_events = trace_sums.heap_events,
+					.lost = lost };
+}

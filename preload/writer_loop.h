@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * writer_loop.h - what the writer thread does between its start and its end:
+ * private to writer.c, which owns the thread and its callers.
+ */
+#ifndef PROF_WRITER_LOOP_H
+#define PROF_WRITER_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "writer.h"
+
+/* [writer] Opens arena, maps, unwinder, engines and trace; the first process also
+ * makes its directory at once.  apart: the descriptor table is ours alone.
+ * 0, or -errno and *why. */
+int loop_open(bool apart, bool in_child, const char **why);
+
+/* [writer] In a new thread after a pause: goes on with everything as it was. */
+int loop_resume(bool apart);
+
+/* [writer] In a forked child: waits a little.  False when the child ended meanwhile
+ * and had nothing to record. */
+bool loop_gestate(void);
+
+/* [writer] Until asked to end. */
+void loop_run(void);
+
+/* [child] */
+void loop_reset_in_child(void);
+
+/* [hook] Around a fork, in the parent: the writer is not in the middle of anything.
+ * False: it did not come out in time; nothing to end then. */
+bool loop_fork_begin(void);
+void loop_fork_end(void);
+
+struct writer_summary loop_summary(void);
+
+/* [writer] Requests that came in, and how many were counted with them; to be
+ * answered with the same count.  peek leaves them. */
+unsigned writer_take_requests(uint32_t *asked);
+unsigned writer_peek_requests(void);
+void writer_requests_done(uint32_t asked);
+
+#endif
