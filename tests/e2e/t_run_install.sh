@@ -6,6 +6,7 @@
 # /usr/local and /etc are covered by file systems in memory meanwhile.
 . "$SRC/tests/e2e/lib.sh"
 
+unset MAKEFLAGS MFLAGS MAKELEVEL # of a make that runs the tests
 [ "$BUILD" = "$SRC/build" ] || skip "not the build directory that make install takes from"
 (cd "$SRC" && make -s install DESTDIR="$PWD/stage" prefix=/opt/p) >out 2>&1 || fail "$(cat out)"
 [ "$(find stage -type f | sort | tr '\n' ' ')" = \
