@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "heap.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 
@@ -299,13 +298,6 @@ void heap_record_creation(uint64_t pc)
 	ring_commit(e);
 }
 
-/* The program's own malloc (linked into the executable) wins over ours: then
- * no hook is ever called. */
-static bool heap_visible(void)
-{
-	return dlsym(RTLD_DEFAULT, "malloc") == (void *)malloc;
-}
-
 void heap_open(const char **why)
 {
 	enum state_heap engine = STATE_HEAP_PROGRAM;
@@ -320,7 +312,7 @@ void heap_open(const char **why)
 			engine = STATE_HEAP_JEMALLOC;
 		else if (config.heap == CONFIG_HEAP_JEMALLOC)
 			engine = STATE_HEAP_OFF;
-	} else if (!heap_visible()) {
+	} else if (!hook_alloc_in_force()) {
 		*why = "heap not visible: the program defines malloc";
 		engine = STATE_HEAP_OFF;
 	} else if (config.heap == CONFIG_HEAP_TOTALS) {

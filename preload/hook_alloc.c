@@ -7,6 +7,7 @@
  * sets the thread up.  Blocks and errno are always the real call's.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -52,6 +53,17 @@ HOOK void *malloc(size_t bytes)
 	if (LIKELY(passes(bytes)))
 		return real.malloc(bytes);
 	return malloc_sampled(bytes);
+}
+
+/* Ours for certain: the plain name means whichever definition the loader has
+ * found first. */
+extern __typeof(malloc) hook_malloc 
+	__attribute__((alias("malloc"), copy(malloc), visibility("hidden")));
+
+/* [init] A program that defines malloc itself is not served by ours. */
+bool hook_alloc_in_force(void)
+{
+	return dlsym(RTLD_DEFAULT, "malloc") == (void *)hook_malloc;
 }
 
 static __attribute__((noinline, cold)) void free_maybe_sampled(void *block)

@@ -122,7 +122,7 @@ static void take_name(struct thread_info *t, const char *name)
 	if (strncmp(t->name, name, THREAD_NAME_BYTES) == 0)
 		return;
 	memset(t->name, 0, sizeof(t->name));
-	strncpy(t->name, name, THREAD_NAME_BYTES - 1);
+	memcpy(t->name, name, strnlen(name, THREAD_NAME_BYTES - 1));
 	t->renamed = true;
 }
 

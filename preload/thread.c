@@ -295,7 +295,7 @@ void thread_set_name(struct thread_state *t, const char *name)
 {
 	char copy[THREAD_NAME_BYTES] = "";
 
-	strncpy(copy, name, sizeof(copy) - 1);
+	memcpy(copy, name, strnlen(name, sizeof(copy) - 1));
 	lock_take(&t->lock);
 	memcpy(t->name, copy, sizeof(copy));
 	lock_drop(&t->lock);
