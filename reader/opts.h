@@ -67,8 +67,8 @@ bool options_parse(struct options *options, int argc, char **argv, const struct 
 		   unsigned groups, const char *lines_help);
 void options_free(struct options *options);
 
-/* The help of a command with these groups, as -h prints it.  Free with g_free(). */
-char *options_help(const struct command *command, unsigned groups, const char *lines_help);
+/* The row of a command by its name or alias; NULL: none.  In main.c. */
+const struct command *command_find(const char *name);
 
 /* Runs a command that has an exporter: parse, load, symbolize, finish, write to
  * -o by way of a temporary name or to stdout.  Returns an enum exit_status. */

@@ -110,7 +110,9 @@ void profile_warn_losses(const struct profile *p)
 		process_warn(profile_process(p, i));
 }
 
-static void load_trace(struct profile *p, struct trace *trace)
+/* Reads one trace; false, and nothing of it stays, when no segment of it could
+ * be read. */
+static bool load_trace(struct profile *p, struct trace *trace)
 {
 	struct trace_state *state = g_new0(struct trace_state, 1);
 	uint32_t id = p->processes->len;
@@ -121,25 +123,33 @@ static void load_trace(struct profile *p, struct trace *trace)
 	g_array_set_size(p->processes, id + 1);
 	process_init(p, id, trace);
 	build_trace(p, id, trace, NULL, NULL);
+	if (!profile_process(p, id)->segments->len) {
+		intern_drop_process(p, id);
+		p->partial = true;
+		return false;
+	}
 	heap_end(p, state);
 	process_end(p, id);
+	return true;
 }
 
 struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 {
 	struct profile *p = g_new0(struct profile, 1);
-	guint segments = 0;
+	GPtrArray *traces;
 
 	p->from_ns = from_ns;
 	p->to_ns = to_ns;
 	intern_init(p);
-	p->private->traces = trace_list_new(args, &p->partial);
-	for (guint i = 0; i < p->private->traces->len; i++)
-		load_trace(p, g_ptr_array_index(p->private->traces, i));
+	p->private->traces = traces = trace_list_new(args, &p->partial);
+	for (guint i = 0; i < traces->len;) {
+		if (load_trace(p, g_ptr_array_index(traces, i)))
+			i++;
+		else
+			g_ptr_array_remove_index(traces, i);
+	}
 	intern_end_loading(p);
-	for (uint32_t i = 1; i < p->processes->len; i++)
-		segments += profile_process(p, i)->segments->len;
-	if (segments)
+	if (p->processes->len > 1)
 		return p;
 	profile_free(p);
 	return NULL;

@@ -310,6 +310,14 @@ static void state_free(struct trace_state *state)
 	g_free(state);
 }
 
+void intern_drop_process(struct profile *p, uint32_t process)
+{
+	process_fini(profile_process(p, process));
+	g_array_set_size(p->processes, process);
+	state_free(g_ptr_array_index(p->private->states, process));
+	g_ptr_array_set_size(p->private->states, (gint)process);
+}
+
 void intern_fini(struct profile *p)
 {
 	struct profile_private *pp = p->private;

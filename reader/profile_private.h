@@ -107,6 +107,8 @@ struct track *profile_track(struct profile *p, uint32_t thread);
 /* Says once that things of this kind are left out; makes the profile partial. */
 void profile_limit(struct profile *p, const char *what, uint64_t max);
 void intern_init(struct profile *p);
+/* Takes back the newest process, of which nothing was read. */
+void intern_drop_process(struct profile *p, uint32_t process);
 /* Tables that only loading needs. */
 void intern_end_loading(struct profile *p);
 void intern_fini(struct profile *p);

@@ -4,6 +4,7 @@
  * through a small window, never mapped: a file that is cut while it is read
  * must not become a SIGBUS.
  */
+#define _GNU_SOURCE /* memmem */
 #include "segment_in.h"
 
 #include <errno.h>

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * name_tree.c - each node of the model's tree is looked up once for each root
+ * it appears under; its place in the tree of names is remembered.
+ */
+#include "name_tree.h"
+
+struct name_tree {
+	const struct view *view;
+	void (*name_of)(GString *name);
+	GArray *nodes;         /* struct name_node */
+	GHashTable *children;  /* struct child -> node */
+	GHashTable *names;     /* text -> id, its keys own the texts */
+	GPtrArray *name_texts; /* by id, borrowed from names */
+	GHashTable *line_names; /* model line (and frame under --lines) -> name id */
+	uint32_t *places;      /* by model node: its place under the current root */
+	uint32_t *epochs;      /* places[i] is valid while this equals epoch */
+	uint32_t epoch;
+};
+
+/* Parent node and name id, in the pointer itself. */
+static void *child_key(uint32_t parent, uint32_t name)
+{
+	return (void *)(uintptr_t)((uint64_t)parent << 32 | name);
+}
+
+static guint child_hash(gconstpointer key)
+{
+	return (guint)(((uintptr_t)key * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+static uint32_t tree_name(struct name_tree *tree, GString *text)
+{
+	gpointer id;
+	char *copy;
+
+	tree->name_of(text);
+	id = g_hash_table_lookup(tree->names, text->str);
+	if (id)
+		return GPOINTER_TO_UINT(id);
+	copy = g_strdup(text->str);
+	g_ptr_array_add(tree->name_texts, copy);
+	g_hash_table_insert(tree->names, copy, GUINT_TO_POINTER(tree->name_texts->len - 1));
+	return tree->name_texts->len - 1;
+}
+
+static uint32_t tree_child(struct name_tree *tree, uint32_t parent, uint32_t name)
+{
+	void *key = child_key(parent, name);
+	uint32_t id = GPOINTER_TO_UINT(g_hash_table_lookup(tree->children, key));
+	struct name_node node = { .parent = parent }, *above;
+
+	if (id)
+		return id;
+	id = tree->nodes->len;
+	above = &g_array_index(tree->nodes, struct name_node, parent);
+	node.next_sibling = above->first_child;
+	node.name = g_ptr_array_index(tree->name_texts, name);
+	above->first_child = id;
+	g_array_append_val(tree->nodes, node);
+	g_hash_table_insert(tree->children, key, GUINT_TO_POINTER(id));
+	return id;
+}
+
+/* The name of a line: made and cleaned once. */
+static uint32_t tree_line_name(struct name_tree *tree, uint32_t line)
+{
+	const struct view *view = tree->view;
+	/* Without file and line all lines of a function have one name. */
+	uint32_t key = view->lines ? line : profile_line(view->profile, line)->function;
+	uint32_t id = GPOINTER_TO_UINT(
+		g_hash_table_lookup(tree->line_names, GUINT_TO_POINTER(key)));
+	struct view_frame frame = { .line = line };
+	GString *text;
+
+	if (id)
+		return id;
+	text = g_string_new(NULL);
+	view_frame_name(view, &frame, text);
+	id = tree_name(tree, text);
+	g_hash_table_insert(tree->line_names, GUINT_TO_POINTER(key), GUINT_TO_POINTER(id));
+	g_string_free(text, TRUE);
+	return id;
+}
+
+/* The place of one more frame below a place. */
+static uint32_t tree_push(struct name_tree *tree, uint32_t place, uint32_t frame)
+{
+	const struct view *view = tree->view;
+	const struct frame *f = profile_frame(view->profile, frame);
+
+	for (uint32_t i = f->n_lines; i-- > 0;) {
+		uint32_t line = f->first_line + i;
+
+		if (view->hidden && view->hidden[profile_line(view->profile, line)->function])
+			continue;
+		place = tree_child(tree, place, tree_line_name(tree, line));
+	}
+	return place;
+}
+
+/* The place of a stack under root. */
+static uint32_t tree_place(struct name_tree *tree, uint32_t root, uint32_t stack, GArray *path)
+{
+	const struct profile *p = tree->view->profile;
+	uint32_t place = root, node;
+
+	g_array_set_size(path, 0);
+	for (; stack && tree->epochs[stack] != tree->epoch; stack = profile_node(p, stack)->parent)
+		g_array_append_val(path, stack);
+	if (stack)
+		place = tree->places[stack];
+	for (guint i = path->len; i-- > 0;) {
+		node = g_array_index(path, uint32_t, i);
+		place = tree_push(tree, place, profile_node(p, node)->frame);
+		tree->places[node] = place;
+		tree->epochs[node] = tree->epoch;
+	}
+	return place;
+}
+
+/* The root for a thread's stacks: process, thread, both or nothing. */
+static uint32_t tree_root(struct name_tree *tree, uint32_t thread)
+{
+	const struct view *view = tree->view;
+	GString *text = g_string_new(NULL);
+	uint32_t root = 0;
+
+	if (view->processes) {
+		view_process_label(view->profile, profile_thread(view->profile, thread)->process,
+				   text);
+		root = tree_child(tree, root, tree_name(tree, text));
+		g_string_truncate(text, 0);
+	}
+	if (view->threads) {
+		view_thread_label(view->profile, thread, text);
+		root = tree_child(tree, root, tree_name(tree, text));
+	}
+	g_string_free(text, TRUE);
+	return root;
+}
+
+/* Where stacks go that have no frame left to show and no root. */
+static uint32_t tree_hidden(struct name_tree *tree)
+{
+	GString *text = g_string_new("[hidden]");
+	uint32_t place = tree_child(tree, 0, tree_name(tree, text));
+
+	g_string_free(text, TRUE);
+	return place;
+}
+
+struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString *name))
+{
+	struct name_tree *tree = g_new0(struct name_tree, 1);
+	GArray *path = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	uint32_t root = 0, before = UINT32_MAX, place;
+
+	tree->view = view;
+	tree->name_of = name_of;
+	tree->nodes = g_array_new(FALSE, TRUE, sizeof(struct name_node));
+	g_array_set_size(tree->nodes, 1);
+	g_array_index(tree->nodes, struct name_node, 0).name = "";
+	tree->children = g_hash_table_new(child_hash, NULL);
+	tree->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	tree->name_texts = g_ptr_array_new();
+	g_ptr_array_add(tree->name_texts, NULL);
+	tree->line_names = g_hash_table_new(NULL, NULL);
+	tree->places = g_new0(uint32_t, view->profile->nodes->len);
+	tree->epochs = g_new0(uint32_t, view->profile->nodes->len);
+	tree->epoch = 1;
+	for (guint i = 0; i < view->rows->len; i++) {
+		const struct view_row *row = &g_array_index(view->rows, struct view_row, i);
+
+		if (row->thread != before) { /* rows are ordered by thread */
+			before = row->thread;
+			place = tree_root(tree, row->thread);
+			tree->epoch += place != root;
+			root = place;
+		}
+		place = tree_place(tree, root, row->stack, path);
+		if (!place)
+			place = tree_hidden(tree);
+		g_array_index(tree->nodes, struct name_node, place).self += row->value;
+	}
+	g_array_unref(path);
+	return tree;
+}
+
+const struct name_node *name_tree_node(const struct name_tree *tree, uint32_t id)
+{
+	return &g_array_index(tree->nodes, struct name_node, id);
+}
+
+uint32_t name_tree_size(const struct name_tree *tree)
+{
+	return tree->nodes->len;
+}
+
+void name_tree_free(struct name_tree *tree)
+{
+	if (!tree)
+		return;
+	g_array_unref(tree->nodes);
+	g_hash_table_unref(tree->children);
+	g_hash_table_unref(tree->line_names);
+	g_hash_table_unref(tree->names);
+	g_ptr_array_unref(tree->name_texts);
+	g_free(tree->places);
+	g_free(tree->epochs);
+	g_free(tree);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * select.c - selection as two passes: expressions over functions (each name is
+ * matched once), then over the tree of stacks, where a node inherits what its
+ * callers matched.
+ */
+#include "select.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum match { MATCH_FOCUS = 1, MATCH_IGNORE = 2 };
+
+/* By function id: which names regex matches; NULL without one. */
+static guint8 *match_functions(const struct profile *p, const GRegex *regex)
+{
+	guint8 *matches;
+
+	if (!regex)
+		return NULL;
+	matches = g_new0(guint8, p->functions->len);
+	for (guint i = 1; i < p->functions->len; i++)
+		matches[i] = g_regex_match(regex, profile_function(p, i)->name, 0, NULL);
+	return matches;
+}
+
+static bool frame_matches(const struct profile *p, uint32_t frame, const guint8 *functions)
+{
+	const struct frame *f = profile_frame(p, frame);
+
+	for (uint32_t i = 0; functions && i < f->n_lines; i++)
+		if (functions[profile_line(p, f->first_line + i)->function])
+			return true;
+	return false;
+}
+
+/* By node: which expressions match somewhere in its stack; NULL: none given. */
+static guint8 *match_nodes(const struct profile *p, const struct options *options)
+{
+	guint8 *focus = match_functions(p, options->focus);
+	guint8 *ignore = match_functions(p, options->ignore);
+	guint8 *nodes = NULL;
+
+	if (focus || ignore) {
+		nodes = g_new0(guint8, p->nodes->len);
+		for (guint i = 1; i < p->nodes->len; i++) {
+			const struct node *n = profile_node(p, i);
+
+			nodes[i] = nodes[n->parent];
+			if (frame_matches(p, n->frame, focus))
+				nodes[i] |= MATCH_FOCUS;
+			if (frame_matches(p, n->frame, ignore))
+				nodes[i] |= MATCH_IGNORE;
+		}
+	}
+	g_free(focus);
+	g_free(ignore);
+	return nodes;
+}
+
+bool view_thread_wanted(const struct profile *p, const struct options *options, uint32_t id)
+{
+	const struct thread *thread = profile_thread(p, id);
+	char tid[24];
+
+	if (!options->threads_wanted)
+		return true;
+	g_snprintf(tid, sizeof(tid), "%" PRIu64, thread->tid);
+	for (char **wanted = options->threads_wanted; *wanted; wanted++)
+		if (!strcmp(*wanted, tid) || !strcmp(*wanted, thread->name) ||
+		    g_pattern_match_simple(*wanted, thread->name))
+			return true;
+	return false;
+}
+
+static int compare_rows(const void *a, const void *b, void *profile)
+{
+	const struct view_row *x = a, *y = b;
+	uint32_t px = profile_thread(profile, x->thread)->process;
+	uint32_t py = profile_thread(profile, y->thread)->process;
+
+	if (px != py)
+		return px < py ? -1 : 1;
+	if (x->thread != y->thread)
+		return x->thread < y->thread ? -1 : 1;
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+struct view *view_new(const struct profile *p, const struct options *options, enum metric metric)
+{
+	guint8 *nodes = match_nodes(p, options), *threads = g_new0(guint8, p->threads->len);
+	struct view *view = g_new0(struct view, 1);
+	guint8 required = options->focus ? MATCH_FOCUS : 0;
+
+	view->profile = p;
+	view->metric = profile_metric(p, metric);
+	view->threads = options->threads;
+	view->processes = options->processes;
+	view->lines = options->lines;
+	view->hidden = match_functions(p, options->hide);
+	view->peeked = match_functions(p, options->peek);
+	view->rows = g_array_new(FALSE, FALSE, sizeof(struct view_row));
+	for (guint i = 0; i < p->threads->len; i++)
+		threads[i] = view_thread_wanted(p, options, i);
+	for (guint i = 1; i < p->cells->len; i++) {
+		const struct cell *cell = &g_array_index(p->cells, struct cell, i);
+		struct view_row row = { cell->thread, cell->stack,
+					cell_value(cell, view->metric) };
+
+		view->metric_total += row.value;
+		if (row.value <= 0 || !threads[cell->thread] ||
+		    (nodes && nodes[cell->stack] != required))
+			continue;
+		view->total += row.value;
+		g_array_append_val(view->rows, row);
+	}
+	g_array_sort_with_data(view->rows, compare_rows, (void *)p);
+	g_free(threads);
+	g_free(nodes);
+	return view;
+}
+
+void view_free(struct view *view)
+{
+	if (!view)
+		return;
+	g_array_unref(view->rows);
+	g_free(view->hidden);
+	g_free(view->peeked);
+	g_free(view);
+}
+
+static void view_add_frame(const struct view *view, uint32_t frame, GArray *frames)
+{
+	const struct frame *f = profile_frame(view->profile, frame);
+	struct view_frame shown = { .frame = frame };
+
+	/* Lines are innermost first, the stack is shown outermost first. */
+	for (uint32_t i = f->n_lines; i-- > 0;) {
+		shown.line = f->first_line + i;
+		if (!view->hidden ||
+		    !view->hidden[profile_line(view->profile, shown.line)->function])
+			g_array_append_val(frames, shown);
+	}
+}
+
+void view_stack(const struct view *view, uint32_t stack, GArray *frames)
+{
+	uint32_t depth = profile_node(view->profile, stack)->depth, at = depth;
+	uint32_t *path = g_new(uint32_t, depth + 1);
+
+	g_array_set_size(frames, 0);
+	for (; stack && at > 0; stack = profile_node(view->profile, stack)->parent)
+		path[--at] = profile_node(view->profile, stack)->frame;
+	for (; at < depth; at++)
+		view_add_frame(view, path[at], frames);
+	g_free(path);
+}
+
+void view_frame_name(const struct view *view, const struct view_frame *frame, GString *out)
+{
+	const struct line *line = profile_line(view->profile, frame->line);
+	const struct function *function = profile_function(view->profile, line->function);
+
+	if (frame->label) {
+		g_string_append(out, frame->label);
+		return;
+	}
+	g_string_append(out, function->name);
+	if (!view->lines || !function->file)
+		return;
+	g_string_append_printf(out, " (%s", function->file);
+	if (line->line)
+		g_string_append_printf(out, ":%" PRIu32, line->line);
+	g_string_append_c(out, ')');
+}
+
+void view_thread_label(const struct profile *p, uint32_t id, GString *out)
+{
+	const struct thread *thread = profile_thread(p, id);
+
+	g_string_append_printf(out, "%s/%" PRIu64, *thread->name ? thread->name : "[unknown]",
+			       thread->tid);
+}
+
+void view_process_label(const struct profile *p, uint32_t id, GString *out)
+{
+	const struct process *s = profile_process(p, id);
+
+	g_string_append_printf(out, "%s-%" PRIu64, s->program, s->pid);
+}
