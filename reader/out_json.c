@@ -250,7 +250,7 @@ static int out_json_write(struct profile *profile, FILE *out, const struct optio
 
 const struct exporter out_json = {
 	.groups = OPTIONS_SELECT | OPTIONS_SYMBOLS | OPTIONS_OUTPUT | OPTIONS_LINES,
-	.lines_help = "One event a line, in order of time, instead of one document",
+	.lines_help = "one event a line, in order of time, instead of one document",
 	.shows_losses = true,
 	.write = out_json_write,
 };

@@ -130,7 +130,7 @@ static void lines_write_stack(struct lines *lines, struct json_writer *json, uin
 
 static void lines_write(struct lines *lines, const struct profile_event *event)
 {
-	static const char *const kinds[] = { "cpu", "alloc", "free" };
+	static const char *const kinds[] = { "sample", "alloc", "free" };
 	uint64_t offset_ns = lines_start_ns(lines, event->process) - lines->epoch_ns;
 	struct json_writer json;
 

@@ -6,6 +6,7 @@
  */
 #include "report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ static void engines_cpu(struct report *report, struct engines_said *said,
 		g_string_append_printf(text, ": %s samples asked for a second of CPU time",
 				       g_ascii_formatd(digits, sizeof(digits), "%.4g",
 						       process->asked_hz));
-		if (process->achieved_hz > 0)
+		/* of several processes each has its own: it is in their table */
+		if (process->achieved_hz > 0 && !report->several)
 			g_string_append_printf(text, ", %s achieved",
 					       g_ascii_formatd(digits, sizeof(digits), "%.4g",
 							       process->achieved_hz));
@@ -70,6 +72,26 @@ static void engines_heap(struct report *report, struct engines_said *said,
 	engines_say(report, said, "heap", text);
 }
 
+/* The names of what keeps engines from running; "" for others. */
+static const char *engines_errno_name(uint32_t error)
+{
+	static const struct {
+		uint32_t error;
+		const char *name;
+	} names[] = {
+		{ EPERM, "EPERM, " },   { EACCES, "EACCES, " }, { ENOSYS, "ENOSYS, " },
+		{ ENOENT, "ENOENT, " }, { ENOMEM, "ENOMEM, " }, { EMFILE, "EMFILE, " },
+		{ EINVAL, "EINVAL, " }, { ENOSPC, "ENOSPC, " }, { EOPNOTSUPP, "EOPNOTSUPP, " },
+		{ EAGAIN, "EAGAIN, " }, { EROFS, "EROFS, " },   { EBUSY, "EBUSY, " },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (names[i].error == error)
+			return names[i].name;
+	}
+	return "";
+}
+
 /* What an engine said of itself: denials with the errno and the writer's
  * advice, notes. */
 static void engines_events(struct report *report, struct engines_said *said,
@@ -90,7 +112,8 @@ static void engines_events(struct report *report, struct engines_said *said,
 		g_string_append_printf(text, " %s %s", engine->name,
 				       engine->state <= PROF_ENGINE_NOTE ? states[engine->state] : "?");
 		if (engine->error)
-			g_string_append_printf(text, " (%s)", g_strerror((int)engine->error));
+			g_string_append_printf(text, " (%s%s)", engines_errno_name(engine->error),
+					       g_strerror((int)engine->error));
 		if (*engine->text)
 			g_string_append_printf(text, ": %s", engine->text);
 		engines_say(report, said, "", text);

@@ -148,7 +148,7 @@ static void functions_explain(struct report *report)
 		report_labelled(report->out, "no samples", "the CPU engine was off; see CPU above");
 		return;
 	}
-	text = g_strdup_printf("ran %s and used %s of CPU time; the first sample of a thread comes "
+	text = g_strdup_printf("the program ran %s and used %s of CPU time; the first sample of a thread comes "
 			       "after about %s of CPU time of its own. LIBPROF_CPU_HZ=%" PRIu64
 			       " would sample ten times as often.",
 			       format_ns(ran, (double)process->t_last_ns),

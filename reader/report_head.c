@@ -128,6 +128,7 @@ static void head_row(struct report *report, struct report_table *table, uint32_t
 	report_table_cell(table, format_ns(buf, (double)head_wall_ns(process)));
 	report_table_cell(table, format_ns(buf, (double)process->cpu_ns));
 	report_table_cell(table, format_count(buf, (double)process->n_samples));
+	report_table_cellf(table, "%.0f", process->achieved_hz);
 	report_table_cell(table, format_bytes(buf, (double)process->peak_rss_bytes));
 	report_table_cell(table, head_state(process));
 }
@@ -137,6 +138,7 @@ static void head_processes(struct report *report)
 	static const struct report_column columns[] = {
 		{ "program", 16, true }, { "pid", 8, false },     { "parent", 8, false },
 		{ "wall", 8, false },    { "CPU", 8, false },     { "samples", 8, false },
+		{ "Hz", 6, false },
 		{ "peak RSS", 9, false }, { "state", 0, true },
 	};
 	struct report_table *table = report_table_new(columns, G_N_ELEMENTS(columns));
@@ -174,8 +176,10 @@ static void head_coverage(struct report *report)
 		sampled += process->sampled_ns;
 	}
 	g_string_append_printf(text, "%s by the threads' clocks; ", format_ns(buf, (double)cpu));
-	g_string_append_printf(text, "%s standing for ", report_plural(buf, samples, "sample"));
-	g_string_append_printf(text, "%s; ", format_ns(buf, (double)sampled));
+	g_string_append_printf(text, "%s", report_plural(buf, samples, "sample"));
+	if (samples)
+		g_string_append_printf(text, " standing for %s", format_ns(buf, (double)sampled));
+	g_string_append(text, "; ");
 	g_string_append_printf(text, "no sample covers %s", format_ns(buf, (double)missed));
 	g_string_append_printf(text, " (%s)", format_share(buf, (double)missed, (double)cpu));
 	if (kernel)

@@ -171,7 +171,7 @@ void report_heap(struct report *report)
 		return;
 	}
 	fprintf(report->out, "\nAllocation sites by bytes; +- is the 95%% interval\n");
-	fprintf(report->out, "  all threads: %s", format_bytes(buf, (double)bytes));
+	fprintf(report->out, "  the threads above: %s", format_bytes(buf, (double)bytes));
 	fprintf(report->out, " in %s calls exactly;", format_count(buf, (double)calls));
 	fprintf(report->out, " the samples say %s", format_bytes(buf, report->heap.alloc_space));
 	fprintf(report->out, " in %s\n", format_count(buf, report->heap.alloc_objects));

@@ -180,10 +180,10 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 static void peek_print(struct peek *peek, const struct peek_sum *sum)
 {
 	static const struct report_column callers[] = {
-		{ "callers", 10, false }, { "share", 6, false }, { "", 0, true },
+		{ "callers", 10, false }, { "share", 6, false }, { "function", 0, true },
 	};
 	static const struct report_column callees[] = {
-		{ "callees", 10, false }, { "share", 6, false }, { "", 0, true },
+		{ "callees", 10, false }, { "share", 6, false }, { "function", 0, true },
 	};
 	struct report *report = peek->report;
 	const struct function *function = profile_function(report->profile, sum->function);

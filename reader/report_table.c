@@ -12,11 +12,13 @@
 
 #define TABLE_COLUMNS_MAX 16
 #define TABLE_INDENT 2
+#define TABLE_GAP 2 /* between columns; 1 where a table would be too wide */
 #define LABEL_COLUMNS 11
 
 struct report_table {
 	const struct report_column *columns;
 	unsigned n;
+	unsigned gap;
 	GPtrArray *cells; /* char *, row by row */
 };
 
@@ -47,9 +49,9 @@ void report_table_cellf(struct report_table *table, const char *format, ...)
 
 /* The widest cell or title of each column; the column without a limit gets at
  * most what the others leave. */
-static void table_measure(const struct report_table *table, unsigned *widths)
+static void table_measure(struct report_table *table, unsigned *widths)
 {
-	unsigned used = TABLE_INDENT + (table->n - 1);
+	unsigned used = TABLE_INDENT;
 	GString *text = g_string_new("");
 
 	for (unsigned i = 0; i < table->n; i++)
@@ -63,6 +65,8 @@ static void table_measure(const struct report_table *table, unsigned *widths)
 	}
 	for (unsigned i = 0; i < table->n; i++)
 		used += table->columns[i].max ? widths[i] : 0;
+	table->gap = used + TABLE_GAP * (table->n - 1) > REPORT_COLUMNS ? 1 : TABLE_GAP;
+	used += table->gap * (table->n - 1);
 	for (unsigned i = 0; i < table->n; i++) {
 		if (!table->columns[i].max)
 			widths[i] = MIN(widths[i], used + 20 < REPORT_COLUMNS ?
@@ -79,7 +83,7 @@ static void table_append(const struct report_table *table, const unsigned *width
 	unsigned width = format_safe(text, cell, widths[column]);
 	unsigned padding = widths[column] - MIN(width, widths[column]);
 
-	g_string_append_printf(line, "%*s", column ? 1 : TABLE_INDENT, "");
+	g_string_append_printf(line, "%*s", column ? (int)table->gap : TABLE_INDENT, "");
 	if (!table->columns[column].left)
 		g_string_append_printf(line, "%*s", (int)padding, "");
 	g_string_append(line, text->str);
@@ -108,6 +112,15 @@ void report_table_print(struct report_table *table, FILE *out)
 	g_free(table);
 }
 
+/* A number and its unit are one word. */
+static bool label_is_unit(const char *before, const char *word)
+{
+	size_t n = strlen(before);
+
+	return n && g_ascii_isdigit(before[n - 1]) && strcspn(word, " ;,.:)") <= 3 &&
+	       g_ascii_isalpha(*word);
+}
+
 void report_labelled(FILE *out, const char *label, const char *text)
 {
 	GString *safe = g_string_new("");
@@ -119,8 +132,11 @@ void report_labelled(FILE *out, const char *label, const char *text)
 	fprintf(out, "%-*s", LABEL_COLUMNS, label);
 	for (char **word = words; *word; word++) {
 		unsigned width = (unsigned)g_utf8_strlen(*word, -1);
+		unsigned with_unit = width;
 
-		if (at > LABEL_COLUMNS && at + 1 + width > REPORT_COLUMNS) {
+		if (word[1] && label_is_unit(word[0], word[1]))
+			with_unit += 1 + (unsigned)strlen(word[1]);
+		if (at > LABEL_COLUMNS && at + 1 + with_unit > REPORT_COLUMNS) {
 			fprintf(out, "\n%*s", LABEL_COLUMNS, "");
 			at = LABEL_COLUMNS;
 		}

@@ -3,10 +3,12 @@
 """Checks the output of `prof json`: against its JSON Schema, and for what a
 schema cannot say: indexes in range, stacks without cycles, sums that agree.
 
-    json_schema.py FILE          a document
-    json_schema.py --lines FILE  the output of json --lines
+    json_schema.py FILE...          documents
+    json_schema.py --lines FILE...  outputs of json --lines
 
-Exit status 0 and one line of figures when all holds, 1 and the findings else.
+A FILE that is a schema (*.schema.json) only has to be a valid one.
+
+Exit status 0 and a line of figures for each when all holds, 1 and the findings else.
 Used as a module: check_document(text) and check_lines(text) return findings.
 """
 import json
@@ -171,15 +173,24 @@ def figures(text):
     return f"{len(traces)} traces: {counts}"
 
 
-def main(args):
-    lines = args[:1] == ["--lines"]
-    text = pathlib.Path(args[-1]).read_text(encoding="utf-8")
+def check_file(path, lines):
+    text = path.read_text(encoding="utf-8")
+    if path.name.endswith(".schema.json"):
+        jsonschema.Draft7Validator.check_schema(json.loads(text))
+        return True
     findings = check_lines(text) if lines else check_document(text)
     for finding in findings[:FINDINGS_MAX]:
-        print(finding)
+        print(f"{path}: {finding}")
     if not findings:
-        print(f"{len(text.splitlines())} lines" if lines else figures(text))
-    return 1 if findings else 0
+        print(f"{path}: {len(text.splitlines())} lines" if lines else f"{path}: {figures(text)}")
+    return not findings
+
+
+def main(args):
+    lines = args[:1] == ["--lines"]
+    files = args[1:] if lines else args
+    good = [check_file(pathlib.Path(f), lines) for f in files]
+    return 0 if good and all(good) else 1
 
 
 if __name__ == "__main__":
