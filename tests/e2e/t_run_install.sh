@@ -8,7 +8,7 @@
 
 unset MAKEFLAGS MFLAGS MAKELEVEL # of a make that runs the tests
 [ "$BUILD" = "$SRC/build" ] || skip "not the build directory that make install takes from"
-(cd "$SRC" && make -s install DESTDIR="$PWD/stage" prefix=/opt/p) >out 2>&1 || fail "$(cat out)"
+make -s -C "$SRC" install DESTDIR="$PWD/stage" prefix=/opt/p >out 2>&1 || fail "$(cat out)"
 [ "$(find stage -type f | sort | tr '\n' ' ')" = \
 	"stage/opt/p/bin/prof stage/opt/p/include/libprof.h stage/opt/p/lib/libprof.so " ] ||
 	fail "installed: $(find stage -type f)"
