@@ -118,9 +118,14 @@ void bell_reset(void)
 	atomic_store(&bell, BELL_SILENT);
 }
 
+int bell_tid(void)
+{
+	return (int)atomic_load(&relay.tid);
+}
+
 uint64_t bell_cpu_ns(void)
 {
-	uint32_t tid = atomic_load(&relay.tid);
+	int tid = bell_tid();
 
-	return relay.running && tid ? sys_clock_ns(sys_thread_cpu_clock((int)tid)) : 0;
+	return relay.running && tid ? sys_clock_ns(sys_thread_cpu_clock(tid)) : 0;
 }

@@ -31,7 +31,9 @@ void bell_stop(void);
 /* [child] */
 void bell_reset(void);
 
-/* [writer] CPU time of the bell thread. */
+/* [writer] The bell thread's id, 0 before its first breath, and its CPU time.
+ * The thread is ours: it is never profiled. */
+int bell_tid(void);
 uint64_t bell_cpu_ns(void);
 
 #endif

@@ -63,6 +63,7 @@ bool encode_pending(void);
  * in an order in which definitions come first.  Valid until the next encode. */
 const struct buffer *encode_take(void);
 
-uint64_t encode_bytes(void);
+/* [writer] Memory the buffers use. */
+uint64_t encode_touched_bytes(void);
 
 #endif

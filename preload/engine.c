@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bell.h"
 #include "config.h"
 #include "cpu_perf.h"
 #include "cpu_timer.h"
@@ -35,7 +36,7 @@ static uint64_t period_ns(void)
 	return UINT64_C(1000000000) / config.cpu_hz;
 }
 
-/* Calls visit for each thread of the process but this one and main. */
+/* Calls visit for each thread of the process but main and our own. */
 static void each_task(void (*visit)(int tid))
 {
 	char list[TASK_LIST_BYTES], path[64];
@@ -53,7 +54,7 @@ static void each_task(void (*visit)(int tid))
 			int tid = atoi(list + at + 19);
 
 			memcpy(&length, list + at + 16, sizeof(length));
-			if (tid > 0 && tid != self && tid != state.pid)
+			if (tid > 0 && tid != self && tid != state.pid && tid != bell_tid())
 				visit(tid);
 			at += length;
 		}

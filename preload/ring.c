@@ -119,7 +119,9 @@ uint32_t ring_used(void)
 			  atomic_load_explicit(&ring_tail, memory_order_relaxed));
 }
 
-uint64_t ring_mapped_bytes(void)
+uint64_t ring_touched_bytes(void)
 {
-	return ring_bytes;
+	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
+
+	return head < ring_bytes ? head : ring_bytes;
 }

@@ -65,8 +65,8 @@ void ring_commit(struct ring_event *e);
 struct ring_event *ring_peek(void);
 void ring_consume(struct ring_event *e);
 
-/* Any context: bytes waiting in the ring, and bytes it was mapped with. */
+/* Any context: bytes waiting in the ring, and bytes of it ever used. */
 uint32_t ring_used(void);
-uint64_t ring_mapped_bytes(void);
+uint64_t ring_touched_bytes(void);
 
 #endif

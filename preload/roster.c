@@ -269,8 +269,8 @@ void roster_forked(uint32_t tid, uint32_t creator_tid, uint64_t t_ns)
 {
 	struct thread_info *t = newest(tid), *creator = newest(creator_tid);
 
-	if (t && !t->ended && t->t_start >= t_ns) {
-		t->t_start = t_ns; /* its registration was seen first */
+	if (t && t->t_start >= t_ns) {
+		t->t_start = t_ns; /* its registration, perhaps its end, was seen first */
 	} else {
 		t = meet(tid, t_ns);
 		if (!t)

@@ -196,8 +196,8 @@ bool loop_gestate(void)
 
 static uint64_t self_bytes(void)
 {
-	return loop.arena.mapped_bytes + ring_mapped_bytes() + live_bytes() + stack_bytes() +
-	       encode_bytes() + blocks_bytes();
+	return loop.arena.mapped_bytes + ring_touched_bytes() + live_bytes() + stack_bytes() +
+	       encode_touched_bytes() + blocks_bytes();
 }
 
 static void every_second(uint64_t now)
@@ -213,16 +213,14 @@ static void every_second(uint64_t now)
 	loop.second_at = now + SECOND;
 }
 
-/* Threads that had ended before the rings are drained have all their events in
- * them, so they can be closed afterwards. */
+/* The registry is looked at after the rings: a thread whose end perf reports
+ * has left its last totals there before. */
 static void take_all(void)
 {
-	bool perf = state_cpu_engine() == STATE_CPU_PERF;
-
 	if (maps_changed())
 		maps_refresh(sys_now_ns());
+	drain_all(state_cpu_engine() == STATE_CPU_PERF);
 	roster_scan();
-	drain_all(perf);
 	roster_bury(&trace_sums);
 }
 
