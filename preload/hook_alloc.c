@@ -55,15 +55,23 @@ HOOK void *malloc(size_t bytes)
 	return malloc_sampled(bytes);
 }
 
-/* Ours for certain: the plain name means whichever definition the loader has
- * found first. */
-extern __typeof(malloc) hook_malloc 
-	__attribute__((alias("malloc"), copy(malloc), visibility("hidden")));
-
-/* [init] A program that defines malloc itself is not served by ours. */
+/* [init] A program that defines malloc itself is not served by ours.  The
+ * addresses do not tell: an executable may hold a stub of its own that leads
+ * here.  So one call is made, and whether it came by shows in heap_before. */
 bool hook_alloc_in_force(void)
 {
-	return dlsym(RTLD_DEFAULT, "malloc") == (void *)hook_malloc;
+	void *(*found)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+	void (*release)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
+	bool came_by;
+
+	if (!found || !release)
+		return false;
+	thread_tls.countdown = 0;
+	thread_tls.sampled_by = &came_by;
+	release(found(1));
+	came_by = thread_tls.sampled_by == NULL;
+	thread_tls.sampled_by = NULL;
+	return came_by;
 }
 
 static __attribute__((noinline, cold)) void free_maybe_sampled(void *block)
