@@ -38,7 +38,8 @@ static int cells_compare(const struct profile *profile, const struct cell *a, co
 
 static int cells_compare_pointers(gconstpointer a, gconstpointer b, gpointer profile)
 {
-	return cells_compare(profile, *(const struct cell *const *)a, *(const struct cell *const *)b);
+	return cells_compare(profile, *(const struct cell *const *)a,
+			     *(const struct cell *const *)b);
 }
 
 /* (thread, stack) of all rows of some metrics that together see every cell:
@@ -111,6 +112,12 @@ static bool heap_is_helper(const struct function *function)
 	static const char *const prefixes[] = { "operator new", "std::", "__gnu_cxx::",
 						"alloc::alloc::", "alloc::raw_vec::" };
 
+	static const char *const names[] = { "strdup", "__strdup", "strndup", "__strndup" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (!strcmp(function->name, names[i]))
+			return true;
+	}
 	/* a template's return type may come first: "void std::..." */
 	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
 		if (g_str_has_prefix(function->name, prefixes[i]) ||

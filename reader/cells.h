@@ -44,7 +44,7 @@ double heap_half_interval(double variance);
 #define CELLS_ROUGH_BELOW 20
 
 /* The allocation site of a stack: the innermost frame that is no allocator's
- * own helper (operator new, the standard library's containers); its innermost
+ * own helper (operator new, strdup, the C++ library's containers); its innermost
  * frame when all are. */
 struct site {
 	uint32_t frame, line; /* into profile->frames and profile->lines */

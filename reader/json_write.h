@@ -19,9 +19,9 @@
 
 struct json_writer {
 	FILE *file;
-	unsigned depth;       /* objects and arrays that are open */
+	unsigned depth;	      /* objects and arrays that are open */
 	unsigned lines_depth; /* values at most this deep start on a line of their own */
-	bool first;           /* nothing has been written in the innermost one yet */
+	bool first;	      /* nothing has been written in the innermost one yet */
 };
 
 /* Starts a text on file, which the caller owns and closes.  lines_depth 0

@@ -15,7 +15,7 @@
 /* Keys to indexes 0, 1, 2, ... in order of first use. */
 struct json_ids {
 	GHashTable *index; /* key -> index + 1 */
-	GArray *keys;      /* uint64_t, by index */
+	GArray *keys;	   /* uint64_t, by index */
 };
 
 struct json_document {
@@ -23,16 +23,16 @@ struct json_document {
 	const struct options *options;
 	struct json_writer *json;
 	uint32_t process;
-	const guint8 *hidden;  /* by function id, as in struct view */
+	const guint8 *hidden;	/* by function id, as in struct view */
 	const GPtrArray *cells; /* [from, to) of these are the process's */
 	size_t from, to;
-	GArray *sites;         /* struct site_sum */
+	GArray *sites;		   /* struct site_sum */
 	struct json_ids threads;   /* thread ids */
 	struct json_ids modules;   /* module ids */
 	struct json_ids functions; /* function ids */
-	struct json_ids frames;    /* frame id << 32 | line id */
-	struct json_ids stacks;    /* (parent index + 1) << 32 | frame index << 1 | guessed */
-	GHashTable *nodes;         /* node id -> stack index + 1, or 0 when all is hidden */
+	struct json_ids frames;	   /* frame id << 32 | line id */
+	struct json_ids stacks;	   /* (parent index + 1) << 32 | frame index << 1 | guessed */
+	GHashTable *nodes;	   /* node id -> stack index + 1, or 0 when all is hidden */
 };
 
 #define JSON_NONE UINT32_MAX
@@ -55,12 +55,12 @@ uint32_t json_frame_add(struct json_document *doc, uint32_t frame, uint32_t line
 void json_index(struct json_writer *json, const char *name, uint32_t index);
 
 /* Members of the document, in files by topic. */
-void json_write_process(struct json_document *doc);  /* out_json_process.c */
+void json_write_process(struct json_document *doc); /* out_json_process.c */
 void json_write_engines(struct json_document *doc);
 void json_write_settings(struct json_document *doc);
 void json_write_losses(struct json_document *doc);
 void json_write_memory(struct json_document *doc);
-void json_write_threads(struct json_document *doc);  /* out_json_tables.c */
+void json_write_threads(struct json_document *doc); /* out_json_tables.c */
 void json_write_modules(struct json_document *doc);
 void json_write_functions(struct json_document *doc);
 void json_write_frames(struct json_document *doc);

@@ -34,11 +34,11 @@ struct lines {
 	GHashTable *blocks; /* sampled blocks whose allocation was let through; NULL: all */
 	GArray *waiting;    /* struct lines_event, a binary heap, earliest first */
 	uint64_t sequence;
-	uint32_t process;   /* that the waiting events are of */
+	uint32_t process; /* that the waiting events are of */
 	uint64_t last_ns, n_late;
-	uint64_t epoch_ns;  /* start of the earliest process, on the clock of lines_start_ns */
+	uint64_t epoch_ns; /* start of the earliest process, on the clock of lines_start_ns */
 	bool same_boot;
-	GArray *path;       /* uint32_t nodes, reused */
+	GArray *path; /* uint32_t nodes, reused */
 };
 
 /* Times of a tree's processes on one axis: the monotonic clock when all ran

@@ -19,17 +19,17 @@ static const char *json_process_state(const struct process *process)
 
 	if (!process->segments->len)
 		return "open";
-	last = &g_array_index(process->segments, struct profile_segment, process->segments->len - 1);
+	last = &g_array_index(process->segments, struct profile_segment,
+			      process->segments->len - 1);
 	switch (process->end_reason) {
-	case PROF_END_EXIT:
-		return "exit";
-	case PROF_END_EXEC:
-		return "exec";
-	case PROF_END_WRITE:
-		return "write_failed";
+	case PROF_END_EXIT: return "exit";
+	case PROF_END_EXEC: return "exec";
+	case PROF_END_WRITE: return "write_failed";
 	default:
 		/* the segment after a rotated one may be gone or not begun */
-		return process->exited ? "exit" : last->state == SEGMENT_DAMAGED ? "damaged" : "open";
+		return process->exited			? "exit"
+		       : last->state == SEGMENT_DAMAGED ? "damaged"
+							: "open";
 	}
 }
 
@@ -47,7 +47,8 @@ static void json_process_identity(struct json_document *doc, const struct proces
 	json_uint(json, "pid", process->pid);
 	json_uint(json, "ppid", process->ppid);
 	json_uint(json, "uid", process->uid);
-	json_text(json, "parent_trace_id", memcmp(process->parent_trace_id, none, 16) ? parent : NULL);
+	json_text(json, "parent_trace_id",
+		  memcmp(process->parent_trace_id, none, 16) ? parent : NULL);
 	json_text_or_null(json, "host", process->host);
 	json_text_or_null(json, "container_id", process->container_id);
 	json_text_or_null(json, "service_name", process->service_name);
@@ -65,7 +66,8 @@ static void json_process_identity(struct json_document *doc, const struct proces
 static void json_process_times(struct json_document *doc, const struct process *process)
 {
 	struct json_writer *json = doc->json;
-	GDateTime *start = g_date_time_new_from_unix_utc((gint64)(process->start_real_ns / 1000000000));
+	GDateTime *start =
+		g_date_time_new_from_unix_utc((gint64)(process->start_real_ns / 1000000000));
 	char *text = start ? g_date_time_format(start, "%Y-%m-%dT%H:%M:%SZ") : NULL;
 
 	json_text(json, "start_time", process->start_real_ns ? text : NULL);
@@ -177,8 +179,8 @@ static void json_write_engine_events(struct json_writer *json, const struct proc
 
 		json_begin_object(json, NULL);
 		json_uint(json, "t_ns", engine->t_ns);
-		json_text(json, "engine", engines[engine->engine <= PROF_ENGINE_WRITER ?
-							  engine->engine : 0]);
+		json_text(json, "engine",
+			  engines[engine->engine <= PROF_ENGINE_WRITER ? engine->engine : 0]);
 		json_text(json, "state", states[MIN(engine->state, PROF_ENGINE_NOTE + 1)]);
 		json_uint(json, "errno", engine->error);
 		json_text(json, "name", engine->name);

@@ -74,8 +74,8 @@ static uint32_t json_stack_add_node(struct json_document *doc, uint32_t id, uint
 		if (doc->hidden && doc->hidden[profile_line(doc->profile, line)->function])
 			continue;
 		index = json_frame_add(doc, node->frame, line);
-		parent = json_ids_add(&doc->stacks, ((uint64_t)parent + 1) << 32 | index << 1 |
-							    node->guessed);
+		parent = json_ids_add(&doc->stacks,
+				      ((uint64_t)parent + 1) << 32 | index << 1 | node->guessed);
 	}
 	return parent;
 }
@@ -154,9 +154,8 @@ static void json_write_thread(struct json_document *doc, uint32_t id)
 	json_index(json, "creator", json_ids_find(&doc->threads, thread->creator));
 	json_index(json, "creator_stack", json_stack_find(doc, thread->creator_stack));
 	json_index(json, "start_frame",
-		   thread->start_frame ?
-			   json_frame_add(doc, thread->start_frame, start->first_line) :
-			   JSON_NONE);
+		   thread->start_frame ? json_frame_add(doc, thread->start_frame, start->first_line)
+				       : JSON_NONE);
 	json_thread_times(json, thread);
 	json_uint(json, "alloc_calls", thread->window.alloc_calls);
 	json_uint(json, "alloc_bytes", thread->window.alloc_bytes);
@@ -177,10 +176,10 @@ void json_write_threads(struct json_document *doc)
 
 static const char *json_module_kind(uint32_t flags)
 {
-	return flags & PROF_MAP_KERNEL ? "kernel" :
-	       flags & PROF_MAP_VDSO   ? "vdso" :
-	       flags & PROF_MAP_ANON   ? "anonymous" :
-					 "file";
+	return flags & PROF_MAP_KERNEL ? "kernel"
+	       : flags & PROF_MAP_VDSO ? "vdso"
+	       : flags & PROF_MAP_ANON ? "anonymous"
+				       : "file";
 }
 
 static void json_module_mappings(struct json_document *doc, uint32_t module)
@@ -250,8 +249,8 @@ void json_write_functions(struct json_document *doc)
 		json_text(json, "system_name", function->system_name);
 		json_text(json, "file", function->file);
 		json_index(json, "module",
-			   function->module ? json_ids_find(&doc->modules, function->module) :
-					      JSON_NONE);
+			   function->module ? json_ids_find(&doc->modules, function->module)
+					    : JSON_NONE);
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -62,13 +62,10 @@ uint64_t report_cell_n(const struct report *report, const struct cell *cell)
 {
 	switch (report->metric) {
 	case METRIC_ALLOC_OBJECTS:
-	case METRIC_ALLOC_SPACE:
-		return cell->alloc_n;
+	case METRIC_ALLOC_SPACE: return cell->alloc_n;
 	case METRIC_INUSE_OBJECTS:
-	case METRIC_INUSE_SPACE:
-		return cell->inuse_n;
-	default:
-		return cell->samples;
+	case METRIC_INUSE_SPACE: return cell->inuse_n;
+	default: return cell->samples;
 	}
 }
 

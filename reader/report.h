@@ -18,14 +18,14 @@ struct report {
 	const struct profile *profile;
 	const struct options *options;
 	FILE *out;
-	const struct view *view;     /* for what --hide and --peek match */
-	const GPtrArray *cells;      /* const struct cell * */
-	enum metric metric;          /* of the functions, never METRIC_DEFAULT */
+	const struct view *view; /* for what --hide and --peek match */
+	const GPtrArray *cells;	 /* const struct cell * */
+	enum metric metric;	 /* of the functions, never METRIC_DEFAULT */
 	uint64_t samples, cpu_ns;
 	struct heap_sum heap;
-	bool several;                /* processes */
-	unsigned top;                /* rows of each table */
-	bool rough;                  /* a "~" has been printed: explain it */
+	bool several; /* processes */
+	unsigned top; /* rows of each table */
+	bool rough;   /* a "~" has been printed: explain it */
 };
 
 void report_head(struct report *report);      /* report_head.c */

@@ -42,17 +42,17 @@ static void engines_cpu(struct report *report, struct engines_said *said,
 	char digits[G_ASCII_DTOSTR_BUF_SIZE];
 
 	if (process->cpu_period_ns && strcmp(process->cpu_engine, "off")) {
-		g_string_append_printf(text, ": %s samples asked for a second of CPU time",
-				       g_ascii_formatd(digits, sizeof(digits), "%.4g",
-						       process->asked_hz));
+		g_string_append_printf(
+			text, ": %s samples asked for a second of CPU time",
+			g_ascii_formatd(digits, sizeof(digits), "%.4g", process->asked_hz));
 		/* of several processes each has its own: it is in their table */
 		if (process->achieved_hz > 0 && !report->several)
 			g_string_append_printf(text, ", %s achieved",
 					       g_ascii_formatd(digits, sizeof(digits), "%.4g",
 							       process->achieved_hz));
 		if (process->has_cpu_kernel)
-			g_string_append(text, process->cpu_kernel ? "; user and kernel code" :
-								    "; user code only");
+			g_string_append(text, process->cpu_kernel ? "; user and kernel code"
+								  : "; user code only");
 	}
 	engines_say(report, said, "CPU", text);
 }
@@ -61,7 +61,8 @@ static void engines_heap(struct report *report, struct engines_said *said,
 			 const struct process *process)
 {
 	GString *text = g_string_new(*process->heap_engine ? process->heap_engine : "unknown");
-	bool samples = strcmp(process->heap_engine, "off") && strcmp(process->heap_engine, "totals");
+	bool samples =
+		strcmp(process->heap_engine, "off") && strcmp(process->heap_engine, "totals");
 	char buf[FORMAT_ROOM];
 
 	if (samples && process->heap_mean_bytes == 1)
@@ -79,10 +80,10 @@ static const char *engines_errno_name(uint32_t error)
 		uint32_t error;
 		const char *name;
 	} names[] = {
-		{ EPERM, "EPERM, " },   { EACCES, "EACCES, " }, { ENOSYS, "ENOSYS, " },
+		{ EPERM, "EPERM, " },	{ EACCES, "EACCES, " }, { ENOSYS, "ENOSYS, " },
 		{ ENOENT, "ENOENT, " }, { ENOMEM, "ENOMEM, " }, { EMFILE, "EMFILE, " },
 		{ EINVAL, "EINVAL, " }, { ENOSPC, "ENOSPC, " }, { EOPNOTSUPP, "EOPNOTSUPP, " },
-		{ EAGAIN, "EAGAIN, " }, { EROFS, "EROFS, " },   { EBUSY, "EBUSY, " },
+		{ EAGAIN, "EAGAIN, " }, { EROFS, "EROFS, " },	{ EBUSY, "EBUSY, " },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -108,9 +109,11 @@ static void engines_events(struct report *report, struct engines_said *said,
 		/* "perf is on" has been said */
 		if (engine->state == PROF_ENGINE_ON && !*engine->text)
 			continue;
-		text = g_string_new(engine->engine <= PROF_ENGINE_WRITER ? kinds[engine->engine] : "");
+		text = g_string_new(engine->engine <= PROF_ENGINE_WRITER ? kinds[engine->engine]
+									 : "");
 		g_string_append_printf(text, " %s %s", engine->name,
-				       engine->state <= PROF_ENGINE_NOTE ? states[engine->state] : "?");
+				       engine->state <= PROF_ENGINE_NOTE ? states[engine->state]
+									 : "?");
 		if (engine->error)
 			g_string_append_printf(text, " (%s%s)", engines_errno_name(engine->error),
 					       g_strerror((int)engine->error));
@@ -123,15 +126,15 @@ static void engines_events(struct report *report, struct engines_said *said,
 /* The setting's default as text, and whether value means the same. */
 static bool engines_is_default(const struct profile_setting *setting)
 {
-#define ENGINES_IS_DEFAULT(field, NAME, kind, standard, min, max, choices, help)               \
-	if (!strcmp(setting->name, "LIBPROF_" #NAME)) {                                         \
-		if (PROF_SETTING_##kind == PROF_SETTING_TEXT)                                   \
-			return !strcmp(setting->value, standard);                               \
-		return prof_setting_parse(PROF_SETTING_##kind, setting->value, min, max,        \
-					  choices, &value) &&                                   \
-		       prof_setting_parse(PROF_SETTING_##kind, standard, min, max, choices,     \
-					  &usual) &&                                            \
-		       value == usual;                                                          \
+#define ENGINES_IS_DEFAULT(field, NAME, kind, standard, min, max, choices, help)                  \
+	if (!strcmp(setting->name, "LIBPROF_" #NAME)) {                                           \
+		if (PROF_SETTING_##kind == PROF_SETTING_TEXT)                                     \
+			return !strcmp(setting->value, standard);                                 \
+		return prof_setting_parse(PROF_SETTING_##kind, setting->value, min, max, choices, \
+					  &value) &&                                              \
+		       prof_setting_parse(PROF_SETTING_##kind, standard, min, max, choices,       \
+					  &usual) &&                                              \
+		       value == usual;                                                            \
 	}
 	uint64_t value = 0, usual = 1;
 
@@ -153,8 +156,8 @@ static void engines_settings(struct report *report, struct engines_said *said,
 					       setting->value);
 	}
 	if (!text->len)
-		g_string_append(text, process->settings->len ? "all at their defaults" :
-							       "not recorded");
+		g_string_append(text,
+				process->settings->len ? "all at their defaults" : "not recorded");
 	engines_say(report, said, "settings", text);
 }
 

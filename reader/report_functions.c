@@ -11,8 +11,8 @@
 
 struct function_sum {
 	uint32_t function;
-	uint32_t seen;   /* last cell that counted, + 1 */
-	uint32_t line;   /* source line with the most of self, else of total */
+	uint32_t seen; /* last cell that counted, + 1 */
+	uint32_t line; /* source line with the most of self, else of total */
 	bool line_is_self;
 	uint64_t self_n, total_n;
 	double self, total, line_value;
@@ -31,8 +31,8 @@ static void functions_add_line(struct functions *functions, struct function_sum 
 			       const struct report_step *step, bool self, double value)
 {
 	uint32_t number = profile_line(functions->report->profile, step->line)->line;
-	gpointer key = GSIZE_TO_POINTER((uint64_t)self << 63 | (uint64_t)step->function << 32 |
-					number);
+	gpointer key =
+		GSIZE_TO_POINTER((uint64_t)self << 63 | (uint64_t)step->function << 32 | number);
 	double *line;
 
 	if (!number)
@@ -112,7 +112,7 @@ static void functions_print_row(struct functions *functions, struct report_table
 static void functions_print(struct functions *functions)
 {
 	static const struct report_column columns[] = {
-		{ "self", 9, false },   { "self%", 6, false },  { "total", 9, false },
+		{ "self", 9, false },	{ "self%", 6, false },	 { "total", 9, false },
 		{ "total%", 6, false }, { "function", 0, true },
 	};
 	struct report *report = functions->report;
@@ -148,20 +148,22 @@ static void functions_explain(struct report *report)
 		report_labelled(report->out, "no samples", "the CPU engine was off; see CPU above");
 		return;
 	}
-	text = g_strdup_printf("the program ran %s and used %s of CPU time; the first sample of a thread comes "
-			       "after about %s of CPU time of its own. LIBPROF_CPU_HZ=%" PRIu64
-			       " would sample ten times as often.",
-			       format_ns(ran, (double)process->t_last_ns),
-			       format_ns(used, (double)cpu_ns),
-			       format_ns(period, (double)process->cpu_period_ns),
-			       (uint64_t)CLAMP(process->asked_hz * 10, 1, 10000));
+	text = g_strdup_printf(
+		"the program ran %s and used %s of CPU time; the first sample of a thread comes "
+		"after about %s of CPU time of its own. LIBPROF_CPU_HZ=%" PRIu64
+		" would sample ten times as often.",
+		format_ns(ran, (double)process->t_last_ns), format_ns(used, (double)cpu_ns),
+		format_ns(period, (double)process->cpu_period_ns),
+		(uint64_t)CLAMP(process->asked_hz * 10, 1, 10000));
 	report_labelled(report->out, "no samples", text);
 	g_free(text);
 }
 
 void report_functions(struct report *report)
 {
-	bool is_cpu = report->metric == METRIC_CPU || report->metric == METRIC_SAMPLES;
+	/* heap metrics that were asked for need no word about samples */
+	bool is_cpu = report->options->metric == METRIC_DEFAULT || report->metric == METRIC_CPU ||
+		      report->metric == METRIC_SAMPLES;
 	struct functions functions = {
 		.report = report,
 		.sums = g_new0(struct function_sum, report->profile->functions->len + 1),

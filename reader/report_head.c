@@ -12,15 +12,10 @@
 static const char *head_state(const struct process *process)
 {
 	switch (process->end_reason) {
-	case PROF_END_EXIT:
-		return "ended";
-	case PROF_END_EXEC:
-		return "replaced itself (exec)";
-	case PROF_END_WRITE:
-		return "trace broken off: the file could not be written";
-	default:
-		return process->exited ? "ended" :
-					 "no end recorded: still running, or killed";
+	case PROF_END_EXIT: return "ended";
+	case PROF_END_EXEC: return "replaced itself (exec)";
+	case PROF_END_WRITE: return "trace broken off: the file could not be written";
+	default: return process->exited ? "ended" : "no end recorded: still running, or killed";
 	}
 }
 
@@ -46,8 +41,10 @@ static void head_segments(struct report *report, const struct process *process)
 	g_string_append_printf(text, ": %s", report_plural(buf, process->segments->len, "segment"));
 	g_string_append_printf(text, ", %s", format_bytes(buf, (double)bytes));
 	if (process->segments_dropped)
-		g_string_append_printf(text, "; %" PRIu64 " older ones dropped to stay below "
-				       "LIBPROF_LIMIT_BYTES", process->segments_dropped);
+		g_string_append_printf(text,
+				       "; %" PRIu64 " older ones dropped to stay below "
+				       "LIBPROF_LIMIT_BYTES",
+				       process->segments_dropped);
 	if (process->segments_missing)
 		g_string_append_printf(text, "; %" PRIu64 " missing between them",
 				       process->segments_missing);
@@ -136,10 +133,9 @@ static void head_row(struct report *report, struct report_table *table, uint32_t
 static void head_processes(struct report *report)
 {
 	static const struct report_column columns[] = {
-		{ "program", 16, true }, { "pid", 8, false },     { "parent", 8, false },
-		{ "wall", 8, false },    { "CPU", 8, false },     { "samples", 8, false },
-		{ "Hz", 6, false },
-		{ "peak RSS", 9, false }, { "state", 0, true },
+		{ "program", 16, true }, { "pid", 8, false },	   { "parent", 8, false },
+		{ "wall", 8, false },	 { "CPU", 8, false },	   { "samples", 8, false },
+		{ "Hz", 6, false },	 { "peak RSS", 9, false }, { "state", 0, true },
 	};
 	struct report_table *table = report_table_new(columns, G_N_ELEMENTS(columns));
 	uint32_t n = report->profile->processes->len - 1;
@@ -200,9 +196,9 @@ static void head_unaccounted(struct report *report)
 
 		if (process->clock_cpu_ns < known + 20000000 + known / 50)
 			continue;
-		text = g_strdup_printf("%s of process %" PRIu64 "'s CPU time is in no thread's record",
-				       format_ns(buf, (double)(process->clock_cpu_ns - known)),
-				       process->pid);
+		text = g_strdup_printf(
+			"%s of process %" PRIu64 "'s CPU time is in no thread's record",
+			format_ns(buf, (double)(process->clock_cpu_ns - known)), process->pid);
 		report_labelled(report->out, "", text);
 		g_free(text);
 	}

@@ -72,11 +72,11 @@ static void heap_row(struct report *report, struct report_table *table, struct s
 static void heap_table(struct report *report, GArray *sites, bool live)
 {
 	static const struct report_column columns[] = {
-		{ "bytes", 9, false }, { "+-", 5, false },      { "share", 6, false },
+		{ "bytes", 9, false }, { "+-", 5, false },	{ "share", 6, false },
 		{ "calls", 8, false }, { "samples", 8, false }, { "site", 0, true },
 	};
 	static const struct report_column live_columns[] = {
-		{ "bytes", 9, false },  { "+-", 5, false },      { "share", 6, false },
+		{ "bytes", 9, false },	{ "+-", 5, false },	 { "share", 6, false },
 		{ "blocks", 8, false }, { "samples", 8, false }, { "allocated at", 0, true },
 	};
 	struct report_table *table =
@@ -146,8 +146,7 @@ static void heap_live(struct report *report, GArray *sites)
 
 	for (uint32_t i = 1; i < report->profile->processes->len; i++)
 		exited &= profile_process(report->profile, i)->exited;
-	fprintf(report->out, "\nBlocks alive at the %s: ",
-		exited ? "exit" : "end of the trace");
+	fprintf(report->out, "\nBlocks alive at the %s: ", exited ? "exit" : "end of the trace");
 	fprintf(report->out, "%s", format_bytes(buf, report->heap.inuse_space));
 	fprintf(report->out, " in %s blocks (estimated)\n",
 		format_count(buf, report->heap.inuse_objects));

@@ -82,8 +82,8 @@ static bool modules_is_told(const struct report *report, uint32_t id)
 {
 	const struct symbolize_status *symbols = &profile_module(report->profile, id)->symbols;
 
-	return id && (symbols->advice || symbols->source == SYMBOLIZE_SOURCE_NONE ||
-		      symbols->failed);
+	return id &&
+	       (symbols->advice || symbols->source == SYMBOLIZE_SOURCE_NONE || symbols->failed);
 }
 
 void report_modules(struct report *report)

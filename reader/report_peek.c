@@ -12,7 +12,7 @@
 
 struct peek_sum {
 	uint32_t function;
-	uint32_t seen;  /* last cell that counted, + 1 */
+	uint32_t seen; /* last cell that counted, + 1 */
 	double self, total, recursive;
 	uint64_t n;
 	GHashTable *callers, *callees; /* function id -> double *, 0: none */
@@ -165,10 +165,10 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 			rest += edge->value;
 			continue;
 		}
-		name = edge->function ?
-			       report_place(profile_function(peek->report->profile, edge->function),
-					    0) :
-			       g_strdup(none);
+		name = edge->function
+			       ? report_place(
+					 profile_function(peek->report->profile, edge->function), 0)
+			       : g_strdup(none);
 		peek_row(peek, table, edge->value, whole, name);
 		g_free(name);
 	}
@@ -180,10 +180,14 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 static void peek_print(struct peek *peek, const struct peek_sum *sum)
 {
 	static const struct report_column callers[] = {
-		{ "callers", 10, false }, { "share", 6, false }, { "function", 0, true },
+		{ "callers", 10, false },
+		{ "share", 6, false },
+		{ "function", 0, true },
 	};
 	static const struct report_column callees[] = {
-		{ "callees", 10, false }, { "share", 6, false }, { "function", 0, true },
+		{ "callees", 10, false },
+		{ "share", 6, false },
+		{ "function", 0, true },
 	};
 	struct report *report = peek->report;
 	const struct function *function = profile_function(report->profile, sum->function);
@@ -223,8 +227,7 @@ static void peek_print_all(struct peek *peek)
 		g_ptr_array_add(sorted, sum);
 	g_ptr_array_sort(sorted, peek_compare_sums);
 	fprintf(report->out, "%s in all stacks; %u function%s match\n",
-		report_value(report, buf, peek->whole), sorted->len,
-		sorted->len == 1 ? "" : "s");
+		report_value(report, buf, peek->whole), sorted->len, sorted->len == 1 ? "" : "s");
 	for (guint i = 0; i < sorted->len && i < report->top; i++)
 		peek_print(peek, sorted->pdata[i]);
 	if (sorted->len > report->top)

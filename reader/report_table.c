@@ -69,8 +69,8 @@ static void table_measure(struct report_table *table, unsigned *widths)
 	used += table->gap * (table->n - 1);
 	for (unsigned i = 0; i < table->n; i++) {
 		if (!table->columns[i].max)
-			widths[i] = MIN(widths[i], used + 20 < REPORT_COLUMNS ?
-							   REPORT_COLUMNS - used : 20);
+			widths[i] = MIN(widths[i],
+					used + 20 < REPORT_COLUMNS ? REPORT_COLUMNS - used : 20);
 	}
 	g_string_free(text, TRUE);
 }

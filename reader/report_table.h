@@ -15,8 +15,8 @@
 
 struct report_column {
 	const char *title;
-	unsigned max;  /* columns a cell may take, longer ones are cut; 0: what is left */
-	bool left;     /* text, not numbers */
+	unsigned max; /* columns a cell may take, longer ones are cut; 0: what is left */
+	bool left;    /* text, not numbers */
 };
 
 struct report_table;

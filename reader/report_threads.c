@@ -11,7 +11,7 @@
 
 struct thread_row {
 	uint32_t first; /* model id of a thread of the row */
-	uint64_t n;     /* threads in it */
+	uint64_t n;	/* threads in it */
 	uint64_t start_ns, end_ns;
 	uint64_t cpu_ns, user_ns, system_ns;
 	bool has_rusage; /* of all its threads */
@@ -162,20 +162,20 @@ static void threads_print_row(struct report *report, struct report_table *table,
 static void threads_print(struct report *report, const GArray *rows)
 {
 	static const struct report_column one[] = {
-		{ "name", 15, true },      { "tid", 9, false },      { "wall", 8, false },
-		{ "CPU", 8, false },       { "user", 8, false },     { "system", 8, false },
-		{ "CPU%", 6, false },      { "samples", 8, false },  { "allocated", 9, false },
-		{ "calls", 7, false },     { "live", 9, false },
+		{ "name", 15, true },  { "tid", 9, false },	{ "wall", 8, false },
+		{ "CPU", 8, false },   { "user", 8, false },	{ "system", 8, false },
+		{ "CPU%", 6, false },  { "samples", 8, false }, { "allocated", 9, false },
+		{ "calls", 7, false }, { "live", 9, false },
 	};
 	static const struct report_column several[] = {
-		{ "name", 15, true },      { "tid", 9, false },      { "pid", 8, false },
-		{ "wall", 8, false },      { "CPU", 8, false },      { "user", 8, false },
-		{ "system", 8, false },    { "CPU%", 6, false },     { "samples", 8, false },
-		{ "allocated", 9, false }, { "calls", 7, false },    { "live", 9, false },
+		{ "name", 15, true },	   { "tid", 9, false },	  { "pid", 8, false },
+		{ "wall", 8, false },	   { "CPU", 8, false },	  { "user", 8, false },
+		{ "system", 8, false },	   { "CPU%", 6, false },  { "samples", 8, false },
+		{ "allocated", 9, false }, { "calls", 7, false }, { "live", 9, false },
 	};
-	struct report_table *table =
-		report->several ? report_table_new(several, G_N_ELEMENTS(several)) :
-				  report_table_new(one, G_N_ELEMENTS(one));
+	struct report_table *table = report->several
+					     ? report_table_new(several, G_N_ELEMENTS(several))
+					     : report_table_new(one, G_N_ELEMENTS(one));
 	struct thread_row rest = { 0 };
 
 	for (guint i = 0; i < rows->len; i++) {
@@ -208,8 +208,8 @@ static void threads_before(struct report *report)
 	}
 	if (!n)
 		return;
-	fprintf(report->out, "  before the first segment read, %s had ended:",
-		report_plural(buf, n, "thread"));
+	fprintf(report->out,
+		"  before the first segment read, %s had ended:", report_plural(buf, n, "thread"));
 	fprintf(report->out, " %s CPU,", format_ns(buf, (double)cpu_ns));
 	fprintf(report->out, " %s", format_bytes(buf, (double)bytes));
 	fprintf(report->out, " in %s calls\n", format_count(buf, (double)calls));

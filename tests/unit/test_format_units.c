@@ -60,8 +60,14 @@ TEST(counts_and_shares)
 TEST(safe_text)
 {
 	STREQ(safe("name", 0), "name");
-	STREQ(safe("a\x1b]0;evil\x07" "b", 0), "a\\x1b]0;evil\\x07b");
-	STREQ(safe("\xc2\x9b" "31m", 0), "\\x9b31m");
+	STREQ(safe("a\x1b]0;evil\x07"
+		   "b",
+		   0),
+	      "a\\x1b]0;evil\\x07b");
+	STREQ(safe("\xc2\x9b"
+		   "31m",
+		   0),
+	      "\\x9b31m");
 	STREQ(safe("\xff\xfe", 0), "\\xff\\xfe");
 	STREQ(safe("\xe2\x80\xaetxt", 0), "\\u202etxt");
 	STREQ(safe("a\nb\tc\r", 0), "a\\x0ab\\x09c\\x0d");
@@ -77,7 +83,8 @@ TEST(cuts_to_columns)
 	STREQ(safe("ab\x1b\x1b\x1b", 8), "ab...");
 	EQ(columns, 5);
 	/* two columns each */
-	STREQ(safe("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 6), "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2");
+	STREQ(safe("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 6),
+	      "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2");
 	EQ(columns, 6);
 	STREQ(safe("\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2", 5), "\xe6\xbc\xa2...");
 	EQ(columns, 5);

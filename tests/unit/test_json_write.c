@@ -45,22 +45,28 @@ TEST(escapes_what_json_must)
 
 TEST(escapes_what_deceives)
 {
-	STREQ(escaped("\xc2\x9b"), "\"\\u009b\"");             /* C1: CSI */
-	STREQ(escaped("\xe2\x80\xae" "cod"), "\"\\u202ecod\""); /* right to left */
+	STREQ(escaped("\xc2\x9b"), "\"\\u009b\""); /* C1: CSI */
+	STREQ(escaped("\xe2\x80\xae"
+		      "cod"),
+	      "\"\\u202ecod\""); /* right to left */
 	STREQ(escaped("\xe2\x80\xa8"), "\"\\u2028\"");
 }
 
 TEST(keeps_utf8)
 {
-	STREQ(escaped("\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\x89"), "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\x89\"");
+	STREQ(escaped("\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\x89"),
+	      "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\x89\"");
 }
 
 TEST(replaces_what_is_no_utf8)
 {
-	STREQ(escaped("a\xff" "b"), "\"a\xef\xbf\xbd" "b\"");
-	STREQ(escaped("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");             /* overlong */
+	STREQ(escaped("a\xff"
+		      "b"),
+	      "\"a\xef\xbf\xbd"
+	      "b\"");
+	STREQ(escaped("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");		    /* overlong */
 	STREQ(escaped("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); /* surrogate */
-	STREQ(escaped("x\xe2\x82"), "\"x\xef\xbf\xbd\xef\xbf\xbd\"");           /* cut */
+	STREQ(escaped("x\xe2\x82"), "\"x\xef\xbf\xbd\xef\xbf\xbd\"");		    /* cut */
 }
 
 TEST(places_commas_and_lines)
