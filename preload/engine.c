@@ -15,7 +15,7 @@
 #include "cpu_perf.h"
 #include "cpu_timer.h"
 #include "heap.h"
-#include "proc.h"
+#include "probe.h"
 #include "roster.h"
 #include "state.h"
 #include "sys.h"
@@ -75,8 +75,13 @@ static int open_perf(struct header_engines *engines)
 					    .ring_bytes = RING_FIRST_BYTES };
 	struct cpu_perf_info info = { 0 };
 
-	told.perf_error = cpu_perf_open(&options, &info);
-	told.perf_why = info.why;
+	if (probe_survives(PROBE_PERF_EVENT_OPEN)) {
+		told.perf_error = cpu_perf_open(&options, &info);
+		told.perf_why = info.why;
+	} else {
+		told.perf_error = -ENOSYS;
+		told.perf_why = "a seccomp filter kills for perf_event_open: allow it in the sandbox";
+	}
 	if (told.perf_error)
 		return told.perf_error;
 	each_task(follow);
@@ -100,7 +105,12 @@ static void give_timer(int tid)
 
 static int open_timer(struct header_engines *engines)
 {
-	told.timer_error = cpu_timer_open(period_ns(), config.seed, &told.timer_why);
+	if (probe_survives(PROBE_TIMER_CREATE)) {
+		told.timer_error = cpu_timer_open(period_ns(), config.seed, &told.timer_why);
+	} else {
+		told.timer_error = -ENOSYS;
+		told.timer_why = "a seccomp filter kills for timer_create: allow it in the sandbox";
+	}
 	if (told.timer_error)
 		return told.timer_error;
 	engines->cpu = "timer";

@@ -19,6 +19,7 @@
 #include "hook.h"
 #include "log.h"
 #include "maps.h"
+#include "probe.h"
 #include "real.h"
 #include "ring.h"
 #include "state.h"
@@ -72,6 +73,7 @@ static int set_up(const char **why)
 
 	*why = "no memory";
 	state.pid = sys_getpid();
+	probe_run();
 	header_gather();
 	err = thread_init();
 	if (!err)

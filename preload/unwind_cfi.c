@@ -124,10 +124,10 @@ static bool is_pipe(int fd, ino_t *ino)
 
 /* libunwind's first use opens a pipe with which it would check addresses of
  * its own process, something that never happens here.  Its ends take the two
- * lowest free descriptors: where a pipe stands there afterwards, it is closed. */
-static void first_use(struct cfi_frame *f)
+ * lowest free descriptors: where a new pipe stands there afterwards, it is closed. */
+static unw_addr_space_t create_space(unw_accessors_t *accessors)
 {
-	unw_cursor_t cursor;
+	unw_addr_space_t as;
 	ino_t a = 0, b = 1;
 	int low = sys_open("/", O_PATH | O_DIRECTORY, 0);
 	int next = sys_open("/", O_PATH | O_DIRECTORY, 0);
@@ -136,11 +136,14 @@ static void first_use(struct cfi_frame *f)
 		sys_close(low);
 	if (next >= 0)
 		sys_close(next);
-	ns.init_remote(&cursor, space, f);
+	as = ns.create_addr_space(accessors, 0);
+	if (as)
+		ns.set_caching_policy(as, UNW_CACHE_NONE);
 	if (low >= 0 && next >= 0 && is_pipe(low, &a) && is_pipe(next, &b) && a == b) {
 		sys_close(low);
 		sys_close(next);
 	}
+	return as;
 }
 
 int unwind_cfi_init(const char **why)
@@ -155,7 +158,6 @@ int unwind_cfi_init(const char **why)
 		.resume = no_resume,
 		.get_proc_name = no_proc_name,
 	};
-	struct cfi_frame f = { .valid = (1u << ARCH_REGS) - 1 };
 	int err;
 
 	*why = NULL;
@@ -166,13 +168,11 @@ int unwind_cfi_init(const char **why)
 	err = unwind_ns_load(&ns, why);
 	if (err < 0)
 		return err;
-	space = ns.create_addr_space(&accessors, 0);
+	space = create_space(&accessors);
 	if (!space) {
 		*why = "libunwind has no memory for an address space";
 		return -ENOMEM;
 	}
-	ns.set_caching_policy(space, UNW_CACHE_NONE);
-	first_use(&f);
 	*why = NULL;
 	return 0;
 }

@@ -16,6 +16,7 @@
 
 #include "bell.h"
 #include "config.h"
+#include "probe.h"
 #include "real.h"
 #include "ring.h"
 #include "state.h"
@@ -48,9 +49,11 @@ static struct {
  * the table is the program's and nothing may stay open in it. */
 static bool live_apart(void)
 {
-	bool apart = SYS_CALL(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE_FLAG, 0, 0, 0) == 0;
+	bool apart = probe_survives(PROBE_CLOSE_RANGE) &&
+		     SYS_CALL(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE_FLAG, 0, 0, 0) == 0;
 
-	SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
+	if (probe_survives(PROBE_UNSHARE))
+		SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
 	return apart;
 }
 

@@ -146,6 +146,11 @@ int loop_open(bool apart, bool in_child, const char **why)
 	engine_report();
 	if (apart)
 		bell_start();
+	else
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
+			     "no descriptor table of its own (close_range(2) with "
+			     "CLOSE_RANGE_UNSHARE is refused, or Linux is older than 5.9): rings are "
+			     "read every 10 ms, the file is opened for each flush");
 	roster_scan();
 	plan_sampling(now);
 	keep_plan(now);
