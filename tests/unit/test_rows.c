@@ -38,9 +38,7 @@ static uint64_t draw(void)
 static void start(void)
 {
 	const char *why = NULL;
-	void *warm_up[4];
 
-	backtrace(warm_up, 4);
 	maps_init(&arena);
 	maps_own_address = 0;
 	EQ(maps_refresh(1), 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_unwind.c - the unwinder on stacks of this very program, built without
- * frame pointers, against backtrace(3): ordinary and odd frames, signals,
- * callbacks through libraries, truncated and broken stacks, garbage.
+ * frame pointers, against the compiler's own unwinder: ordinary and odd frames,
+ * callbacks through libraries, made code, truncated and broken stacks.
  *
  * links: preload/arena.c preload/elf_image.c preload/elf_image_memory.c preload/maps.c
  * links: preload/maps_proc.c preload/rows.c preload/unwind.c preload/unwind_cfi.c
@@ -14,81 +14,32 @@
 
 #include <alloca.h>
 #include <dlfcn.h>
-#include <setjmp.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <search.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "../../include/prof_format.h"
-#include "../check.h"
-#include "unwind_capture.h"
+#include "../../preload/rows.h"
+#include "unwind_truth.h"
 
-#define NOINLINE __attribute__((noinline))
-/* Keeps a call from being the last thing a function does. */
-#define AFTER_CALL() __asm__ volatile("" ::: "memory")
-
-static struct arena arena;
-static struct shot shot;
-static struct unwound out;
-
-static void start(void)
+static unsigned descriptors(void)
 {
-	const char *why = NULL;
-	void *warm_up[4];
+	unsigned n = 0;
 
-	backtrace(warm_up, 4); /* loads libgcc_s now, not in the middle of a test */
-	maps_init(&arena);
-	maps_own_address = 0; /* this program holds libprof's code and is no less a program */
-	EQ(maps_refresh(1), 0);
-	if (unwind_init(&arena, &why) < 0)
-		CHECK_FAIL("unwind_init: %s", why);
-	unwind_self_check = true;
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
 }
 
-static void show(void)
+/* libunwind would keep a pipe open. */
+TEST(no_descriptor_stays_open)
 {
-	for (uint32_t i = 0; i < out.frames; i++)
-		printf("  #%u %#llx%s truth %p\n", i, (unsigned long long)out.pc[i],
-		       out.guessed[i] ? " guessed" : "",
-		       (int)i < shot.truths ? shot.truth[i] : NULL);
-}
+	unsigned before = descriptors();
 
-/* The frames of out from first on are those of the truth from first_truth on. */
-static void same_frames(uint32_t first, int first_truth, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t truth = (uint64_t)(uintptr_t)shot.truth[first_truth + (int)i];
-		uint64_t pc = out.pc[first + i];
-
-		if (pc == truth || pc + 1 == truth)
-			continue;
-		show();
-		CHECK_FAIL("frame %u is %#llx, backtrace says %#llx", first + i,
-			   (unsigned long long)pc, (unsigned long long)truth);
-	}
-}
-
-static void whole_and_true(void)
-{
+	start();
+	recurse(5);
 	unwind_stack(&shot.c, false, &out);
-	if (out.end != UNWIND_WHOLE || (int)out.frames != shot.truths)
-		show();
-	EQ(out.end, UNWIND_WHOLE);
-	EQ(out.frames, shot.truths);
-	same_frames(1, 1, out.frames - 1);
-	EQ(unwind_stats.disagreed, 0);
-}
-
-static NOINLINE int recurse(int depth)
-{
-	int r = 0;
-
-	if (depth)
-		r = recurse(depth - 1) + 1;
-	else
-		shot_take(&shot);
-	AFTER_CALL();
-	return r;
+	EQ(descriptors(), before);
 }
 
 TEST(recursion)
@@ -163,100 +114,6 @@ TEST(thread)
 	EQ(pthread_create(&t, NULL, in_thread, NULL), 0);
 	pthread_join(t, NULL);
 	whole_and_true();
-}
-
-static struct shot interrupted;
-static sigjmp_buf after_fault;
-
-static void on_signal(int sig, siginfo_t *info, void *uc)
-{
-	(void)sig, (void)info;
-	shot_take_interrupted(&interrupted, uc);
-	recurse(1);
-	AFTER_CALL();
-}
-
-static void handle(int sig, int flags)
-{
-	struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | flags };
-
-	sigaction(sig, &sa, NULL);
-}
-
-static NOINLINE void signalled(void)
-{
-	raise(SIGUSR1);
-	AFTER_CALL();
-}
-
-TEST(signal_frame)
-{
-	uint32_t handler_frames;
-
-	start();
-	handle(SIGUSR1, 0);
-	signalled();
-	whole_and_true();
-	handler_frames = out.frames;
-	/* The interrupted stack is the outer part of the handler's. */
-	unwind_stack(&interrupted.c, false, &out);
-	EQ(out.end, UNWIND_WHOLE);
-	same_frames(0, (int)(handler_frames - out.frames), out.frames);
-	EQ(out.pc[0], interrupted.c.regs[ARCH_IP]);
-}
-
-/* On a stack of its own the handler's frames are known, and the place it
- * interrupted; what is above that was not copied. */
-TEST(alternate_stack)
-{
-	stack_t ss = { .ss_sp = malloc(1 << 20), .ss_size = 1 << 20 };
-	uint64_t sp, low;
-
-	start();
-	sigaltstack(&ss, NULL);
-	handle(SIGUSR1, SA_ONSTACK);
-	signalled();
-	sp = shot.c.regs[ARCH_SP];
-	low = (uint64_t)(uintptr_t)ss.ss_sp;
-	TRUE(sp > low && sp < low + ss.ss_size);
-	memcpy(shot.stack, (void *)(uintptr_t)sp, low + ss.ss_size - sp);
-	shot.c.stack_bytes = (uint32_t)(low + ss.ss_size - sp);
-	unwind_stack(&shot.c, false, &out);
-	EQ(out.end, UNWIND_BROKEN);
-	TRUE(out.frames >= 5);
-	same_frames(1, 1, out.frames - 1);
-	EQ(out.pc[out.frames - 1], interrupted.c.regs[ARCH_IP]);
-}
-
-static void on_fault(int sig, siginfo_t *info, void *uc)
-{
-	(void)sig, (void)info;
-	shot_take_interrupted(&shot, uc);
-	siglongjmp(after_fault, 1);
-}
-
-static void (*volatile nowhere)(void);
-
-static NOINLINE void calls_null(void)
-{
-	nowhere();
-	AFTER_CALL();
-}
-
-TEST(call_of_null)
-{
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
-	uint64_t start_pc = (uint64_t)(uintptr_t)calls_null;
-
-	start();
-	sigaction(SIGSEGV, &sa, NULL);
-	if (!sigsetjmp(after_fault, 1))
-		calls_null();
-	unwind_stack(&shot.c, false, &out);
-	EQ(out.end, UNWIND_WHOLE);
-	EQ(out.pc[0], 0);
-	TRUE(!out.map[0] && out.guessed[1] && !out.guessed[2]);
-	TRUE(out.pc[1] >= start_pc && out.pc[1] < start_pc + 64);
 }
 
 /* push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret: made at run time, without tables. */
@@ -360,18 +217,72 @@ TEST(unknown_registers)
 
 TEST(own_frames_left_out)
 {
-	uint32_t all, own = 0;
+	struct mapping *own;
+	uint32_t all, left = 0;
 
 	start();
 	recurse(10);
 	unwind_stack(&shot.c, false, &out);
 	all = out.frames;
+	own = out.map[0];
 	for (uint32_t i = 0; i < all; i++)
-		own += out.map[i] == out.map[0];
-	out.map[0]->ours = true;
+		left += out.map[i] != own;
+	TRUE(left && left < all);
+	own->ours = true;
 	unwind_stack(&shot.c, false, &out);
-	EQ(out.frames, all - own);
-	same_frames(0, (int)own - 1, 1);
+	EQ(out.frames, left);
+	EQ(out.end, UNWIND_WHOLE);
+	same_frames(0, shot.truths - left - 1, left); /* the last one, _start, is own */
+}
+
+static NOINLINE int compare_ours(const void *a, const void *b)
+{
+	(void)a;
+	recurse(4);
+	return *(const int *)b;
+}
+
+/* A hook is called by the program, that by a function of ours near the root:
+ * only the hook and what is nearer the leaf goes. */
+TEST(after_own_frames)
+{
+	int v[1] = { 1 };
+	size_t n = 1;
+	struct mapping *program, *libc;
+	uint32_t all, libc_frames = 0, from = 0;
+
+	start();
+	lfind(v, v, &n, sizeof(*v), compare_ours);
+	unwind_stack(&shot.c, false, &out);
+	all = out.frames;
+	program = out.map[0];
+	while (out.map[from] == program)
+		from++;
+	libc = out.map[from];
+	/* Now the library is "ours": this program's frames above it go too. */
+	for (uint32_t i = from; i < all && out.map[i] == libc; i++)
+		libc_frames++;
+	libc->ours = true;
 	unwind_stack(&shot.c, true, &out);
-	EQ(out.frames, all - own);
+	TRUE(out.frames && out.map[0] == program);
+	EQ(out.pc[0], shot.truth[from + libc_frames]);
+	unwind_stack(&shot.c, false, &out);
+	same_frames(1, 1, from - 1);
+	EQ(out.pc[from], shot.truth[from + libc_frames]);
+}
+
+/* Where libunwind is missing only frame pointers are followed, and every frame
+ * found so is marked. */
+TEST(without_libunwind)
+{
+	maps_init(&arena);
+	maps_own_address = 0;
+	EQ(maps_refresh(1), 0);
+	EQ(rows_init(), 0);
+	recurse(5);
+	unwind_stack(&shot.c, false, &out);
+	TRUE(out.frames);
+	EQ(out.pc[0], shot.c.regs[ARCH_IP]);
+	for (uint32_t i = 1; i < out.frames; i++)
+		TRUE(out.guessed[i]);
 }
