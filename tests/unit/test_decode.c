@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_decode.c - records to rows, one kind after the other, and what happens
+ * when their bytes lie: every row that is whole arrives, nothing else does,
+ * and each error is told.
+ *
+ * links: reader/decode.c
+ * flags: $(pkg-config --cflags glib-2.0)
+ */
+#include "../../reader/decode.h"
+
+#undef TRUE /* GLib's; check.h has its own */
+#include "../check.h"
+
+#define ROWS_MAX 64
+
+static uint8_t frame[4096], *end = frame;
+static struct event rows[ROWS_MAX];
+static unsigned n_rows, n_errors;
+static enum err last_error;
+static size_t last_offset;
+static struct decoder decoder;
+
+static void take_event(void *arg, const struct event *event)
+{
+	(void)arg;
+	TRUE(n_rows < ROWS_MAX);
+	rows[n_rows++] = *event;
+}
+
+static void take_error(void *arg, size_t offset, const char *record, enum err err)
+{
+	(void)arg;
+	(void)record;
+	n_errors++;
+	last_error = err;
+	last_offset = offset;
+}
+
+/* Appends a record whose payload is n varints; signed ones are given zigzag. */
+static uint8_t *put_record(unsigned kind, unsigned n, const uint64_t *values)
+{
+	uint8_t payload[1024], *p = payload, *start = end;
+
+	for (unsigned i = 0; i < n; i++)
+		p = prof_put_varint(p, values[i]);
+	*end++ = (uint8_t)kind;
+	end = prof_put_varint(end, (uint64_t)(p - payload));
+	memcpy(end, payload, (size_t)(p - payload));
+	end += p - payload;
+	return start;
+}
+
+#define RECORD(kind, ...)                                                         \
+	put_record(kind, sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t),  \
+		   (uint64_t[]){ __VA_ARGS__ })
+
+/* Decodes what was put, as one frame from heap memory of that size, so that a
+ * sanitizer sees reads past its end. */
+static void decode(void)
+{
+	size_t len = (size_t)(end - frame);
+	uint8_t *copy = malloc(len ? len : 1);
+
+	memcpy(copy, frame, len);
+	n_rows = n_errors = 0;
+	decoder.event = take_event;
+	decoder.error = take_error;
+	decode_frame(&decoder, copy, len);
+	free(copy);
+	end = frame;
+}
+
+/* Strings 1 and 2, mapping 1, nodes 1 and 2. */
+static void define(void)
+{
+	RECORD(PROF_REC_STRING, 1, 'a');
+	RECORD(PROF_REC_STRING, 2, 'b');
+	RECORD(PROF_REC_MAPPING, 1, PROF_MAP_FILE, 0x1000, 0x2000, 0, 0x1000, 0, 0, 0, 1, 0);
+	RECORD(PROF_REC_NODES, 1, 2, 1, 2, 0x10, 1, 3, 0x20);
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 5);
+}
+
+TEST(strings)
+{
+	RECORD(PROF_REC_STRING, 1, 'h', 'i');
+	RECORD(PROF_REC_STRING, 2);
+	RECORD(PROF_REC_STRING, 1, 'x');
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 3);
+	EQ(rows[0].string.len, 2);
+	EQ(rows[1].string.len, 0);
+	EQ(rows[2].string.id, 1);
+	EQ(decoder.strings, 2);
+}
+
+TEST(nodes)
+{
+	define();
+	EQ(rows[3].node.id, 1);
+	EQ(rows[3].node.parent, 0);
+	EQ(rows[3].node.mapping, 1);
+	EQ(rows[3].node.guessed, 0);
+	EQ(rows[4].node.parent, 1);
+	EQ(rows[4].node.guessed, 1);
+	EQ(rows[4].node.offset, 0x20);
+	EQ(rows[4].row, 1);
+}
+
+TEST(samples)
+{
+	define();
+	RECORD(PROF_REC_SAMPLES, 100, 10, 2, prof_zigzag(5), 7, 3, 2, 2, prof_zigzag(-50), 8, 4, 1, 0);
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 2);
+	EQ(rows[0].sample.t, 105);
+	EQ(rows[0].sample.thread, 7);
+	EQ(rows[0].sample.cpu, 1);
+	EQ(rows[0].sample.in_kernel, 1);
+	EQ(rows[0].sample.weight_ns, 20);
+	EQ(rows[0].sample.stack, 2);
+	EQ(rows[1].sample.t, 55);
+	EQ(rows[1].sample.cpu, 2);
+	EQ(rows[1].sample.in_kernel, 0);
+	EQ(rows[1].sample.stack, 0);
+}
+
+TEST(heap)
+{
+	define();
+	RECORD(PROF_REC_HEAP, 100, 512, 2, 0, prof_zigzag(1), 1, 33, 64, 2, 1, prof_zigzag(1), 2, 33);
+	RECORD(PROF_REC_LIVE, 512, 1, 33, 101, 1, 64, 2);
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 3);
+	EQ(rows[0].heap.op, PROF_HEAP_ALLOC);
+	EQ(rows[0].heap.size, 64);
+	EQ(rows[0].heap.mean, 512);
+	EQ(rows[1].heap.op, PROF_HEAP_FREE);
+	EQ(rows[1].heap.t, 102);
+	EQ(rows[1].heap.size, 0);
+	EQ(rows[2].live.block, 33);
+	EQ(rows[2].live.stack, 2);
+}
+
+TEST(facts)
+{
+	define();
+	RECORD(PROF_REC_THREAD, 1, 4242, PROF_THREAD_MAIN, 5, 2, 0, 0, 0, 0);
+	RECORD(PROF_REC_THREAD_STATS, 9, 1, 1, 6, 10, 11, 12, 13, 14);
+	RECORD(PROF_REC_PROCESS_STATS, 9, 1, 2, 3, 4, 5);
+	RECORD(PROF_REC_LOSS, 9, 3, 4, 0);
+	RECORD(PROF_REC_ENGINE, 9, 1, 2, 13, 1, 2);
+	RECORD(PROF_REC_MARK, 9, PROF_MARK_FORK, 77);
+	RECORD(PROF_REC_CUMULATIVE, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 3, 4);
+	RECORD(PROF_REC_END, 9, PROF_END_EXIT);
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 9);
+	EQ(rows[0].thread.name, 2);
+	EQ(rows[1].thread_stats.alloc_bytes, 14);
+	EQ(rows[2].process_stats.self_bytes, 5);
+	EQ(rows[3].loss.count, 4);
+	EQ(rows[4].engine.error, 13);
+	EQ(rows[5].mark.value, 77);
+	EQ(rows[6].cumulative.segments_dropped, 10);
+	EQ(rows[7].row, 1);
+	EQ(rows[7].cumulative.total, 4);
+	EQ(rows[8].end.reason, PROF_END_EXIT);
+}
+
+/* What a later version adds must not disturb: kinds, and bytes at the end. */
+TEST(skips_what_is_new)
+{
+	RECORD(200, 1, 2, 3);
+	RECORD(PROF_REC_MARK, 1, 2, 3, 4, 5, 6);
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 2);
+	EQ(rows[0].kind, 200);
+	EQ(rows[0].len, 3);
+	EQ(rows[1].mark.value, 3);
+}
+
+TEST(record_longer_than_its_frame)
+{
+	RECORD(PROF_REC_MARK, 1, 2, 3);
+	*end++ = PROF_REC_MARK;
+	*end++ = 50;
+	*end++ = 1;
+	decode();
+	EQ(n_rows, 1);
+	EQ(last_error, ERR_RECORD_LENGTH);
+	EQ(last_offset, 5);
+	TRUE(decoder.lossy);
+}
+
+/* Rows before the cut arrive, the record after it too. */
+TEST(record_ends_inside_a_row)
+{
+	define();
+	RECORD(PROF_REC_SAMPLES, 0, 1, 2, 2, 1, 0, 1, 1, 2, 1, 0x4000, 0x4000);
+	RECORD(PROF_REC_MARK, 1, 2, 3);
+	decode();
+	EQ(n_rows, 2);
+	EQ(n_errors, 1);
+	EQ(last_error, ERR_RECORD_CUT);
+	EQ(rows[1].kind, PROF_REC_MARK);
+}
+
+TEST(count_beyond_the_record)
+{
+	define();
+	RECORD(PROF_REC_LIVE, 1, UINT64_MAX, 1, 2, 3, 4, 0);
+	decode();
+	EQ(n_rows, 1);
+	EQ(last_error, ERR_RECORD_COUNT);
+}
+
+TEST(ids)
+{
+	RECORD(PROF_REC_STRING, 0, 'x');
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_ID);
+	decoder.lossy = false;
+	RECORD(PROF_REC_STRING, 2, 'x');
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_ID);
+	/* After a loss there may be holes, but no table without end. */
+	TRUE(decoder.lossy);
+	RECORD(PROF_REC_STRING, 1000, 'x');
+	decode();
+	EQ(n_rows, 1);
+	EQ(n_errors, 0);
+	RECORD(PROF_REC_STRING, DECODE_ID_MAX, 'x');
+	decode();
+	EQ(n_rows, 0);
+	EQ(n_errors, 1);
+}
+
+TEST(references)
+{
+	define();
+	RECORD(PROF_REC_SAMPLES, 0, 1, 1, 2, 1, 0, 1, 3);
+	RECORD(PROF_REC_ENGINE, 0, 1, 1, 0, 3, 4);
+	decode();
+	EQ(n_rows, 2);
+	EQ(n_errors, 2);
+	EQ(last_error, ERR_RECORD_REFERENCE);
+	EQ(rows[0].sample.stack, DECODE_BAD_REFERENCE);
+	EQ(rows[1].engine.text, DECODE_BAD_REFERENCE);
+	decoder.lossy = true;
+	RECORD(PROF_REC_SAMPLES, 0, 1, 1, 2, 1, 0, 1, 3);
+	decode();
+	EQ(n_errors, 0);
+	EQ(rows[0].sample.stack, DECODE_BAD_REFERENCE);
+}
+
+/* A stack always ends: parents come before their children. */
+TEST(parents)
+{
+	define();
+	RECORD(PROF_REC_NODES, 3, 1, 0, 2, 1);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_PARENT);
+	RECORD(PROF_REC_NODES, 3, 1, 4, 2, 1);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_PARENT);
+	RECORD(PROF_REC_NODES, UINT64_MAX, 2, 1, 2, 1, 1, 2, 1);
+	decode();
+	EQ(n_rows, 0);
+}
+
+TEST(values_no_program_can_reach)
+{
+	define();
+	RECORD(PROF_REC_SAMPLES, 0, UINT64_MAX, 1, 2, 1, 0, 2, 1);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_VALUE);
+	RECORD(PROF_REC_SAMPLES, 1, 1, 1, prof_zigzag(-2), 1, 0, 1, 1);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_VALUE);
+	RECORD(PROF_REC_HEAP, 0, 1, 1, 0, 2, 1, 1, UINT64_MAX, 1);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_VALUE);
+	RECORD(PROF_REC_HEAP, 0, 1, 1, 2, 2, 1, 1);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_OP);
+	RECORD(PROF_REC_MAPPING, 2, 1, 0x2000, 0x1000, 0, 0, 0, 0, 0, 1, 0);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_RANGE);
+}
+
+TEST(build_id_beyond_the_record)
+{
+	RECORD(PROF_REC_MAPPING, 1, 1, 0x1000, 0x2000, 0, 0, 0, 0, 0, 0, 20, 1, 2, 3);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_CUT);
+}
+
+/* Any cut of any record: no row that is not whole, and no read past the end
+ * (which a sanitizer sees). */
+TEST(every_truncation)
+{
+	size_t whole;
+
+	define();
+	RECORD(PROF_REC_CUMULATIVE, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 3, 4);
+	RECORD(PROF_REC_SAMPLES, 100, 10, 2, 2, 7, 3, 2, 2, 2, 8, 4, 1, 0);
+	RECORD(PROF_REC_HEAP, 100, 512, 2, 0, 2, 1, 33, 64, 2, 1, 2, 2, 33);
+	RECORD(PROF_REC_THREAD_STATS, 9, 1, 1, 6, 10, 11, 12, 13, 14);
+	whole = (size_t)(end - frame);
+	for (size_t len = 0; len < whole; len++) {
+		end = frame + len;
+		decode();
+		TRUE(n_rows < 7);
+		TRUE(n_errors <= 1);
+	}
+	end = frame + whole;
+	decoder.lossy = false;
+	decode();
+	EQ(n_rows, 7);
+	EQ(n_errors, 0);
+}
+
+TEST(names)
+{
+	STREQ(decode_record_name(PROF_REC_THREAD_STATS), "thread_stats");
+	TRUE(decode_record_name(0) == NULL);
+	TRUE(decode_record_name(99) == NULL);
+}
