@@ -22,6 +22,9 @@ ENGINES = ("perf", "timer")
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all"]
 
 
+HOME = pathlib.Path(os.environ.get("TMPDIR", ".")).absolute() / "self"  # where programs run
+
+
 def fail(message):
     print(message)
     sys.exit(1)
@@ -55,7 +58,7 @@ class User:
 
     def __init__(self, name):
         self.name, self.prefix = name, [] if name == "self" else NOBODY
-        self.home = pathlib.Path(os.environ.get("TMPDIR", ".")).absolute() / name
+        self.home = HOME.parent / name
         self.home.mkdir(exist_ok=True)
         if self.prefix:
             shutil.chown(self.home, "nobody", "nogroup")
@@ -89,12 +92,16 @@ class Ran:
                 for line in self.lines if line and line[0] == key]
 
 
-def run(command, user=None, env=None, cwd=None, stdin=None, timeout=50, **more):
-    command = [str(c) for c in command]
+def words(command, user=None, env=None):
+    """The whole command line: what changes the user comes first, unprofiled."""
+    setting = [f"{k}={v}" for k, v in (env or {}).items()]
+    return [str(w) for w in (user.prefix if user else []) + (["env", *setting] if setting else []) + list(command)]
+
+
+def run(command, user=None, env=None, cwd=None, stdin=None, timeout=50):
     user = user or User("self")
-    full = dict(os.environ, **{k: str(v) for k, v in (env or {}).items()})
-    done = subprocess.run(user.prefix + command, env=full, cwd=cwd or user.home, input=stdin or b"",
-                          capture_output=True, timeout=timeout, **more)
+    done = subprocess.run(words(command, user, env), cwd=cwd or user.home, input=stdin or b"",
+                          capture_output=True, timeout=timeout)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -128,10 +135,10 @@ def work(name, *args, user=None, out="trace", env=None, quiet=True, status=0, **
 
 def prof(*args, status=0, cwd=None, env=None):
     """Runs prof; stdout as text."""
-    done = run([PROF, *args], cwd=cwd, env=env)
+    done = run([PROF, *args], cwd=cwd or HOME, env=env)
     check(status is None or done.status == status, "prof", *args, "-> status", done.status,
           done.err.decode(errors="replace")[:2000])
-    return done.out.decode()
+    return done.out.decode(errors="surrogateescape")
 
 
 class Profile:
@@ -155,12 +162,14 @@ class Profile:
 
     def stack(self, index):
         """Function names of a stack, outermost first."""
-        if index is None:
-            return ()
         if index not in self.known:
-            s = self.raw["stacks"][index]
-            own = () if self.raw["frames"][s["frame"]]["inlined"] else (self.frames[s["frame"]],)
-            self.known[index] = self.stack(s["parent"]) + own
+            names, at = [], index
+            while at is not None:
+                s = self.raw["stacks"][at]
+                if not self.raw["frames"][s["frame"]]["inlined"]:
+                    names.append(self.frames[s["frame"]])
+                at = s["parent"]
+            self.known[index] = tuple(reversed(names))
         return self.known[index]
 
     def rows(self, table):
@@ -267,3 +276,4 @@ def build_missing():
 
 if build_missing():
     fail("not built: " + " ".join(build_missing()))
+HOME.mkdir(exist_ok=True)

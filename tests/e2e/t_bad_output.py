@@ -5,12 +5,11 @@ untouched, one line says why when nothing at all could be recorded, and what
 fitted on the disk can be read."""
 from lib import *
 
-user = User("self")
 bare = run([W / "w_exact"])
-(user.home / "file").write_text("in the way")
+(HOME / "file").write_text("in the way")
 cases = {"no parent": "no/such/dir/t", "a file in the way": "file/t", "too long": "x" * 300}
 if not ROOT:
-    (user.home / "locked").mkdir(mode=0o500)
+    (HOME / "locked").mkdir(mode=0o500)
     cases["not writable"] = "locked/t"
 else:
     cases["proc"] = "/proc/t"
@@ -22,13 +21,13 @@ for what, out in cases.items():
 
 if ROOT:
     nobody = users()[1]
-    closed = user.home / "closed"
+    closed = HOME / "closed"
     closed.mkdir(mode=0o755)
     ran = run([nobody.file(W / "w_exact")], nobody, preload(nobody, out=closed / "t"))
     check((ran.status, ran.out) == (bare.status, bare.out), "no permission: status", ran.status)
     check(b"closed/t" in ran.err and len(ran.err.splitlines()) == 1, "no permission says", ran.err)
 
-    small = user.home / "small"
+    small = HOME / "small"
     small.mkdir()
     if run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small]).status:
         skip("cannot mount a small file system; the rest passed")

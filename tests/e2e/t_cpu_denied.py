@@ -9,13 +9,12 @@ bare = run([W / "w_threads", 100])
 
 
 def denied(calls, error, out, **values):
-    user = User("self")
     wrap = [w for call in calls for w in (W / "w_deny", call, error)]
-    ran = run([*wrap, "env", *(f"{k}={v}" for k, v in preload(user, out=out, **values).items()),
+    ran = run([*wrap, "env", *(f"{k}={v}" for k, v in preload(out=out, **values).items()),
                W / "w_threads", 100])
     check(ran.status == bare.status, error, "status", ran.status)
     check([r[1] for r in ran.rows("thread")] == [r[1] for r in bare.rows("thread")], error, "output differs", ran.out)
-    return ran, Profile(user.home / out)
+    return ran, Profile(HOME / out)
 
 
 def engines(p, kind):

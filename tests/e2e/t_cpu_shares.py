@@ -22,5 +22,5 @@ for user in users():
         for function, cpu_ns in truth.items():
             share = p.cpu(function) / sum(ns for *_, ns in p.stacks())
             check_share(n, share * n, cpu_ns / total, f"{what} {function}")
-            check(all(s[-1] == function for _, s, _, _ in p.stacks() if function in s and is_sampled(s)),
-                  what, function, "is not the leaf of its stacks")
+            leaf = p.count(lambda s: s[-1] == function)
+            check(leaf >= 0.9 * p.count(lambda s: function in s), what, function, "is the leaf of", leaf, "samples only")

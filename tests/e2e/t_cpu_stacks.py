@@ -30,14 +30,17 @@ for engine in ENGINES:
 
     _, trace = work("w_exceptions", 150000, out=engine + "-cxx", cpu=engine, cpu_hz=999)
     p = Profile(trace)
-    check_whole(p, what=engine + " exceptions:")
+    # libgcc rewrites the saved registers of its own frames while it installs a
+    # handler: a sample in that moment cannot be walked, here some 1.5 %
+    check_whole(p, 0.96, what=engine + " exceptions:")
     check(p.count(lambda s: "thrower(int)" in s and "void through<5>(int)" in s) > 20, engine,
           "no samples below the throwing frames", {s[-1] for _, s, _, _ in p.stacks()})
 
     _, trace = work("w_fibers", out=engine + "-fibers", cpu=engine, cpu_hz=999, heap_bytes=1)
     p = Profile(trace)
-    handler = p.count(lambda s: "on_usr1" in s and is_sampled(s))
-    seen = p.count(lambda s: "on_usr1" in s and is_sampled(s) and "main" in s)
+    handler = p.count(lambda s: "on_usr2" in s and is_sampled(s))
+    seen = p.count(lambda s: "on_usr2" in s and is_sampled(s) and "main" in s)
+    check(p.count(lambda s: "on_usr1" in s) > 10, engine, "no samples on the alternate stack")
     check(handler > 10 and seen >= 0.95 * handler, engine, seen, "of", handler, "samples in the handler reach main")
     fibers = p.count(lambda s: "fiber_body" in s and is_sampled(s))
     check(fibers > 20, engine, "samples on fibers:", fibers)

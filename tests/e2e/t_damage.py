@@ -11,7 +11,7 @@ from lib import *
 _, trace = work("w_threads", 150, cpu="perf", cpu_hz=999, heap_bytes=1, flush_ms=20)
 good, = segments(trace)
 data = good.read_bytes()
-home = User("self").home
+home = HOME
 bad = home / "segment-000001.lz4"
 prof("check", trace)
 

@@ -49,7 +49,7 @@ early, late = total(folded("--to", "0.1", trace)), total(folded("--from", "0.1",
 near(early + late, whole, 0.02, "--from and --to 0.1", 5_000_000)
 check(0 < early < late, "--to 0.1:", early, late)
 out = prof("folded", "-o", "file.txt", trace)
-check(out == "" and pathlib.Path("self/file.txt").read_text() == prof("folded", trace), "-o FILE")
+check(out == "" and (HOME / "file.txt").read_text() == prof("folded", trace), "-o FILE")
 for wrong in (["--metric", "nonsense"], ["--focus", "("], ["--from", "x"], ["--no-such-option"], ["no-such-trace"]):
     ran = run([PROF, "folded", *wrong, trace] if wrong[0] != "no-such-trace" else [PROF, "folded", *wrong])
     check(ran.status == 2 and ran.err.startswith(b"prof: "), wrong, "-> status", ran.status, ran.err)

@@ -38,7 +38,7 @@ for engine in ENGINES:
     bare = run(["/usr/bin/python3", "-I", "-c", SCRIPT])
     check(b"bad" not in bare.out and b"7, 'popen" in bare.out, "the script itself:", bare.out, bare.err)
     same(bare, run(["/usr/bin/python3", "-I", "-c", SCRIPT], env=env), engine)
-    for trace in traces("self"):
+    for trace in traces(HOME):
         prof("check", trace)
     count = "for i in $(seq 200); do /bin/true; done; exec /bin/echo done"
     began = time.monotonic()

@@ -24,11 +24,11 @@ for user in users():
 for script in ("exec <&-; {} 3", "exec <&- >&- 2>&-; {} 3", "umask 777; {} 3", "mkdir gone; cd gone; rmdir ../gone; {} 3",
                "cd /; {} 3"):
     for engine in ENGINES:
-        out = User("self").home / f"s-{engine}-%p"
+        out = HOME / f"s-{engine}-%p"
         ran = run(["bash", "-c", script.format(f"env {' '.join(f'{k}={v}' for k, v in preload(out=out, cpu=engine).items())}"
                                                 f" {W}/w_mini")])
         check((ran.status, ran.out, ran.err) == (3, b"", b""), script, engine, ran.status, ran.err)
-found = [t for t in User("self").home.iterdir() if t.name.startswith("s-") and segments(t)]
+found = [t for t in HOME.iterdir() if t.name.startswith("s-") and segments(t)]
 check(len(found) == 10, "traces under such conditions:", len(found), "of 10")
 for trace in found:
     prof("check", trace)

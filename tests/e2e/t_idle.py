@@ -16,6 +16,6 @@ for program, args in (("w_idle", [1200]), ("w_mini", [])):
     prof("check", trace)
     for line in prof("folded", trace).splitlines():
         check(line.rsplit(" ", 1)[1].isdigit(), "folded:", line)
-check(len(Profile("self/w_idle").raw["memory"]) >= 2, "memory over 1.2 s:", Profile("self/w_idle").raw["memory"])
-for point in Profile("self/w_idle").raw["memory"]:
+check(len(Profile(HOME / "w_idle").raw["memory"]) >= 2, "memory over 1.2 s:", Profile(HOME / "w_idle").raw["memory"])
+for point in Profile(HOME / "w_idle").raw["memory"]:
     check(500_000 < point["rss_bytes"] < point["vsize_bytes"], "memory:", point)

@@ -10,17 +10,17 @@ SCHEMA = SRC / "reader/schema/prof-json.schema.json"
 files = []
 for program, args, values in TRACES:
     _, trace = work(program, *args, out=program, **values)
-    files.append(User("self").home / (program + ".json"))
+    files.append(HOME / (program + ".json"))
     prof("json", "-o", files[-1], trace)
-files.append(User("self").home / "all.json")
-prof("json", "-o", files[-1], "self")
+files.append(HOME / "all.json")
+prof("json", "-o", files[-1], HOME)
 done = run(["/usr/bin/python3", SRC / "tests/e2e/json_schema.py", SCHEMA, *files])
 check(done.status == 0, "json_schema.py:", done.out.decode(), done.err.decode())
 check(len(json.loads(files[-1].read_text())["traces"]) == len(TRACES), "the whole directory as one document")
 
 for program in ("w_threads", "w_exact"):
-    p = Profile("self/" + program)
-    events = [json.loads(line) for line in prof("json", "--lines", "self/" + program).splitlines()]
+    p = Profile(HOME / program)
+    events = [json.loads(line) for line in prof("json", "--lines", HOME / program).splitlines()]
     check(events, program, "no lines")
     for e in events:
         check({"t_ns", "tid", "cpu", "kind", "weight", "stack"} <= set(e), "a line lacks members:", e)
@@ -35,6 +35,6 @@ for program in ("w_threads", "w_exact"):
         objects = sum(r["alloc_objects"] for _, _, r in p.rows("heap"))
         check(len(kinds["alloc"]) == objects, program, len(kinds["alloc"]), "allocs,", objects, "in the document")
         check(0 < len(kinds["free"]) <= len(kinds["alloc"]), program, "frees:", len(kinds["free"]))
-    dump = prof("dump", "self/" + program)
+    dump = prof("dump", HOME / program)
     for kind in ("string", "mapping", "nodes", "thread", "cumulative", "end"):
         check(kind in dump, program, "dump has no", kind)

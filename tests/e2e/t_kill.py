@@ -10,13 +10,12 @@ from lib import *
 
 need("lz4")
 random.seed(11)
-user = User("self")
 files = 0
 for i in range(60):
-    trace = user.home / f"t{i}"
+    trace = HOME / f"t{i}"
     env = dict(os.environ, **preload(out=trace.name, heap_bytes=256, flush_ms=10, segment_bytes="64K",
                                      cpu=ENGINES[i % 2], cpu_hz=999))
-    proc = subprocess.Popen([W / "w_leak", "100000000"], env=env, cwd=user.home, stdout=subprocess.DEVNULL)
+    proc = subprocess.Popen([W / "w_leak", "100000000"], env=env, cwd=HOME, stdout=subprocess.DEVNULL)
     time.sleep(0.01 + random.random() * 0.15)
     proc.send_signal(signal.SIGKILL)
     check(proc.wait() == -signal.SIGKILL, "ended by itself with", proc.returncode)
@@ -29,9 +28,9 @@ for i in range(60):
         json.loads(prof("json", trace))
     shutil.rmtree(trace, ignore_errors=True)
 check(files > 60, "only", files, "segments in 60 runs")
-trace = user.home / "last"
+trace = HOME / "last"
 env = dict(os.environ, **preload(out="last", cpu="off", heap_bytes=1, flush_ms=50))
-proc = subprocess.Popen([W / "w_idle", "5000"], env=env, cwd=user.home, stdout=subprocess.DEVNULL)
+proc = subprocess.Popen([W / "w_idle", "5000"], env=env, cwd=HOME, stdout=subprocess.DEVNULL)
 time.sleep(0.6)
 proc.kill()
 proc.wait()

@@ -21,7 +21,8 @@ for user in users():
         what = f"{engine} as {user.name}:"
         (user.home / "program").unlink()
         # absolute: cc1 and as run where gcc was started, but need not
-        same(bare, run(command, user, preload(user, out=user.home / f"{engine}-%e-%p", cpu=engine, cpu_hz=499)), what)
+        same(bare, run(command, user, preload(user, out=user.home / f"{engine}-%e-%p", cpu=engine, cpu_hz=499,
+                                               stack_bytes=65528)), what)
         check((user.home / "program").read_bytes() == wanted, what, "the program differs")
         found = {}
         for trace in user.home.glob(engine + "-*"):

@@ -20,12 +20,10 @@ def session(user, engine):
     if user.prefix:
         shutil.chown(home, "nobody", "nogroup")
     sock = home / "s"
-    env = dict(os.environ, **preload(user, out="t", cpu=engine, cpu_hz=499, heap_bytes="64K")) if engine != "bare" \
-        else dict(os.environ)
+    env = {} if engine == "bare" else preload(user, out="t", cpu=engine, cpu_hz=499, heap_bytes="64K")
     log = open(user.home / (engine + ".log"), "w+b")
-    server = subprocess.Popen(user.prefix + ["redis-server", "--port", "0", "--unixsocket", str(sock),
-                              "--unixsocketperm", "777", "--save", "", "--daemonize", "no"],
-                              env=env, cwd=home, stdout=log, stderr=log)
+    server = subprocess.Popen(words(["redis-server", "--port", "0", "--unixsocket", sock, "--unixsocketperm", "777",
+                                     "--save", "", "--daemonize", "no"], user, env), cwd=home, stdout=log, stderr=log)
     try:
         for _ in range(200):
             if sock.exists():

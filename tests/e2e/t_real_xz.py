@@ -5,7 +5,6 @@ compressed bytes are the same under both engines and for both users."""
 from lib import *
 
 need("xz")
-user = User("self")
 source = user.home / "input"
 source.write_bytes(b"".join((b"%d some words, %x more; " % (i, i * 2654435761 % 2 ** 32)) for i in range(150_000)))
 plain = source.read_bytes()

@@ -24,10 +24,12 @@ for engine in ENGINES:
     ran, trace = work("w_thrd", out=engine + "-thrd", cpu=engine)
     p = Profile(trace)
     for tid, kind, cpu_ns in ran.rows("thread"):
+        if kind == "clone" and engine == "timer":
+            continue  # it never calls anything of ours
         t = p.thread(tid)
         check(t["name"], engine, kind, "has no name")
         if kind == "thrd":
             near(t["cpu_ns"], cpu_ns, 0.01, f"{engine} cpu of {kind}")
             check(p.frames[t["start_frame"]] == "thrd_body", engine, "start of the C11 thread:", t)
         elif engine == "perf":
-            near(t["cpu_ns"], cpu_ns, 0.05 if kind == "timer" else 0.25, f"{engine} cpu of {kind}")
+            near(t["cpu_ns"], cpu_ns, 0.3, f"{engine} cpu of {kind}")  # samples alone, some ten

@@ -46,17 +46,26 @@ struct alignas(64) wide {
 namespace shapes {
 FRAME void *make_plain()
 {
-	return operator new(3000);
+	void *p = operator new(3000);
+
+	STAY;
+	return p;
 }
 
 FRAME wide *make_wide()
 {
-	return new wide;
+	wide *p = new wide;
+
+	STAY;
+	return p;
 }
 
 FRAME int *make_array()
 {
-	return new (std::nothrow) int[500];
+	int *p = new (std::nothrow) int[500];
+
+	STAY;
+	return p;
 }
 } // namespace shapes
 

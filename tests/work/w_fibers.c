@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * w_fibers.c - computes and allocates on stacks of its own making, 16 KiB
- * each with a guard page, and in a signal handler on an alternate stack.
+ * each with a guard page, and in two signal handlers, one of them on an alternate stack.
  *
  *	site FUNCTION CALLS BYTES    handled COUNT
  */
@@ -44,6 +44,13 @@ static FRAME void on_usr1(int sig)
 	work_burn(2 * MS);
 }
 
+static FRAME void on_usr2(int sig)
+{
+	(void)sig;
+	handled++;
+	work_burn(2 * MS);
+}
+
 static char *new_stack(size_t bytes)
 {
 	char *p = mmap(NULL, bytes + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -69,8 +76,10 @@ int main(void)
 			swapcontext(&scheduler, &fiber[i]);
 	sigaltstack(&alternate, NULL);
 	sigaction(SIGUSR1, &act, NULL);
+	act = (struct sigaction){ .sa_handler = on_usr2 };
+	sigaction(SIGUSR2, &act, NULL);
 	for (int i = 0; i < 50; i++)
-		raise(SIGUSR1);
+		raise(i % 2 ? SIGUSR1 : SIGUSR2);
 	printf("site fiber_allocates %d %d\n", FIBERS * ROUNDS * 10, FIBERS * ROUNDS * 10 * 20000);
 	printf("handled %d\n", (int)handled);
 	return 0;

@@ -11,6 +11,8 @@
 
 int mallctl(const char *name, void *old, size_t *old_len, void *new_value, size_t new_len);
 
+#define KEPT_BYTES (192 << 10) /* a size class: jemalloc counts what it rounds up to */
+
 static void *volatile kept[400];
 
 static FRAME void jemalloc_churn(uint64_t calls)
@@ -26,7 +28,7 @@ static FRAME void jemalloc_churn(uint64_t calls)
 static FRAME void jemalloc_kept(void)
 {
 	for (int i = 0; i < 400; i++)
-		kept[i] = malloc(200000);
+		kept[i] = malloc(KEPT_BYTES);
 }
 
 int main(int argc, char **argv)
@@ -40,7 +42,7 @@ int main(int argc, char **argv)
 	mallctl("version", &version, &len, NULL, 0);
 	printf("site jemalloc_churn %llu %llu 0 0 4096\n", (unsigned long long)calls,
 	       (unsigned long long)calls * 4096);
-	printf("site jemalloc_kept 400 80000000 400 80000000 200000\n");
+	printf("site jemalloc_kept 400 %d 400 %d %d\n", 400 * KEPT_BYTES, 400 * KEPT_BYTES, KEPT_BYTES);
 	printf("jemalloc %.5s\n", version);
 	return 0;
 }

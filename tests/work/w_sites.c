@@ -29,6 +29,19 @@
 static char text[2001];
 static uint64_t rounds;
 
+/* A millisecond's rest after each MiB: no profiler can copy stacks at the
+ * rate of a loop that does nothing but allocate. */
+static void pace(size_t bytes)
+{
+	static __thread size_t since;
+
+	since += bytes;
+	if (since > 1 << 20) {
+		since = 0;
+		work_sleep_ms(1);
+	}
+}
+
 static inline __attribute__((always_inline)) void *posix(size_t n)
 {
 	void *p = NULL;
@@ -47,6 +60,7 @@ static inline __attribute__((always_inline)) void *posix(size_t n)
 				abort();                                       \
 			if (i >= (keep))                                       \
 				free(p);                                       \
+			pace(size);                                            \
 		}                                                              \
 	}
 SITES(DEFINE)

@@ -12,14 +12,14 @@
 
 static char buf[1 << 16];
 
-static FRAME void read_zero(int fd)
+static FRAME void work_read(int fd)
 {
 	for (int i = 0; i < 20; i++)
 		if (read(fd, buf, sizeof(buf)) != (ssize_t)sizeof(buf))
 			abort();
 }
 
-static FRAME void ask_parent(void)
+static FRAME void work_getppid(void)
 {
 	for (int i = 0; i < 500; i++)
 		syscall(SYS_getppid);
@@ -37,8 +37,8 @@ int main(int argc, char **argv)
 	struct rusage ru;
 
 	while (work_thread_cpu() < end) {
-		read_zero(fd);
-		ask_parent();
+		work_read(fd);
+		work_getppid();
 		user_part();
 	}
 	getrusage(RUSAGE_THREAD, &ru);
