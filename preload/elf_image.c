@@ -46,8 +46,7 @@ bool elf_image_read(const struct elf_image *e, uint64_t vaddr, void *buf, unsign
 	return false;
 }
 
-bool elf_image_bias(const struct elf_image *e, uint64_t start, uint64_t file_offset,
-		    uint64_t *bias)
+bool elf_image_bias(const struct elf_image *e, uint64_t start, uint64_t file_offset, uint64_t *bias)
 {
 	const struct elf_segment *best = NULL;
 
@@ -78,15 +77,11 @@ bool elf_header_ok(const Elf64_Ehdr *h)
 static unsigned encoded_bytes(uint8_t encoding)
 {
 	switch (encoding & 0x7) { /* DW_EH_PE_: the low bits are the width, bit 3 the sign */
-	case 2:
-		return 2;
-	case 3:
-		return 4;
+	case 2: return 2;
+	case 3: return 4;
 	case 0:
-	case 4:
-		return 8;
-	default:
-		return 0;
+	case 4: return 8;
+	default: return 0;
 	}
 }
 
@@ -130,8 +125,8 @@ void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes)
 		if (desc > bytes || n.n_descsz > bytes - desc)
 			return;
 		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 && n.n_descsz &&
-		    n.n_descsz <= sizeof(e->build_id) &&
-		    elf_image_read(e, vaddr + name, gnu, 4) && !memcmp(gnu, "GNU", 4) &&
+		    n.n_descsz <= sizeof(e->build_id) && elf_image_read(e, vaddr + name, gnu, 4) &&
+		    !memcmp(gnu, "GNU", 4) &&
 		    elf_image_read(e, vaddr + desc, e->build_id, n.n_descsz))
 			e->build_id_len = n.n_descsz;
 		at = desc + ((n.n_descsz + UINT64_C(3)) & ~UINT64_C(3));
@@ -147,8 +142,7 @@ static bool parse_file(struct elf_image *e, const uint8_t *file, uint64_t size)
 	if (size < sizeof(h))
 		return false;
 	memcpy(&h, file, sizeof(h));
-	if (!elf_header_ok(&h) || h.e_phoff > size ||
-	    h.e_phnum * sizeof(ph) > size - h.e_phoff)
+	if (!elf_header_ok(&h) || h.e_phoff > size || h.e_phnum * sizeof(ph) > size - h.e_phoff)
 		return false;
 	e->entry = h.e_entry;
 	for (unsigned i = 0; i < h.e_phnum; i++) {
@@ -159,8 +153,12 @@ static bool parse_file(struct elf_image *e, const uint8_t *file, uint64_t size)
 			continue;
 		if (ph.p_offset > size || ph.p_filesz > size - ph.p_offset)
 			return false;
-		*s = (struct elf_segment){ file + ph.p_offset, ph.p_vaddr, ph.p_filesz, ph.p_memsz,
-					   ph.p_offset, ph.p_flags & PF_X };
+		s->bytes = file + ph.p_offset;
+		s->vaddr = ph.p_vaddr;
+		s->bytes_len = ph.p_filesz;
+		s->memory_bytes = ph.p_memsz;
+		s->file_offset = ph.p_offset;
+		s->executable = ph.p_flags & PF_X;
 		e->segments++;
 	}
 	for (unsigned i = 0; i < h.e_phnum; i++) {
@@ -246,8 +244,9 @@ struct elf_image *elf_image_open(struct arena *arena, const struct elf_place *pl
 {
 	struct elf_image *e = NULL;
 	/* Not waiting on a fifo or a device that has taken the file's place. */
-	int fd = *place->path == '/' && strncmp(place->path, "/dev/", 5) ?
-		 sys_open(place->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) : -ENOENT;
+	int fd = *place->path == '/' && strncmp(place->path, "/dev/", 5)
+			 ? sys_open(place->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)
+			 : -ENOENT;
 
 	if (fd >= 0) {
 		e = open_file(arena, place, fd);

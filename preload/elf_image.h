@@ -27,12 +27,12 @@ struct elf_segment {
 };
 
 struct elf_image {
-	struct elf_image *next; /* all images, newest first */
+	struct elf_image *next;		   /* all images, newest first */
 	uint64_t dev, ino, size, mtime_ns; /* of the file; 0 for a copy of memory */
-	uint64_t entry;                    /* e_entry */
+	uint64_t entry;			   /* e_entry */
 	struct elf_segment segment[ELF_IMAGE_SEGMENTS];
 	unsigned segments;
-	uint64_t eh_hdr;   /* vaddr of .eh_frame_hdr; 0 = none */
+	uint64_t eh_hdr;    /* vaddr of .eh_frame_hdr; 0 = none */
 	uint64_t fde_table; /* vaddr of its sorted table; 0 = none */
 	uint64_t fdes;
 	uint8_t build_id[ELF_IMAGE_BUILD_ID_BYTES];
@@ -43,7 +43,7 @@ struct elf_image {
 struct elf_place {
 	const char *path; /* "" = do not try a file */
 	uint64_t dev, ino;
-	uint64_t header;  /* run-time address of the ELF header; 0 = unknown */
+	uint64_t header; /* run-time address of the ELF header; 0 = unknown */
 };
 
 /* [writer] The image of the object at place: shared with an earlier one of the same

@@ -44,8 +44,11 @@ static void take_segments(struct elf_image *e, uint64_t bias, const Elf64_Phdr *
 			  uint64_t eh_hdr)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct elf_segment s = { NULL, ph[i].p_vaddr, ph[i].p_filesz, ph[i].p_memsz,
-					 ph[i].p_offset, ph[i].p_flags & PF_X };
+		struct elf_segment s = { .vaddr = ph[i].p_vaddr,
+					 .bytes_len = ph[i].p_filesz,
+					 .memory_bytes = ph[i].p_memsz,
+					 .file_offset = ph[i].p_offset,
+					 .executable = ph[i].p_flags & PF_X };
 
 		if (ph[i].p_type != PT_LOAD)
 			continue;
@@ -62,7 +65,9 @@ static void take_segments(struct elf_image *e, uint64_t bias, const Elf64_Phdr *
 static void take_notes(struct elf_image *e, uint64_t bias, const Elf64_Phdr *ph)
 {
 	struct elf_image notes = { 0 };
-	struct elf_segment s = { NULL, ph->p_vaddr, ph->p_memsz, ph->p_memsz, 0, false };
+	struct elf_segment s = { .vaddr = ph->p_vaddr,
+				 .bytes_len = ph->p_memsz,
+				 .memory_bytes = ph->p_memsz };
 
 	if (e->build_id_len || ph->p_memsz > 65536 || !copy_range(&notes, bias, s))
 		return;

@@ -12,6 +12,7 @@
 
 #define ELF_PHDRS_MAX 64
 
+/* [writer] See elf_image.c. */
 bool elf_header_ok(const Elf64_Ehdr *h);
 void elf_parse_eh_hdr(struct elf_image *e, uint64_t hdr, uint64_t hdr_bytes);
 void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes);

@@ -33,7 +33,7 @@ static struct {
 	struct mapping **by_serial; /* by_serial[serial - 1] */
 	uint32_t serials, serials_capacity;
 	struct mapping *kernel;
-	uint32_t last_hit; /* index where the last maps_find ended */
+	uint32_t last_hit;  /* index where the last maps_find ended */
 	uint64_t loader[2]; /* objects ever added and removed, at the last refresh */
 } maps;
 
@@ -126,8 +126,7 @@ static bool same_content(const struct mapping *a, const struct mapping *b)
 	if (a->flags & PROF_MAP_ANON)
 		return true;
 	return a->dev == b->dev && a->ino == b->ino &&
-	       a->start - a->file_offset == b->start - b->file_offset &&
-	       !strcmp(a->path, b->path);
+	       a->start - a->file_offset == b->start - b->file_offset && !strcmp(a->path, b->path);
 }
 
 /* Takes [start, end) away from older, different mappings. */
@@ -225,8 +224,13 @@ int maps_take(const struct mapping *given, uint64_t header)
 void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
 	      uint64_t ino, const char *path)
 {
-	struct mapping m = { .start = start, .end = start + bytes, .file_offset = file_offset,
-			     .t_ns = t_ns, .dev = dev, .ino = ino, .path = path };
+	struct mapping m = { .start = start,
+			     .end = start + bytes,
+			     .file_offset = file_offset,
+			     .t_ns = t_ns,
+			     .dev = dev,
+			     .ino = ino,
+			     .path = path };
 	struct elf_place place = { "", dev, ino, 0 };
 	char text[4096];
 
@@ -243,8 +247,11 @@ void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offse
 
 static struct mapping *kernel_mapping(void)
 {
-	struct mapping m = { .flags = PROF_MAP_KERNEL, .start = ARCH_KERNEL_START,
-			     .end = UINT64_MAX, .path = "[kernel]", .t_ns = sys_now_ns() };
+	struct mapping m = { .flags = PROF_MAP_KERNEL,
+			     .start = ARCH_KERNEL_START,
+			     .end = UINT64_MAX,
+			     .path = "[kernel]",
+			     .t_ns = sys_now_ns() };
 
 	if (!maps.kernel)
 		maps.kernel = new_mapping(&m);

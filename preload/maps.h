@@ -19,18 +19,18 @@
 struct elf_image; /* a file's unwind tables as we see them; private to maps.c and unwind.c */
 
 struct mapping {
-	uint32_t serial;   /* from 1, never reused, in order of discovery */
-	uint32_t flags;    /* enum prof_mapping_flags */
+	uint32_t serial; /* from 1, never reused, in order of discovery */
+	uint32_t flags;	 /* enum prof_mapping_flags */
 	uint64_t start, end, file_offset;
 	uint64_t load_bias; /* pc - load_bias = the file's own virtual address */
-	uint64_t t_ns;      /* CLOCK_MONOTONIC when first seen */
+	uint64_t t_ns;	    /* CLOCK_MONOTONIC when first seen */
 	uint64_t dev, ino;
-	const char *path;   /* never NULL; "" for anonymous memory */
+	const char *path; /* never NULL; "" for anonymous memory */
 	uint8_t build_id[MAPS_BUILD_ID_BYTES];
 	uint32_t build_id_len;
-	bool ours;          /* libprof.so itself: its frames are left out */
-	bool replaced;      /* a newer mapping covers (part of) the range */
-	struct elf_image *image; /* NULL where there is no readable ELF file */
+	bool ours;		      /* libprof.so itself: its frames are left out */
+	bool replaced;		      /* a newer mapping covers (part of) the range */
+	struct elf_image *image;      /* NULL where there is no readable ELF file */
 	uint32_t segment, segment_id; /* the encoder's: id in the segment of that number */
 };
 

@@ -80,8 +80,9 @@ void maps_classify(struct mapping *m, uint64_t header, char *text, size_t text_b
 static const char *take_number(const char *p, unsigned base, uint64_t *value)
 {
 	for (*value = 0;; p++) {
-		unsigned digit = *p >= '0' && *p <= '9' ? (unsigned)(*p - '0') :
-				 *p >= 'a' && *p <= 'f' ? (unsigned)(*p - 'a') + 10 : 99;
+		unsigned digit = *p >= '0' && *p <= '9'	  ? (unsigned)(*p - '0')
+				 : *p >= 'a' && *p <= 'f' ? (unsigned)(*p - 'a') + 10
+							  : 99;
 
 		if (digit >= base)
 			return p;

@@ -22,7 +22,7 @@
  * The names i * 134 + i * i % 67 have pairwise different sums, and no sum or difference
  * of two is itself a name: arithmetic on two tags is never mistaken for one. */
 #define TAG_ZERO (UINT64_C(1) << 40)
-#define TAG_NAME(i) (UINT64_C(0x4000) + (i) * 134u + (i) * (i) % 67u)
+#define TAG_NAME(i) (UINT64_C(0x4000) + (i)*134u + (i) * (i) % 67u)
 #define TAG(i) (TAG_NAME(i) << 48 | TAG_ZERO)
 #define TAG_OFFSET_MAX (INT64_C(1) << 31)
 #define READS_MAX 12u
@@ -183,8 +183,9 @@ static void recognise(uint64_t pc, struct row *r)
 static void find_rule(uint64_t pc, struct row *r)
 {
 	struct trial trial = { .reads = 0 };
-	struct cfi_frame f = { .valid = (1u << ARCH_REGS) - 1, .map = r->map, .read = read_tag,
-			       .arg = &trial };
+	struct cfi_frame f = {
+		.valid = (1u << ARCH_REGS) - 1, .map = r->map, .read = read_tag, .arg = &trial
+	};
 	bool signal = false;
 
 	for (unsigned i = 0; i < ARCH_REGS; i++)
@@ -195,14 +196,9 @@ static void find_rule(uint64_t pc, struct row *r)
 		r->kind = explain(&trial, &f, r);
 		r->signal = signal;
 		break;
-	case 0:
-		r->kind = ROW_END;
-		break;
-	case -ENOENT:
-		recognise(pc, r);
-		break;
-	default:
-		r->kind = ROW_LIBUNWIND;
+	case 0: r->kind = ROW_END; break;
+	case -ENOENT: recognise(pc, r); break;
+	default: r->kind = ROW_LIBUNWIND;
 	}
 }
 

@@ -44,10 +44,10 @@ struct row {
 
 struct rows {
 	struct row *slots;
-	uint32_t mask;       /* slots - 1; 0 = none yet */
+	uint32_t mask; /* slots - 1; 0 = none yet */
 	uint32_t used;
 	uint32_t generation; /* of maps_generation: all rows are of this picture */
-	uint64_t made;       /* ever */
+	uint64_t made;	     /* ever */
 };
 extern struct rows rows;
 

@@ -15,7 +15,7 @@
 #include "sys.h"
 #include "unwind_cfi.h"
 
-#define KNOWN(w, reg) ((w)->f.valid >> (reg) & 1)
+#define KNOWN(w, reg) ((w)->f.valid >> (reg)&1)
 
 /* An address farther above the copied bytes than any stack is garbage. */
 #define STACK_BYTES_MAX (UINT64_C(1) << 30)
@@ -35,13 +35,13 @@ enum step {
 };
 
 struct walk {
-	struct cfi_frame f;       /* the registers of the frame being left */
+	struct cfi_frame f; /* the registers of the frame being left */
 	const struct capture *c;
 	struct unwound *out;
-	uint64_t stack_start;     /* run-time address of c->stack */
+	uint64_t stack_start; /* run-time address of c->stack */
 	uint64_t missing;
-	bool exact;               /* the next pc is exact: a signal came there */
-	bool ours;                /* some frame is libprof.so's */
+	bool exact; /* the next pc is exact: a signal came there */
+	bool ours;  /* some frame is libprof.so's */
 };
 
 struct unwind_stats unwind_stats;
@@ -106,12 +106,9 @@ static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint6
 	bool known = false;
 
 	switch (r->fp_where) {
-	case ROW_SAME:
-		return;
+	case ROW_SAME: return;
 	case ROW_CFA:
-	case ROW_BASE:
-		known = read_stack(w, at, &w->f.regs[ARCH_FP]);
-		break;
+	case ROW_BASE: known = read_stack(w, at, &w->f.regs[ARCH_FP]); break;
 	case ROW_IN_REG:
 		known = from < ARCH_REGS && KNOWN(w, from);
 		if (known)
@@ -138,8 +135,10 @@ static enum step step_by_rule(struct walk *w, const struct row *r)
 		if (from >= ARCH_REGS || !KNOWN(w, from))
 			return STEP_ALL_REGS;
 		ra = w->f.regs[from];
-	} else if (!read_stack(w, (r->ra_where == ROW_CFA ? cfa : base) +
-			       (uint64_t)(int64_t)r->ra_offset, &ra)) {
+	} else if (!read_stack(w,
+			       (r->ra_where == ROW_CFA ? cfa : base) +
+				       (uint64_t)(int64_t)r->ra_offset,
+			       &ra)) {
 		return STEP_MISSING;
 	}
 	restore_fp(w, r, base, cfa);
@@ -203,8 +202,9 @@ static enum step step_by_tables(struct walk *w, const struct row *r)
 	w->missing = 0;
 	ret = unwind_cfi_step(&w->f, &signal);
 	if (ret == -ENOENT)
-		return r->kind == ROW_RULE ? step_by_rule(w, r) :
-		       r->kind == ROW_END ? STEP_END : step_by_guess(w, r->map);
+		return r->kind == ROW_RULE  ? step_by_rule(w, r)
+		       : r->kind == ROW_END ? STEP_END
+					    : step_by_guess(w, r->map);
 	if (ret < 0)
 		return w->missing ? STEP_MISSING : STEP_BROKEN;
 	if (!ret)
@@ -223,14 +223,10 @@ static enum step step(struct walk *w, const struct row *r, bool all_regs)
 	if (all_regs)
 		return step_by_tables(w, r);
 	switch (r->kind) {
-	case ROW_RULE:
-		return step_by_rule(w, r);
-	case ROW_END:
-		return STEP_END;
-	case ROW_GUESS:
-		return step_by_guess(w, r->map);
-	default:
-		return STEP_ALL_REGS;
+	case ROW_RULE: return step_by_rule(w, r);
+	case ROW_END: return STEP_END;
+	case ROW_GUESS: return step_by_guess(w, r->map);
+	default: return STEP_ALL_REGS;
 	}
 }
 
@@ -323,10 +319,9 @@ static void check(const struct capture *c, const struct unwound *by_rows)
 
 	walk(&w, c, true, &by_tables);
 	unwind_stats.checked++;
-	unwind_stats.disagreed += by_tables.frames != by_rows->frames ||
-				  by_tables.end != by_rows->end ||
-				  memcmp(by_tables.pc, by_rows->pc,
-					 by_rows->frames * sizeof(*by_rows->pc));
+	unwind_stats.disagreed +=
+		by_tables.frames != by_rows->frames || by_tables.end != by_rows->end ||
+		memcmp(by_tables.pc, by_rows->pc, by_rows->frames * sizeof(*by_rows->pc));
 }
 
 void unwind_stack(const struct capture *c, bool after_ours, struct unwound *out)

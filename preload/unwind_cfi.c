@@ -66,7 +66,8 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *p
 {
 	struct cfi_frame *f = arg;
 	const struct elf_image *e = f->map->image;
-	unw_dyn_info_t di = { .start_ip = f->map->start, .end_ip = f->map->end,
+	unw_dyn_info_t di = { .start_ip = f->map->start,
+			      .end_ip = f->map->end,
 			      .format = UNW_INFO_FORMAT_REMOTE_TABLE };
 	int ret;
 

@@ -26,7 +26,8 @@ static int fail(int err, const char *what)
 {
 	snprintf(reason, sizeof(reason),
 		 "libunwind could not be loaded (%s); install the package libunwind8, until then "
-		 "stacks follow frame pointers", what ? what : "no reason given");
+		 "stacks follow frame pointers",
+		 what ? what : "no reason given");
 	return err;
 }
 
@@ -83,7 +84,10 @@ static bool have_copies(const char *dir)
 
 int unwind_ns_load(struct unwind_ns *ns, const char **why)
 {
-	struct { const char *name; void **function; } wanted[] = {
+	struct {
+		const char *name;
+		void **function;
+	} wanted[] = {
 		{ "_Ux86_64_create_addr_space", (void **)&ns->create_addr_space },
 		{ "_Ux86_64_set_caching_policy", (void **)&ns->set_caching_policy },
 		{ "_Ux86_64_init_remote", (void **)&ns->init_remote },

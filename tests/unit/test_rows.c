@@ -60,8 +60,8 @@ static struct mapping *mapping_of(const char *part)
 static void plausible(struct capture *c, uint64_t *words, const struct mapping *m)
 {
 	for (uint32_t i = 0; i < WORDS; i++)
-		words[i] = draw() & 1 ? m->start + draw() % (m->end - m->start) :
-			   SP + draw() % (8 * WORDS) / 8 * 8;
+		words[i] = draw() & 1 ? m->start + draw() % (m->end - m->start)
+				      : SP + draw() % (8 * WORDS) / 8 * 8;
 	for (unsigned i = 0; i < ARCH_REGS; i++)
 		c->regs[i] = SP + draw() % (4 * WORDS) / 8 * 8;
 	c->regs[ARCH_SP] = SP;

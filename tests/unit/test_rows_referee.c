@@ -99,14 +99,10 @@ static uint64_t row_value(const struct row *r, unsigned where, int64_t offset, u
 			  unsigned reg)
 {
 	switch (where) {
-	case ROW_CFA:
-		return word_at(cfa + (uint64_t)offset);
-	case ROW_BASE:
-		return word_at(regs[r->reg] + (uint64_t)offset);
-	case ROW_IN_REG:
-		return regs[offset];
-	default:
-		return regs[reg];
+	case ROW_CFA: return word_at(cfa + (uint64_t)offset);
+	case ROW_BASE: return word_at(regs[r->reg] + (uint64_t)offset);
+	case ROW_IN_REG: return regs[offset];
+	default: return regs[reg];
 	}
 }
 
@@ -134,7 +130,9 @@ static int compare(Dwarf_Frame *frame, const struct row *r)
 	if (!referee_reg(frame, ARCH_FP, cfa, &want, &undefined))
 		return 0;
 	return undefined || r->fp_where == ROW_LOST ||
-	       row_value(r, r->fp_where, r->fp_offset, cfa, ARCH_FP) == want ? 1 : -1;
+			       row_value(r, r->fp_where, r->fp_offset, cfa, ARCH_FP) == want
+		       ? 1
+		       : -1;
 }
 
 static void compare_over(const struct mapping *m)

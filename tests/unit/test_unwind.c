@@ -271,6 +271,52 @@ TEST(after_own_frames)
 	EQ(out.pc[from], shot.truth[from + libc_frames]);
 }
 
+static _Atomic bool stop;
+
+static void *makes_rows(void *arg)
+{
+	static struct unwound other;
+
+	(void)arg;
+	while (!stop) {
+		rows_init();
+		unwind_stack(&shot.c, false, &other);
+	}
+	return NULL;
+}
+
+/* A child forked while libunwind runs in another thread inherits its locks
+ * held; it must not wait for them.  One round in about eighty would hang. */
+TEST(fork_while_unwinding)
+{
+	pthread_t t;
+
+	start();
+	recurse(30);
+	EQ(pthread_create(&t, NULL, makes_rows, NULL), 0);
+	for (unsigned i = 0; i < 200; i++) {
+		int status;
+		pid_t pid;
+
+		usleep(500);
+		maps_fork_begin();
+		pid = fork();
+		if (!pid) {
+			alarm(10);
+			maps_fork_child();
+			memset(&arena, 0, sizeof(arena));
+			start();
+			whole_and_true();
+			_exit(0);
+		}
+		maps_fork_end();
+		TRUE(pid > 0 && waitpid(pid, &status, 0) == pid);
+		EQ(status, 0);
+	}
+	stop = true;
+	pthread_join(t, NULL);
+}
+
 /* Where libunwind is missing only frame pointers are followed, and every frame
  * found so is marked. */
 TEST(without_libunwind)

@@ -23,8 +23,8 @@ struct shot {
 };
 
 /* No memcpy: a sanitizer would object to reading the frames of others. */
-static inline __attribute__((no_sanitize("address", "thread", "undefined")))
-void shot_copy_stack(struct shot *s)
+static inline __attribute__((no_sanitize("address", "thread", "undefined"))) void shot_copy_stack(
+	struct shot *s)
 {
 	pthread_attr_t attr;
 	void *low;
@@ -73,7 +73,7 @@ static __attribute__((noinline)) void shot_take(struct shot *s)
 static inline void shot_take_interrupted(struct shot *s, const ucontext_t *uc)
 {
 	static const int order[ARCH_REGS] = { REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
-					      REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+					      REG_RBP, REG_RSP, REG_R8,	 REG_R9,  REG_R10, REG_R11,
 					      REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP };
 
 	for (int i = 0; i < ARCH_REGS; i++)
