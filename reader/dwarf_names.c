@@ -207,13 +207,25 @@ static uint32_t names_find_call(struct dwarf_names *d, Dwarf_Die *function, uint
 	return best;
 }
 
+/* Where a function is entered.  One in several parts may not say: its first
+ * range is then the part that has the entry. */
+static bool function_entry(Dwarf_Die *function, uint64_t *start)
+{
+	Dwarf_Addr entry, base = 0, high;
+
+	if (dwarf_entrypc(function, &entry) && dwarf_lowpc(function, &entry) &&
+	    dwarf_ranges(function, 0, &base, &entry, &high) <= 0)
+		return false;
+	*start = entry;
+	return true;
+}
+
 bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, uint64_t *start)
 {
 	Dwarf_Die *function;
 	struct dwarf_unit *u = names_find_unit(d, address, &function);
 	struct dwarf_inlined *call;
 	struct dwarf_frame f = { 0 };
-	Dwarf_Addr entry;
 	uint32_t i;
 
 	if (!u)
@@ -233,10 +245,7 @@ bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, u
 	}
 	frame_set_names(&f, function);
 	g_array_append_val(frames, f);
-	if (dwarf_entrypc(function, &entry) && dwarf_lowpc(function, &entry))
-		return false;
-	*start = entry;
-	return true;
+	return function_entry(function, start);
 }
 
 void dwarf_names_free(struct dwarf_names *d)
