@@ -15,8 +15,7 @@
 #include "out_file.h"
 
 #define END_NAME(id, number, name) \
-	case number:               \
-		return name;
+	case number: return name;
 
 static const char *end_name(uint32_t reason)
 {
@@ -36,9 +35,10 @@ static void check_segment(FILE *out, const struct profile_segment *segment)
 		fprintf(out, "damaged in %" PRIu64 " places", segment->damages);
 	else
 		fputs("good", out);
-	fprintf(out, ", %" PRIu64 " frames, %" PRIu64 " records, %" PRIu64 " bytes (%" PRIu64
-		     " uncompressed), ", segment->frames, segment->records, segment->file_bytes,
-		segment->content_bytes);
+	fprintf(out,
+		", %" PRIu64 " frames, %" PRIu64 " records, %" PRIu64 " bytes (%" PRIu64
+		" uncompressed), ",
+		segment->frames, segment->records, segment->file_bytes, segment->content_bytes);
 	if (segment->end_reason)
 		fprintf(out, "ended: %s", end_name(segment->end_reason));
 	else
@@ -46,6 +46,14 @@ static void check_segment(FILE *out, const struct profile_segment *segment)
 	if (segment->uncommitted)
 		fprintf(out, ", %" PRIu64 " unfinished writes", segment->uncommitted);
 	putc('\n', out);
+}
+
+static void check_missing(FILE *out, uint64_t first, uint64_t last)
+{
+	if (first == last)
+		fprintf(out, "  segment %" PRIu64 " is missing\n", first);
+	else
+		fprintf(out, "  segments %" PRIu64 " to %" PRIu64 " are missing\n", first, last);
 }
 
 static void check_segments(FILE *out, const struct process *s)
@@ -56,12 +64,12 @@ static void check_segments(FILE *out, const struct process *s)
 	for (guint i = 0; i < s->segments->len; i++) {
 		segment = &g_array_index(s->segments, struct profile_segment, i);
 		if (i == 0 && segment->number > 1)
-			fprintf(out, "  segments 1 to %" PRIu64 " are not here; by its own account "
-				     "the library dropped %" PRIu64 "\n", segment->number - 1,
-				s->segments_dropped);
+			fprintf(out,
+				"  segments 1 to %" PRIu64 " are not here; by its own account "
+				"the library dropped %" PRIu64 "\n",
+				segment->number - 1, s->segments_dropped);
 		else if (i > 0 && segment->number > expected)
-			fprintf(out, "  segments %" PRIu64 " to %" PRIu64 " are missing\n", expected,
-				segment->number - 1);
+			check_missing(out, expected, segment->number - 1);
 		expected = segment->number + 1;
 		check_segment(out, segment);
 	}
@@ -89,8 +97,7 @@ static void check_process(FILE *out, const struct process *s)
 	if (s->n_unknown_records)
 		fprintf(out, "  records of unknown kinds skipped: %" PRIu64 "\n",
 			s->n_unknown_records);
-	fprintf(out, "  %s\n",
-		s->partial || s->segments_missing ? "damaged but readable" : "good");
+	fprintf(out, "  %s\n", s->partial || s->segments_missing ? "damaged but readable" : "good");
 	g_free(program);
 	g_free(path);
 }

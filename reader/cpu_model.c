@@ -218,7 +218,8 @@ void profile_finish(struct profile *p)
 
 		cells.first = &g_array_index(p->cells, struct cell, next);
 		for (cells.n = 0; next < p->cells->len &&
-		     g_array_index(p->cells, struct cell, next).thread == id; next++)
+				  g_array_index(p->cells, struct cell, next).thread == id;
+		     next++)
 			cells.n++;
 		cpu_sum_heap(thread, cells);
 		if (!cpu_settle(p, id, cells))

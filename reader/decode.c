@@ -2,7 +2,9 @@
  *
  * decode.c - records to rows.  Each getter reads its fields with the sticky
  * prof_slice and checks once a row; decode_refuse() ends the record, and what
- * is only doubtful is reported and delivered.
+ * is only doubtful is reported and delivered.  Longer than other files because
+ * all that stands between a hostile trace and the reader is to be read in one
+ * place.
  */
 #include "decode.h"
 
@@ -15,8 +17,7 @@ struct record {
 };
 
 #define RECORD_NAME(id, number, name) \
-	case number:                  \
-		return name;
+	case number: return name;
 
 const char *decode_record_name(unsigned kind)
 {

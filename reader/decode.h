@@ -17,10 +17,10 @@
 #include "prof_format.h"
 #include "prof_wire.h"
 
-#define DECODE_ID_MAX (16u << 20)  /* ids of strings, mappings, nodes; thread ids */
-#define DECODE_NS_MAX (INT64_MAX)  /* times and sums of times above are refused */
+#define DECODE_ID_MAX (16u << 20)		 /* ids of strings, mappings, nodes; thread ids */
+#define DECODE_NS_MAX (INT64_MAX)		 /* times and sums of times above are refused */
 #define DECODE_WEIGHT_NS_MAX (UINT64_C(1) << 53) /* one sample: 104 days */
-#define DECODE_SIZE_MAX (UINT64_C(1) << 56)      /* one block; x86-64's address space */
+#define DECODE_SIZE_MAX (UINT64_C(1) << 56)	 /* one block; x86-64's address space */
 
 /* A reference to something that is not defined; 0 is "none". */
 #define DECODE_BAD_REFERENCE UINT32_MAX
@@ -59,8 +59,8 @@ struct row_sample {
 
 struct row_heap {
 	uint64_t op, t, block, mean; /* enum prof_heap_op */
-	uint64_t size;               /* 0 for frees */
-	uint32_t thread, stack;      /* stack 0 for frees */
+	uint64_t size;		     /* 0 for frees */
+	uint32_t thread, stack;	     /* stack 0 for frees */
 };
 
 struct row_live {

@@ -11,33 +11,33 @@
 #include <glib.h>
 #include <stdint.h>
 
-#define ERR_LIST(X)                                                            \
-	X(NONE, "no error")                                                    \
-	X(OPEN, "cannot be opened")                                            \
-	X(READ, "cannot be read")                                              \
-	X(EMPTY, "the file is empty")                                          \
-	X(FOREIGN, "not a libprof segment")                                    \
-	X(NEWER, "written for a newer prof")                                   \
-	X(HEADER_CUT, "cut short by the end of the file")                      \
-	X(HEADER_MAGIC, "wrong magic")                                         \
-	X(HEADER_LENGTH, "its two lengths disagree")                           \
-	X(HEADER_CHECKSUM, "checksum differs")                                 \
-	X(HEADER_FIELD, "a field runs past the end")                           \
-	X(FRAME_MAGIC, "no frame begins here")                                 \
-	X(FRAME_CUT, "cut short by the end of the file")                       \
-	X(FRAME_LZ4, "damaged")                                                \
-	X(FRAME_NO_CHECKSUM, "has no content checksum")                        \
-	X(FRAME_SIZE, "content above 4 MiB")                                   \
+#define ERR_LIST(X)                                                              \
+	X(NONE, "no error")                                                      \
+	X(OPEN, "cannot be opened")                                              \
+	X(READ, "cannot be read")                                                \
+	X(EMPTY, "the file is empty")                                            \
+	X(FOREIGN, "not a libprof segment")                                      \
+	X(NEWER, "written for a newer prof")                                     \
+	X(HEADER_CUT, "cut short by the end of the file")                        \
+	X(HEADER_MAGIC, "wrong magic")                                           \
+	X(HEADER_LENGTH, "its two lengths disagree")                             \
+	X(HEADER_CHECKSUM, "checksum differs")                                   \
+	X(HEADER_FIELD, "a field runs past the end")                             \
+	X(FRAME_MAGIC, "no frame begins here")                                   \
+	X(FRAME_CUT, "cut short by the end of the file")                         \
+	X(FRAME_LZ4, "damaged")                                                  \
+	X(FRAME_NO_CHECKSUM, "has no content checksum")                          \
+	X(FRAME_SIZE, "content above 4 MiB")                                     \
 	X(FRAME_BUDGET, "too much damage, the rest of the file is not searched") \
-	X(RECORD_LENGTH, "longer than its frame")                              \
-	X(RECORD_CUT, "ends inside a row")                                     \
-	X(RECORD_COUNT, "more rows than its length can hold")                  \
-	X(RECORD_ID, "an id is 0 or out of order")                             \
-	X(RECORD_REFERENCE, "refers to something not defined")                 \
-	X(RECORD_PARENT, "a node's parent is not before it")                   \
-	X(RECORD_RANGE, "a mapping ends before it starts")                     \
-	X(RECORD_OP, "unknown heap operation")                                 \
-	X(RECORD_VALUE, "a value no program can reach")                        \
+	X(RECORD_LENGTH, "longer than its frame")                                \
+	X(RECORD_CUT, "ends inside a row")                                       \
+	X(RECORD_COUNT, "more rows than its length can hold")                    \
+	X(RECORD_ID, "an id is 0 or out of order")                               \
+	X(RECORD_REFERENCE, "refers to something not defined")                   \
+	X(RECORD_PARENT, "a node's parent is not before it")                     \
+	X(RECORD_RANGE, "a mapping ends before it starts")                       \
+	X(RECORD_OP, "unknown heap operation")                                   \
+	X(RECORD_VALUE, "a value no program can reach")                          \
 	X(LIMIT, "beyond what is kept; left out")
 
 #define ERR_ENUM(id, text) ERR_##id,

@@ -122,8 +122,7 @@ void heap_live_end(struct build *b)
 {
 	/* A list that may itself be cut proves nothing; and what was freed
 	 * after the window is alive at its end. */
-	if (b->live_repairs && !b->damages &&
-	    b->state->run_start_ns <= b->profile->to_ns)
+	if (b->live_repairs && !b->damages && b->state->run_start_ns <= b->profile->to_ns)
 		g_hash_table_foreach_remove(b->state->blocks, is_older, &b->state->generation);
 	b->live_repairs = false;
 	b->live_counts = false;

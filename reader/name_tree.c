@@ -8,13 +8,13 @@
 struct name_tree {
 	const struct view *view;
 	void (*name_of)(GString *name);
-	GArray *nodes;         /* struct name_node */
-	GHashTable *children;  /* struct child -> node */
-	GHashTable *names;     /* text -> id, its keys own the texts */
-	GPtrArray *name_texts; /* by id, borrowed from names */
+	GArray *nodes;		/* struct name_node */
+	GHashTable *children;	/* struct child -> node */
+	GHashTable *names;	/* text -> id, its keys own the texts */
+	GPtrArray *name_texts;	/* by id, borrowed from names */
 	GHashTable *line_names; /* model line (and frame under --lines) -> name id */
-	uint32_t *places;      /* by model node: its place under the current root */
-	uint32_t *epochs;      /* places[i] is valid while this equals epoch */
+	uint32_t *places;	/* by model node: its place under the current root */
+	uint32_t *epochs;	/* places[i] is valid while this equals epoch */
 	uint32_t epoch;
 };
 
@@ -68,8 +68,8 @@ static uint32_t tree_line_name(struct name_tree *tree, uint32_t line)
 	const struct view *view = tree->view;
 	/* Without file and line all lines of a function have one name. */
 	uint32_t key = view->lines ? line : profile_line(view->profile, line)->function;
-	uint32_t id = GPOINTER_TO_UINT(
-		g_hash_table_lookup(tree->line_names, GUINT_TO_POINTER(key)));
+	uint32_t id =
+		GPOINTER_TO_UINT(g_hash_table_lookup(tree->line_names, GUINT_TO_POINTER(key)));
 	struct view_frame frame = { .line = line };
 	GString *text;
 

@@ -12,8 +12,8 @@
 
 struct name_node {
 	uint32_t parent, first_child, next_sibling; /* 0: none; node 0 is the root */
-	const char *name;  /* as name_of made it; "" for the root */
-	double self;       /* of stacks that end here */
+	const char *name;			    /* as name_of made it; "" for the root */
+	double self;				    /* of stacks that end here */
 };
 
 struct name_tree; /* opaque */

@@ -21,16 +21,22 @@ struct raw_options {
 	int top;
 };
 
-#define OPTION(long_, short_, kind, field, help, arg) \
-	{ long_, short_, 0, G_OPTION_ARG_##kind, &raw->field, help, arg }
-#define OPTIONS_END { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL }
+#define OPTION(long_, short_, kind, field, help, arg)                         \
+	{                                                                     \
+		long_, short_, 0, G_OPTION_ARG_##kind, &raw->field, help, arg \
+	}
+#define OPTIONS_END                                             \
+	{                                                       \
+		NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL \
+	}
 
 static void add_select(GOptionContext *context, struct raw_options *raw)
 {
 	const GOptionEntry entries[] = {
 		OPTION("metric", 0, STRING, metric,
 		       "samples, cpu, alloc_objects, alloc_space, inuse_objects or inuse_space "
-		       "(default: cpu, else alloc_space)", "NAME"),
+		       "(default: cpu, else alloc_space)",
+		       "NAME"),
 		OPTION("thread", 0, STRING_ARRAY, thread,
 		       "only threads of this name (* and ? match) or id; may be repeated",
 		       "NAME|TID"),
@@ -51,8 +57,8 @@ static void add_select(GOptionContext *context, struct raw_options *raw)
 static void add_symbols(GOptionContext *context, struct raw_options *raw)
 {
 	const GOptionEntry entries[] = {
-		OPTION("symfs", 0, FILENAME, symfs, "look for the traced files below this directory",
-		       "DIR"),
+		OPTION("symfs", 0, FILENAME, symfs,
+		       "look for the traced files below this directory", "DIR"),
 		OPTION("debug-dir", 0, FILENAME, debug_dir,
 		       "look for debug files here before /usr/lib/debug", "DIR"),
 		OPTION("debuginfod", 0, NONE, debuginfod,

@@ -18,7 +18,7 @@
 #include "profile.h"
 
 enum exit_status {
-	EXIT_GOOD = 0,    /* everything read, output written */
+	EXIT_GOOD = 0,	  /* everything read, output written */
 	EXIT_PARTIAL = 1, /* damage, but output written */
 	EXIT_NOTHING = 2  /* no output */
 };
@@ -55,8 +55,8 @@ struct options {
 	uint64_t from_ns, to_ns;
 	GRegex *focus, *ignore, *hide, *peek; /* NULL: not given */
 	struct symbolize_options symbols;
-	char *output; /* -o; NULL: stdout */
-	int top;      /* --top; 0: not given */
+	char *output;  /* -o; NULL: stdout */
+	int top;       /* --top; 0: not given */
 	char **traces; /* what remains, NULL-terminated, never NULL */
 };
 

@@ -13,9 +13,9 @@
 #include "profile.h"
 
 struct exporter {
-	unsigned groups;        /* enum options_group: the options it takes */
+	unsigned groups;	/* enum options_group: the options it takes */
 	const char *lines_help; /* what --lines does here; NULL: as everywhere */
-	bool shows_losses;      /* it prints losses itself: no warnings on stderr */
+	bool shows_losses;	/* it prints losses itself: no warnings on stderr */
 	/* Writes the whole output.  profile is not to be changed (replaying it
 	 * is no change).  Write errors stay in the stream: the caller looks at
 	 * ferror() and closes it.  Returns 0, or an exit status with nothing
@@ -24,7 +24,7 @@ struct exporter {
 };
 
 extern const struct exporter out_folded; /* out_folded.c */
-extern const struct exporter out_json;   /* out_json.c */
+extern const struct exporter out_json;	 /* out_json.c */
 extern const struct exporter out_report; /* report.c */
 
 /* Commands with a main() of their own. */

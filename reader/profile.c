@@ -35,12 +35,10 @@ enum metric metric_by_name(const char *name)
 double cell_value(const struct cell *cell, enum metric metric)
 {
 #define METRIC_CASE(id, field, name, unit) \
-	case METRIC_##id:                  \
-		return (double)cell->field;
+	case METRIC_##id: return (double)cell->field;
 	switch (metric) {
 		PROFILE_METRICS(METRIC_CASE)
-	case METRIC_DEFAULT:
-		break;
+	case METRIC_DEFAULT: break;
 	}
 	return 0;
 }
@@ -61,11 +59,7 @@ enum metric profile_metric(const struct profile *p, enum metric wanted)
 }
 
 #define LOSS_NAME(id, number, name, text) \
-	case number:                      \
-		return name;
-#define LOSS_TEXT(id, number, name, text) \
-	case number:                      \
-		return text;
+	case number: return name;
 
 const char *profile_loss_name(uint64_t code)
 {
@@ -75,12 +69,15 @@ const char *profile_loss_name(uint64_t code)
 	return "unknown";
 }
 
+#define LOSS_TEXT(id, number, name, text) \
+	case number: return text;
+
 const char *profile_loss_text(uint64_t code)
 {
 	switch (code) {
 		PROF_LOSSES(LOSS_TEXT)
 	}
-	return "things this prof has no name for were lost";
+	return "things lost that this prof has no name for";
 }
 
 static void process_warn(const struct process *s)
@@ -92,8 +89,8 @@ static void process_warn(const struct process *s)
 
 		/* Dropping old segments is what was asked for. */
 		if (loss->count && loss->code != PROF_LOSS_SEGMENT_DROPPED)
-			err_say("%s: lost: %" PRIu64 " (code %" PRIu64 "): %s", path, loss->count,
-				loss->code, profile_loss_text(loss->code));
+			err_say("%s: %" PRIu64 " %s", path, loss->count,
+				profile_loss_text(loss->code));
 	}
 	if (s->segments_missing)
 		err_say("%s: %" PRIu64 " segments between those read are missing", path,

@@ -38,16 +38,16 @@
 #define PROFILE_THREADS_MAX (1u << 20)
 #define PROFILE_MAPPINGS_MAX (1u << 18)
 #define PROFILE_TEXT_BYTES_MAX (256u << 20) /* all distinct strings together */
-#define PROFILE_DEPTH_MAX 16384u            /* frames in a stack */
-#define PROFILE_MEMORY_POINTS_MAX 8192u     /* thinned by half when full */
+#define PROFILE_DEPTH_MAX 16384u	    /* frames in a stack */
+#define PROFILE_MEMORY_POINTS_MAX 8192u	    /* thinned by half when full */
 
 /* What is counted; the names are those of --metric. */
-#define PROFILE_METRICS(X)                                             \
-	X(SAMPLES, samples, "samples", "count")                        \
-	X(CPU, cpu, "cpu", "nanoseconds")                              \
-	X(ALLOC_OBJECTS, alloc_objects, "alloc_objects", "count")      \
-	X(ALLOC_SPACE, alloc_space, "alloc_space", "bytes")            \
-	X(INUSE_OBJECTS, inuse_objects, "inuse_objects", "count")      \
+#define PROFILE_METRICS(X)                                        \
+	X(SAMPLES, samples, "samples", "count")                   \
+	X(CPU, cpu, "cpu", "nanoseconds")                         \
+	X(ALLOC_OBJECTS, alloc_objects, "alloc_objects", "count") \
+	X(ALLOC_SPACE, alloc_space, "alloc_space", "bytes")       \
+	X(INUSE_OBJECTS, inuse_objects, "inuse_objects", "count") \
 	X(INUSE_SPACE, inuse_space, "inuse_space", "bytes")
 
 #define PROFILE_METRIC_ENUM(id, field, name, unit) METRIC_##id,
@@ -65,7 +65,7 @@ struct module {
 	const char *path; /* "" for anonymous code; "[vdso]", "[kernel]" as the trace has it */
 	uint8_t build_id[PROFILE_BUILD_ID_BYTES];
 	uint32_t build_id_len;
-	uint32_t flags;   /* enum prof_mapping_flags */
+	uint32_t flags;	  /* enum prof_mapping_flags */
 	uint32_t process; /* of the first mapping seen; matters for JIT and kernel only */
 	struct symbolize_status symbols; /* zero before profile_symbolize() */
 };
@@ -79,13 +79,13 @@ struct mapping {
 };
 
 enum frame_kind {
-	FRAME_CODE,     /* address in mapping */
-	FRAME_MARKER,   /* address is an enum prof_marker: the stack is not whole */
+	FRAME_CODE,	/* address in mapping */
+	FRAME_MARKER,	/* address is an enum prof_marker: the stack is not whole */
 	FRAME_SYNTHETIC /* address is an enum synthetic_frame: made by the reader */
 };
 
-#define PROFILE_SYNTHETICS(X)                                                          \
-	X(NOT_SAMPLED, "[not sampled]")         /* CPU time no sample covers */        \
+#define PROFILE_SYNTHETICS(X)                                                            \
+	X(NOT_SAMPLED, "[not sampled]")		       /* CPU time no sample covers */   \
 	X(KERNEL_NOT_SAMPLED, "[kernel: not sampled]") /* the kernel's estimated part */ \
 	X(DAMAGED, "[damaged]") /* stack or callers were in a damaged part of the trace */
 #define PROFILE_SYNTHETIC_ENUM(id, text) SYNTHETIC_##id,
@@ -95,7 +95,7 @@ enum synthetic_frame { PROFILE_SYNTHETICS(PROFILE_SYNTHETIC_ENUM) SYNTHETIC_COUN
 struct frame {
 	uint64_t address; /* at run time; subtract the mapping's load_bias for the file's */
 	uint32_t mapping; /* 0 unless FRAME_CODE */
-	uint32_t kind;    /* enum frame_kind */
+	uint32_t kind;	  /* enum frame_kind */
 	/* After profile_symbolize(): lines first_line .. first_line + n_lines
 	 * - 1, innermost first, at least one; all but the last are inlined. */
 	uint32_t first_line, n_lines;
@@ -111,10 +111,10 @@ struct line {
 
 /* Distinct in (module, name, file). */
 struct function {
-	const char *name;        /* demangled, or made up: "[module]", "app!fn_1234" */
+	const char *name;	 /* demangled, or made up: "[module]", "app!fn_1234" */
 	const char *system_name; /* mangled; NULL: the name is made up */
-	const char *file;        /* NULL unknown */
-	uint32_t module;         /* 0 for markers and synthetic frames */
+	const char *file;	 /* NULL unknown */
+	uint32_t module;	 /* 0 for markers and synthetic frames */
 };
 
 /* A stack: a frame and all its callers.  parent is the caller's node, always
@@ -136,11 +136,11 @@ struct thread {
 	uint32_t process;
 	uint32_t trace_id; /* its id in the trace's records */
 	uint64_t tid;
-	const char *name;      /* last name known; "" when it has none */
-	uint32_t flags;        /* enum prof_thread_flags */
-	uint32_t creator;      /* thread that created it, 0 unknown */
-	uint32_t creator_stack; /* node of its creation, 0 unknown */
-	uint32_t start_frame;  /* frame of its start routine, 0 unknown */
+	const char *name;	       /* last name known; "" when it has none */
+	uint32_t flags;		       /* enum prof_thread_flags */
+	uint32_t creator;	       /* thread that created it, 0 unknown */
+	uint32_t creator_stack;	       /* node of its creation, 0 unknown */
+	uint32_t start_frame;	       /* frame of its start routine, 0 unknown */
 	uint64_t t_start_ns, t_end_ns; /* t_end_ns: last time known when not ended */
 	bool ended;
 	bool has_cpu, has_rusage; /* the fields of window and clock are valid */
@@ -150,12 +150,12 @@ struct thread {
 			      * read left out: what samples can account for */
 
 	uint64_t n_samples;
-	uint64_t sampled_ns;  /* what its samples stand for, before any scaling */
+	uint64_t sampled_ns;	    /* what its samples stand for, before any scaling */
 	uint64_t sampled_kernel_ns; /* of that, with the kernel on top */
-	uint64_t cpu_ns;      /* total of metric cpu: equals window.cpu_ns when has_cpu,
+	uint64_t cpu_ns;	    /* total of metric cpu: equals window.cpu_ns when has_cpu,
 			       * plus samples after its last statistics */
 	/* Parts of cpu_ns no sample covers; set by profile_finish(). */
-	uint64_t not_sampled_ns; /* both parts */
+	uint64_t not_sampled_ns;	/* both parts */
 	uint64_t kernel_not_sampled_ns; /* the part named [kernel: not sampled] */
 	/* 95 % interval of that part from the counts it rests on; 0, 0 if none. */
 	uint64_t kernel_low_ns, kernel_high_ns;
@@ -183,8 +183,8 @@ struct profile_setting {
 struct profile_engine {
 	uint64_t t_ns;
 	uint32_t engine; /* enum prof_engine_kind */
-	uint32_t state;  /* enum prof_engine_state */
-	uint32_t error;  /* errno, 0 none */
+	uint32_t state;	 /* enum prof_engine_state */
+	uint32_t error;	 /* errno, 0 none */
 	const char *name, *text;
 };
 
@@ -200,7 +200,7 @@ struct profile_memory_point {
 
 enum segment_state {
 	SEGMENT_CLOSED, /* an end record says why */
-	SEGMENT_OPEN,   /* no end record: still written, or cut by a kill */
+	SEGMENT_OPEN,	/* no end record: still written, or cut by a kill */
 	SEGMENT_DAMAGED /* something in it could not be read */
 };
 
@@ -241,17 +241,17 @@ struct process {
 	bool cpu_kernel;     /* kernel code is sampled */
 	bool has_cpu_kernel; /* the header says so either way */
 
-	uint64_t t_first_ns; /* start of the first segment read; > 0: earlier ones are gone */
-	uint64_t t_last_ns;  /* last time any record names */
+	uint64_t t_first_ns;	 /* start of the first segment read; > 0: earlier ones are gone */
+	uint64_t t_last_ns;	 /* last time any record names */
 	uint64_t from_ns, to_ns; /* the window, clipped to the two above */
-	bool exited;         /* an exit mark or end record was seen */
-	uint32_t end_reason; /* enum prof_end of the last segment, 0 none */
+	bool exited;		 /* an exit mark or end record was seen */
+	uint32_t end_reason;	 /* enum prof_end of the last segment, 0 none */
 
 	GArray *settings; /* struct profile_setting */
 	GArray *engines;  /* struct profile_engine */
-	GArray *losses;   /* struct profile_loss, all of enum prof_loss first, zero or not */
-	GArray *marks;    /* struct profile_mark; at most a few thousand kept */
-	GArray *memory;   /* struct profile_memory_point */
+	GArray *losses;	  /* struct profile_loss, all of enum prof_loss first, zero or not */
+	GArray *marks;	  /* struct profile_mark; at most a few thousand kept */
+	GArray *memory;	  /* struct profile_memory_point */
 	GArray *segments; /* struct profile_segment */
 	uint64_t segments_dropped; /* by LIBPROF_LIMIT_BYTES, as far as known */
 	uint64_t segments_missing; /* holes between the segments read */
@@ -277,17 +277,17 @@ struct process {
 };
 
 struct profile {
-	GArray *processes; /* struct process; entry 0 is empty, as in all of these */
-	GArray *threads;   /* struct thread */
-	GArray *modules;   /* struct module */
-	GArray *mappings;  /* struct mapping */
-	GArray *frames;    /* struct frame */
-	GArray *nodes;     /* struct node */
-	GArray *cells;     /* struct cell, distinct in and sorted by (thread, stack) */
-	GArray *lines;     /* struct line */
-	GArray *functions; /* struct function */
+	GArray *processes;	 /* struct process; entry 0 is empty, as in all of these */
+	GArray *threads;	 /* struct thread */
+	GArray *modules;	 /* struct module */
+	GArray *mappings;	 /* struct mapping */
+	GArray *frames;		 /* struct frame */
+	GArray *nodes;		 /* struct node */
+	GArray *cells;		 /* struct cell, distinct in and sorted by (thread, stack) */
+	GArray *lines;		 /* struct line */
+	GArray *functions;	 /* struct function */
 	uint64_t from_ns, to_ns; /* the window asked for: 0 .. UINT64_MAX is everything */
-	bool partial;            /* something could not be read; exit status 1 */
+	bool partial;		 /* something could not be read; exit status 1 */
 	struct profile_private *private; /* profile_build.c, profile.c */
 };
 
@@ -346,16 +346,16 @@ enum profile_event_kind { PROFILE_SAMPLE, PROFILE_ALLOC, PROFILE_FREE };
 struct profile_event {
 	enum profile_event_kind kind;
 	uint32_t process, thread;
-	uint32_t stack;    /* SAMPLE and ALLOC: node, never 0; FREE: 0 */
+	uint32_t stack; /* SAMPLE and ALLOC: node, never 0; FREE: 0 */
 	uint64_t t_ns;
-	uint32_t cpu;      /* SAMPLE: CPU number */
-	bool in_kernel;    /* SAMPLE */
-	uint64_t weight;   /* SAMPLE: ns it stands for, not scaled; ALLOC: bytes it
+	uint32_t cpu;	  /* SAMPLE: CPU number */
+	bool in_kernel;	  /* SAMPLE */
+	uint64_t weight;  /* SAMPLE: ns it stands for, not scaled; ALLOC: bytes it
 			    * stands for, rounded; FREE: 0 */
-	uint64_t periods;  /* SAMPLE: weight in periods */
-	uint64_t size;     /* ALLOC: bytes asked for */
-	double objects;    /* ALLOC: calls it stands for */
-	uint64_t block;    /* ALLOC and FREE: id of the sampled block, per process */
+	uint64_t periods; /* SAMPLE: weight in periods */
+	uint64_t size;	  /* ALLOC: bytes asked for */
+	double objects;	  /* ALLOC: calls it stands for */
+	uint64_t block;	  /* ALLOC and FREE: id of the sampled block, per process */
 };
 
 typedef void profile_event_fn(const struct profile_event *event, void *arg);

@@ -94,8 +94,8 @@ static uint32_t intern_module(struct profile *p, uint32_t process, const struct 
 			      const char *path)
 {
 	bool own = row->flags & (PROF_MAP_ANON | PROF_MAP_KERNEL);
-	uint32_t kind = (uint32_t)row->flags & (PROF_MAP_FILE | PROF_MAP_VDSO | PROF_MAP_ANON |
-						PROF_MAP_KERNEL);
+	uint32_t kind = (uint32_t)row->flags &
+			(PROF_MAP_FILE | PROF_MAP_VDSO | PROF_MAP_ANON | PROF_MAP_KERNEL);
 	struct module module = { .path = path, .process = process, .flags = (uint32_t)row->flags };
 	GString *key = g_string_new(NULL);
 	uint32_t id;
@@ -142,9 +142,9 @@ uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_ma
 		return 0;
 	}
 	mapping.module = intern_module(p, process, row, path);
-	key = g_strdup_printf("%" PRIu32 " %" PRIu32 " %" PRIx64 " %" PRIx64 " %" PRIx64
-			      " %" PRIx64, process, mapping.module, row->start, row->end,
-			      row->file_offset, row->load_bias);
+	key = g_strdup_printf(
+		"%" PRIu32 " %" PRIu32 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64, process,
+		mapping.module, row->start, row->end, row->file_offset, row->load_bias);
 	id = GPOINTER_TO_UINT(g_hash_table_lookup(pp->mappings, key));
 	if (id) {
 		g_free(key);

@@ -12,7 +12,7 @@
 
 /* A module's addresses while they are collected and named. */
 struct wanted {
-	GArray *addresses; /* uint64_t; sorted and distinct before asking */
+	GArray *addresses;		/* uint64_t; sorted and distinct before asking */
 	uint32_t *first_line, *n_lines; /* in profile->lines, as addresses */
 };
 

@@ -14,9 +14,9 @@
 
 /* A thread's statistics between two of its records. */
 struct track {
-	uint64_t t;        /* of the last statistics */
+	uint64_t t;	   /* of the last statistics */
 	struct exact last; /* their values */
-	uint32_t run;      /* unbroken run of segments last belongs to; 0: none yet */
+	uint32_t run;	   /* unbroken run of segments last belongs to; 0: none yet */
 	uint64_t tail_ns;  /* of samples in the window later than t */
 };
 
@@ -36,13 +36,13 @@ struct block {
 
 /* A trace's own tables; ids of threads and blocks belong to it. */
 struct trace_state {
-	GHashTable *threads; /* trace's thread id -> id in profile->threads */
-	GHashTable *blocks;  /* block id -> struct block; NULL after loading */
+	GHashTable *threads;		  /* trace's thread id -> id in profile->threads */
+	GHashTable *blocks;		  /* block id -> struct block; NULL after loading */
 	struct row_cumulative cumulative; /* the last */
-	uint64_t run_start_ns; /* of the current run of segments without a hole */
-	uint32_t run;          /* its number, from 1 */
-	bool run_is_first;     /* it begins with segment 1: nothing is before it */
-	uint32_t generation;   /* of lists of live blocks */
+	uint64_t run_start_ns;		  /* of the current run of segments without a hole */
+	uint32_t run;			  /* its number, from 1 */
+	bool run_is_first;		  /* it begins with segment 1: nothing is before it */
+	uint32_t generation;		  /* of lists of live blocks */
 	uint64_t unknown_frees;
 };
 
@@ -56,7 +56,7 @@ struct profile_private {
 	GHashTable *nodes;    /* parent << 32 | frame -> id */
 	GHashTable *cells;    /* thread << 32 | stack -> id; NULL after loading */
 	struct cell scrap;    /* what goes past PROFILE_CELLS_MAX is added up here */
-	GArray *tracks;       /* struct track, by thread */
+	GArray *tracks;	      /* struct track, by thread */
 	GPtrArray *states;    /* struct trace_state, by process; entry 0 NULL */
 	GPtrArray *traces;    /* struct trace, process id - 1 */
 	struct symbolize *symbolizer;
@@ -78,11 +78,11 @@ struct build {
 	struct decoder decoder;
 	GPtrArray *strings; /* const char * by id, interned */
 	GArray *mappings;   /* uint32_t by id: id in profile->mappings, 0 undefined */
-	GArray *nodes;      /* uint32_t by id: id in profile->nodes, 0 undefined */
+	GArray *nodes;	    /* uint32_t by id: id in profile->nodes, 0 undefined */
 	unsigned damages;
 	uint64_t end_reason;
-	bool live_counts;   /* rows of live records are news, not repetition */
-	bool live_repairs;  /* blocks not listed were freed unseen */
+	bool live_counts;  /* rows of live records are news, not repetition */
+	bool live_repairs; /* blocks not listed were freed unseen */
 };
 
 /* ---- profile_intern.c: everything distinct, once ---- */
@@ -92,8 +92,7 @@ struct build {
 const char *intern_text(struct profile *p, const void *text, size_t len);
 uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_mapping *row,
 			const char *path);
-uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping,
-		      uint64_t address);
+uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping, uint64_t address);
 /* parent itself when a limit is reached. */
 uint32_t intern_node(struct profile *p, uint32_t parent, uint32_t frame, bool guessed);
 /* The stack that is nothing but this marker or synthetic frame. */
@@ -119,6 +118,17 @@ bool profile_in_window(const struct profile *p, uint64_t t);
 /* Reads one trace, building the model (fn NULL) or handing out its events. */
 void build_trace(struct profile *p, uint32_t process, struct trace *trace, profile_event_fn *fn,
 		 void *arg);
+
+/* The process of b; moves when one is added. */
+static inline struct process *build_process(const struct build *b)
+{
+	return profile_process(b->profile, b->process);
+}
+
+/* ---- profile_rows.c ---- */
+
+/* Takes one row; arg is the struct build.  For struct decoder. */
+void build_event(void *arg, const struct event *event);
 
 /* ---- profile_process.c: the facts of a process ---- */
 

@@ -50,20 +50,60 @@ void process_fini(void *process)
 	g_array_unref(s->segments);
 }
 
-/* The header's numbers and texts that are taken as they are. */
-#define HEADER_NUMBERS(X)                                                    \
-	X(PID, pid) X(PPID, ppid) X(PAGE_BYTES, page_bytes) X(CPUS, cpus)    \
-	X(UID, uid) X(START_MONO_NS, start_mono_ns)                          \
-	X(START_REAL_NS, start_real_ns) X(CPU_PERIOD_NS, cpu_period_ns)      \
-	X(HEAP_MEAN_BYTES, heap_mean_bytes) X(STACK_BYTES, stack_bytes)      \
-	X(ENTRY, entry)
-#define HEADER_TEXTS(X)                                                      \
-	X(EXE, exe) X(ARGV0, argv0) X(HOST, host)                            \
-	X(CONTAINER_ID, container_id) X(SERVICE_NAME, service_name)          \
-	X(RESOURCE_ATTRIBUTES, resource_attributes) X(KERNEL, kernel)        \
-	X(MACHINE, machine) X(BOOT_ID, boot_id)                              \
-	X(WRITER_VERSION, writer_version) X(CPU_ENGINE, cpu_engine)          \
-	X(HEAP_ENGINE, heap_engine)
+/* Header fields that are taken as they are, and where they go. */
+struct header_place {
+	unsigned key;
+	size_t offset;
+};
+
+/* To uint64_t fields. */
+static const struct header_place header_numbers[] = {
+	{ PROF_HDR_PID, offsetof(struct process, pid) },
+	{ PROF_HDR_PPID, offsetof(struct process, ppid) },
+	{ PROF_HDR_PAGE_BYTES, offsetof(struct process, page_bytes) },
+	{ PROF_HDR_CPUS, offsetof(struct process, cpus) },
+	{ PROF_HDR_UID, offsetof(struct process, uid) },
+	{ PROF_HDR_START_MONO_NS, offsetof(struct process, start_mono_ns) },
+	{ PROF_HDR_START_REAL_NS, offsetof(struct process, start_real_ns) },
+	{ PROF_HDR_CPU_PERIOD_NS, offsetof(struct process, cpu_period_ns) },
+	{ PROF_HDR_HEAP_MEAN_BYTES, offsetof(struct process, heap_mean_bytes) },
+	{ PROF_HDR_STACK_BYTES, offsetof(struct process, stack_bytes) },
+	{ PROF_HDR_ENTRY, offsetof(struct process, entry) },
+};
+
+/* To const char * fields. */
+static const struct header_place header_texts[] = {
+	{ PROF_HDR_EXE, offsetof(struct process, exe) },
+	{ PROF_HDR_ARGV0, offsetof(struct process, argv0) },
+	{ PROF_HDR_HOST, offsetof(struct process, host) },
+	{ PROF_HDR_CONTAINER_ID, offsetof(struct process, container_id) },
+	{ PROF_HDR_SERVICE_NAME, offsetof(struct process, service_name) },
+	{ PROF_HDR_RESOURCE_ATTRIBUTES, offsetof(struct process, resource_attributes) },
+	{ PROF_HDR_KERNEL, offsetof(struct process, kernel) },
+	{ PROF_HDR_MACHINE, offsetof(struct process, machine) },
+	{ PROF_HDR_BOOT_ID, offsetof(struct process, boot_id) },
+	{ PROF_HDR_WRITER_VERSION, offsetof(struct process, writer_version) },
+	{ PROF_HDR_CPU_ENGINE, offsetof(struct process, cpu_engine) },
+	{ PROF_HDR_HEAP_ENGINE, offsetof(struct process, heap_engine) },
+};
+
+static void process_take_fields(struct profile *p, struct process *s,
+				const struct segment_header *header)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(header_numbers); i++) {
+		const struct header_place *place = &header_numbers[i];
+
+		if (header->present[place->key])
+			G_STRUCT_MEMBER(uint64_t, s, place->offset) = header->number[place->key];
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(header_texts); i++) {
+		const struct header_place *place = &header_texts[i];
+
+		if (header->present[place->key])
+			G_STRUCT_MEMBER(const char *, s, place->offset) = intern_text(
+				p, header->text[place->key], header->text_len[place->key]);
+	}
+}
 
 static void process_take_settings(struct profile *p, struct process *s, const GPtrArray *settings)
 {
@@ -100,17 +140,9 @@ void process_take_header(struct profile *p, uint32_t id, const struct segment_he
 {
 	struct process *s = profile_process(p, id);
 
-#define TAKE_NUMBER(key, field)                \
-	if (header->present[PROF_HDR_##key])   \
-		s->field = header->number[PROF_HDR_##key];
-#define TAKE_TEXT(key, field)                                                    \
-	if (header->present[PROF_HDR_##key])                                     \
-		s->field = intern_text(p, header->text[PROF_HDR_##key],          \
-				       header->text_len[PROF_HDR_##key]);
 	if (!header->good)
 		return;
-	HEADER_NUMBERS(TAKE_NUMBER)
-	HEADER_TEXTS(TAKE_TEXT)
+	process_take_fields(p, s, header);
 	if (header->text_len[PROF_HDR_TRACE_ID] == sizeof(s->trace_id)) {
 		memcpy(s->trace_id, header->text[PROF_HDR_TRACE_ID], sizeof(s->trace_id));
 		s->has_trace_id = true;
@@ -195,8 +227,12 @@ void process_add_memory(struct profile *p, uint32_t id, const struct row_process
 {
 	struct process *s = profile_process(p, id);
 	struct profile_memory_point point = {
-		row->t, row->cpu_ns, row->rss_bytes, row->vsize_bytes, row->self_cpu_ns,
-		row->self_bytes,
+		.t_ns = row->t,
+		.cpu_ns = row->cpu_ns,
+		.rss_bytes = row->rss_bytes,
+		.vsize_bytes = row->vsize_bytes,
+		.self_cpu_ns = row->self_cpu_ns,
+		.self_bytes = row->self_bytes,
 	};
 
 	s->clock_cpu_ns = row->cpu_ns;

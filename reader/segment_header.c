@@ -13,8 +13,8 @@
 bool segment_header_likely(const uint8_t *bytes, size_t len)
 {
 	if (len >= 4 && prof_get_u32(bytes) == PROF_SKIP_HEADER)
-		return len < 8 + PROF_HEADER_MAGIC_BYTES ||
-		       memcmp(bytes + 8, "LIB", 3) == 0 || memcmp(bytes + 11, "PROF", 4) == 0;
+		return len < 8 + PROF_HEADER_MAGIC_BYTES || memcmp(bytes + 8, "LIB", 3) == 0 ||
+		       memcmp(bytes + 11, "PROF", 4) == 0;
 	return len >= 8 + PROF_HEADER_MAGIC_BYTES &&
 	       memcmp(bytes + 8, PROF_HEADER_MAGIC, PROF_HEADER_MAGIC_BYTES) == 0;
 }
@@ -23,8 +23,7 @@ bool segment_header_likely(const uint8_t *bytes, size_t len)
 static char segment_field_type(uint64_t key)
 {
 #define FIELD_TYPE(id, number, type, name) \
-	case number:                       \
-		return #type[0];
+	case number: return #type[0];
 	switch (key) {
 		PROF_HEADER_FIELDS(FIELD_TYPE)
 	}

@@ -156,8 +156,7 @@ static void segment_resync(struct segment_in *s, uint64_t offset, enum err err, 
 
 	do {
 		at = segment_find_magic(s, at + 1);
-		if (at >= s->end ||
-		    segment_decode_lz4(s, at, &used, &len, &ignored) == ERR_NONE)
+		if (at >= s->end || segment_decode_lz4(s, at, &used, &len, &ignored) == ERR_NONE)
 			break;
 		s->searched += used + len + sizeof(uint32_t);
 	} while (s->searched < SEARCH_BYTES_MAX);

@@ -24,7 +24,7 @@ struct segment_header {
 	unsigned version, min_reader;
 	bool present[SEGMENT_FIELD_MAX];
 	uint64_t number[SEGMENT_FIELD_MAX]; /* fields of type u */
-	char *text[SEGMENT_FIELD_MAX];      /* s and b, NUL-terminated; NULs inside an s
+	char *text[SEGMENT_FIELD_MAX];	    /* s and b, NUL-terminated; NULs inside an s
 					     * became spaces */
 	size_t text_len[SEGMENT_FIELD_MAX];
 	GPtrArray *settings; /* char *, "NAME=value" */

@@ -104,8 +104,7 @@ struct view *view_new(const struct profile *p, const struct options *options, en
 		threads[i] = view_thread_wanted(p, options, i);
 	for (guint i = 1; i < p->cells->len; i++) {
 		const struct cell *cell = &g_array_index(p->cells, struct cell, i);
-		struct view_row row = { cell->thread, cell->stack,
-					cell_value(cell, view->metric) };
+		struct view_row row = { cell->thread, cell->stack, cell_value(cell, view->metric) };
 
 		view->metric_total += row.value;
 		if (row.value <= 0 || !threads[cell->thread] ||

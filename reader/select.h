@@ -22,13 +22,13 @@ struct view_row {
 
 struct view {
 	const struct profile *profile;
-	enum metric metric;   /* never METRIC_DEFAULT */
+	enum metric metric;		/* never METRIC_DEFAULT */
 	bool threads, processes, lines; /* the options of these names */
-	GArray *rows;         /* struct view_row, value > 0, ordered by process and thread */
-	double total;         /* sum of the rows' values */
-	double metric_total;  /* of all cells, nothing selected away */
-	guint8 *hidden;       /* by function id: --hide matches; NULL: none */
-	guint8 *peeked;       /* by function id: --peek matches; NULL: no --peek */
+	GArray *rows;	     /* struct view_row, value > 0, ordered by process and thread */
+	double total;	     /* sum of the rows' values */
+	double metric_total; /* of all cells, nothing selected away */
+	guint8 *hidden;	     /* by function id: --hide matches; NULL: none */
+	guint8 *peeked;	     /* by function id: --peek matches; NULL: no --peek */
 };
 
 /* One frame to show.  label is for roots (--threads, --processes), which have

@@ -15,7 +15,7 @@
 struct stack_roots {
 	struct profile *profile;
 	GHashTable *shared; /* process, module and name of a start function -> node */
-	uint32_t *own;      /* node by thread, found in its own stacks */
+	uint32_t *own;	    /* node by thread, found in its own stacks */
 };
 
 /* The function that is not inlined at a frame; NULL none. */
@@ -134,8 +134,8 @@ struct stack_roots *stack_roots_new(struct profile *p)
 	for (; first < p->cells->len; first = next) {
 		const struct cell *cells = &g_array_index(p->cells, struct cell, first);
 
-		for (next = first; next < p->cells->len && cells[next - first].thread ==
-		     cells->thread;)
+		for (next = first;
+		     next < p->cells->len && cells[next - first].thread == cells->thread;)
 			next++;
 		learn(roots, cells->thread, cells, next - first);
 	}

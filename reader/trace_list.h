@@ -16,16 +16,16 @@
 struct trace_file {
 	char *path;
 	uint64_t number; /* of the segment; 0 unknown */
-	uint64_t bytes;  /* looked at by the first reading; 0: not read yet */
+	uint64_t bytes;	 /* looked at by the first reading; 0: not read yet */
 };
 
 /* One process's trace. */
 struct trace {
-	char *path;       /* its directory, or the segment when only one was named */
-	char *key;        /* trace id in hex; of files without one, their directory */
+	char *path; /* its directory, or the segment when only one was named */
+	char *key;  /* trace id in hex; of files without one, their directory */
 	bool has_id;
 	uint64_t start_real_ns;
-	GArray *files;    /* struct trace_file, by number */
+	GArray *files; /* struct trace_file, by number */
 };
 
 /* The traces that args (NULL-terminated) name, by start time; free with

@@ -51,8 +51,8 @@ static uint8_t *put_record(unsigned kind, unsigned n, const uint64_t *values)
 	return start;
 }
 
-#define RECORD(kind, ...)                                                         \
-	put_record(kind, sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t),  \
+#define RECORD(kind, ...)                                                        \
+	put_record(kind, sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t), \
 		   (uint64_t[]){ __VA_ARGS__ })
 
 /* Decodes what was put, as one frame from heap memory of that size, so that a
@@ -113,7 +113,8 @@ TEST(nodes)
 TEST(samples)
 {
 	define();
-	RECORD(PROF_REC_SAMPLES, 100, 10, 2, prof_zigzag(5), 7, 3, 2, 2, prof_zigzag(-50), 8, 4, 1, 0);
+	RECORD(PROF_REC_SAMPLES, 100, 10, 2, prof_zigzag(5), 7, 3, 2, 2, prof_zigzag(-50), 8, 4, 1,
+	       0);
 	decode();
 	EQ(n_errors, 0);
 	EQ(n_rows, 2);
@@ -132,7 +133,8 @@ TEST(samples)
 TEST(heap)
 {
 	define();
-	RECORD(PROF_REC_HEAP, 100, 512, 2, 0, prof_zigzag(1), 1, 33, 64, 2, 1, prof_zigzag(1), 2, 33);
+	RECORD(PROF_REC_HEAP, 100, 512, 2, 0, prof_zigzag(1), 1, 33, 64, 2, 1, prof_zigzag(1), 2,
+	       33);
 	RECORD(PROF_REC_LIVE, 512, 1, 33, 101, 1, 64, 2);
 	decode();
 	EQ(n_errors, 0);

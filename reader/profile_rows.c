@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profile_rows.c - rows to the model or, when replaying, to the caller's
+ * events.  The ids of a segment's strings, mappings and nodes become ids of the
+ * model here and nowhere else.  Called by profile_build.c through the decoder.
+ */
+#include "profile_private.h"
+
+#define MARKS_MAX 4096u
+
+/* ---- The segment's own ids ---- */
+
+static uint32_t build_id(const GArray *ids, uint32_t id)
+{
+	return id < ids->len ? g_array_index(ids, uint32_t, id) : 0;
+}
+
+static void build_set_id(GArray *ids, uint32_t id, uint32_t value)
+{
+	if (id >= ids->len)
+		g_array_set_size(ids, id + 1);
+	g_array_index(ids, uint32_t, id) = value;
+}
+
+/* "" for none and for what is not defined. */
+static const char *build_text(const struct build *b, uint32_t id)
+{
+	const char *text = id < b->strings->len ? g_ptr_array_index(b->strings, id) : NULL;
+
+	return text ? text : "";
+}
+
+/* The model's node for a stack of a row; never 0. */
+static uint32_t build_stack(struct build *b, uint32_t id)
+{
+	uint32_t node = build_id(b->nodes, id);
+
+	if (node)
+		return node;
+	return id ? intern_lone_node(b->profile, FRAME_SYNTHETIC, SYNTHETIC_DAMAGED)
+		  : intern_lone_node(b->profile, FRAME_MARKER, PROF_MARKER_NO_STACK);
+}
+
+static uint32_t build_thread(struct build *b, uint32_t trace_id, uint64_t t)
+{
+	uint32_t id = intern_thread(b->profile, b->process, trace_id);
+	struct thread *thread = profile_thread(b->profile, id);
+
+	if (!b->fn) {
+		thread->t_end_ns = MAX(thread->t_end_ns, t);
+		process_saw_time(build_process(b), t);
+	}
+	return id;
+}
+
+/* ---- Definitions ---- */
+
+static void build_string(struct build *b, const struct row_string *row)
+{
+	if (row->id >= b->strings->len)
+		g_ptr_array_set_size(b->strings, (gint)row->id + 1);
+	g_ptr_array_index(b->strings, row->id) =
+		(void *)intern_text(b->profile, row->text, row->len);
+}
+
+static void build_mapping(struct build *b, const struct row_mapping *row)
+{
+	build_set_id(b->mappings, row->id,
+		     intern_mapping(b->profile, b->process, row, build_text(b, row->path)));
+}
+
+static void build_node(struct build *b, const struct row_node *row)
+{
+	uint32_t parent = 0, mapping, frame, node;
+
+	if (row->parent)
+		parent = build_stack(b, row->parent);
+	mapping = build_id(b->mappings, row->mapping);
+	if (mapping)
+		frame = intern_frame(b->profile, FRAME_CODE, mapping,
+				     profile_mapping(b->profile, mapping)->start + row->offset);
+	else if (!row->mapping)
+		frame = intern_frame(b->profile, FRAME_MARKER, 0, row->offset);
+	else
+		frame = intern_frame(b->profile, FRAME_SYNTHETIC, 0, SYNTHETIC_DAMAGED);
+	node = intern_node(b->profile, parent, frame, row->guessed);
+	build_set_id(b->nodes, row->id, node);
+}
+
+static void build_thread_row(struct build *b, const struct row_thread *row)
+{
+	struct profile *p = b->profile;
+	uint32_t id = build_thread(b, row->thread, row->t_start);
+	uint32_t creator = row->creator ? intern_thread(p, b->process, row->creator) : 0;
+	uint32_t mapping = build_id(b->mappings, row->start_mapping);
+	struct thread *t = profile_thread(p, id);
+
+	if (!id || b->fn)
+		return;
+	t->tid = row->tid;
+	t->flags = (uint32_t)row->flags;
+	t->t_start_ns = row->t_start;
+	if (*build_text(b, row->name))
+		t->name = build_text(b, row->name);
+	t->creator = creator;
+	if (build_id(b->nodes, row->stack))
+		t->creator_stack = build_id(b->nodes, row->stack);
+	if (mapping)
+		t->start_frame =
+			intern_frame(p, FRAME_CODE, mapping,
+				     profile_mapping(p, mapping)->start + row->start_offset);
+	if (row->flags & PROF_THREAD_MAIN)
+		build_process(b)->main_thread = id;
+}
+
+/* ---- Events ---- */
+
+static void build_sample(struct build *b, const struct row_sample *row)
+{
+	uint32_t thread = build_thread(b, row->thread, row->t);
+	uint32_t stack = build_stack(b, row->stack);
+	struct profile_event event = {
+		.kind = PROFILE_SAMPLE,
+		.process = b->process,
+		.thread = thread,
+		.stack = stack,
+		.t_ns = row->t,
+		.cpu = row->cpu,
+		.in_kernel = row->in_kernel,
+		.weight = row->weight_ns,
+		.periods = row->weight,
+	};
+
+	if (!profile_in_window(b->profile, row->t))
+		return;
+	if (b->fn)
+		b->fn(&event, b->arg);
+	else
+		cpu_sample(b->profile, thread, row, stack);
+}
+
+static void build_alloc_event(struct build *b, const struct row_live *row)
+{
+	struct profile_event event = {
+		.kind = PROFILE_ALLOC,
+		.process = b->process,
+		.thread = build_thread(b, row->thread, row->t),
+		.stack = build_stack(b, row->stack),
+		.t_ns = row->t,
+		.size = row->size,
+		.block = row->block,
+	};
+	struct heap_weight weight = heap_weigh(row->size, row->mean);
+
+	if (!profile_in_window(b->profile, row->t))
+		return;
+	event.objects = weight.objects;
+	/* Finite and below 2^57: decode.c refuses larger sizes and means. */
+	event.weight = (uint64_t)(weight.space + 0.5);
+	b->fn(&event, b->arg);
+}
+
+static void build_heap(struct build *b, const struct row_heap *row)
+{
+	struct row_live alloc = {
+		row->block, row->t, row->size, row->mean, row->thread, row->stack
+	};
+	struct profile_event event = {
+		.kind = PROFILE_FREE,
+		.process = b->process,
+		.t_ns = row->t,
+		.block = row->block,
+	};
+	uint32_t thread = build_thread(b, row->thread, row->t);
+
+	event.thread = thread;
+	if (b->fn && row->op == PROF_HEAP_ALLOC) {
+		build_alloc_event(b, &alloc);
+	} else if (b->fn) {
+		if (profile_in_window(b->profile, row->t))
+			b->fn(&event, b->arg);
+	} else {
+		heap_live_end(b);
+		build_process(b)->n_heap_rows++;
+		if (row->op == PROF_HEAP_ALLOC)
+			heap_alloc(b, row, thread, build_stack(b, row->stack));
+		else
+			heap_free(b, row);
+	}
+}
+
+static void build_live(struct build *b, const struct row_live *row)
+{
+	if (!b->live_counts)
+		return;
+	if (b->fn)
+		build_alloc_event(b, row);
+	else
+		heap_live(b, row, build_thread(b, row->thread, row->t), build_stack(b, row->stack));
+}
+
+/* ---- Facts ---- */
+
+static void build_engine(struct build *b, const struct row_engine *row)
+{
+	struct profile_engine engine = {
+		row->t,
+		(uint32_t)row->engine,
+		(uint32_t)row->state,
+		(uint32_t)row->error,
+		build_text(b, row->name),
+		build_text(b, row->text),
+	};
+
+	process_add_engine(build_process(b), &engine);
+}
+
+static void build_mark(struct build *b, const struct row_mark *row)
+{
+	struct profile_mark mark = { row->t, row->mark, row->value };
+	struct process *s = build_process(b);
+
+	process_saw_time(s, row->t);
+	s->exited |= row->mark == PROF_MARK_EXIT;
+	if (s->marks->len < MARKS_MAX)
+		g_array_append_val(s->marks, mark);
+}
+
+static void build_cumulative(struct build *b, const struct event *e)
+{
+	const struct row_cumulative *row = &e->cumulative;
+	struct process *s = build_process(b);
+
+	if (e->row) {
+		process_total_loss(s, row->t, row->code, row->total);
+		return;
+	}
+	b->state->cumulative = *row;
+	if (s->segments->len > 1)
+		return;
+	s->ended_before_threads = row->ended_threads;
+	s->ended_before = (struct exact){ row->cpu_ns, row->user_ns, row->system_ns,
+					  row->alloc_calls, row->alloc_bytes };
+}
+
+static void build_end_row(struct build *b, const struct row_end *row)
+{
+	struct process *s = build_process(b);
+
+	process_saw_time(s, row->t);
+	b->end_reason = row->reason;
+	s->exited |= row->reason == PROF_END_EXIT;
+}
+
+/* What is not an event and not a definition: nothing to do when replaying. */
+static void build_fact(struct build *b, const struct event *e)
+{
+	struct profile *p = b->profile;
+	uint32_t thread;
+
+	switch (e->kind) {
+	case PROF_REC_THREAD_STATS:
+		thread = build_thread(b, e->thread_stats.thread, e->thread_stats.t);
+		cpu_thread_stats(p, b->state, thread, &e->thread_stats);
+		break;
+	case PROF_REC_PROCESS_STATS:
+		process_saw_time(build_process(b), e->process_stats.t);
+		process_add_memory(p, b->process, &e->process_stats);
+		break;
+	case PROF_REC_LOSS:
+		process_add_loss(build_process(b), e->loss.t, e->loss.code, e->loss.count);
+		break;
+	case PROF_REC_ENGINE: build_engine(b, &e->engine); break;
+	case PROF_REC_MARK: build_mark(b, &e->mark); break;
+	case PROF_REC_CUMULATIVE: build_cumulative(b, e); break;
+	case PROF_REC_END: build_end_row(b, &e->end); break;
+	default: build_process(b)->n_unknown_records++;
+	}
+}
+
+void build_event(void *arg, const struct event *e)
+{
+	struct build *b = arg;
+
+	switch (e->kind) {
+	case PROF_REC_STRING: build_string(b, &e->string); break;
+	case PROF_REC_MAPPING: build_mapping(b, &e->mapping); break;
+	case PROF_REC_NODES: build_node(b, &e->node); break;
+	case PROF_REC_THREAD: build_thread_row(b, &e->thread); break;
+	case PROF_REC_SAMPLES: build_sample(b, &e->sample); break;
+	case PROF_REC_HEAP: build_heap(b, &e->heap); break;
+	case PROF_REC_LIVE: build_live(b, &e->live); break;
+	default:
+		if (!b->fn)
+			build_fact(b, e);
+	}
+}
