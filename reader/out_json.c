@@ -157,11 +157,7 @@ static void json_document_collect(struct json_document *doc)
 
 		json_frame_add(doc, site->frame, site->line);
 	}
-	/* code that was mapped but never seen running is told too */
-	for (uint32_t i = 1; i < profile->mappings->len; i++) {
-		if (profile_mapping(profile, i)->process == doc->process)
-			json_ids_add(&doc->modules, profile_mapping(profile, i)->module);
-	}
+	json_mappings_add(doc);
 }
 
 static void json_document_write(struct json_document *doc)
@@ -197,6 +193,7 @@ static void json_document_run(struct json_document *doc)
 	json_document_write(doc);
 	g_hash_table_unref(doc->nodes);
 	g_array_unref(doc->sites);
+	g_array_unref(doc->mappings);
 	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
 		json_ids_fini(ids[i]);
 }

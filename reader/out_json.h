@@ -26,6 +26,7 @@ struct json_document {
 	const guint8 *hidden;	/* by function id, as in struct view */
 	const GPtrArray *cells; /* [from, to) of these are the process's */
 	size_t from, to;
+	GArray *mappings;	   /* ids of the process\'s mappings, ordered by module */
 	GArray *sites;		   /* struct site_sum */
 	struct json_ids threads;   /* thread ids */
 	struct json_ids modules;   /* module ids */
@@ -50,6 +51,9 @@ void json_stack_add(struct json_document *doc, uint32_t node);
 uint32_t json_stack_find(const struct json_document *doc, uint32_t node);
 /* Adds one frame and one of its lines, both model ids; returns its index. */
 uint32_t json_frame_add(struct json_document *doc, uint32_t frame, uint32_t line);
+
+/* Fills doc->mappings and adds their modules. */
+void json_mappings_add(struct json_document *doc);
 
 /* An index of the document's, null for JSON_NONE. */
 void json_index(struct json_writer *json, const char *name, uint32_t index);

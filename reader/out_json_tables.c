@@ -182,16 +182,60 @@ static const char *json_module_kind(uint32_t flags)
 				       : "file";
 }
 
+static int json_compare_mappings(gconstpointer a, gconstpointer b, gpointer profile)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t of_x = profile_mapping(profile, x)->module;
+	uint32_t of_y = profile_mapping(profile, y)->module;
+
+	if (of_x != of_y)
+		return of_x < of_y ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* Code that was mapped but never seen running is told too. */
+void json_mappings_add(struct json_document *doc)
+{
+	const struct profile *profile = doc->profile;
+
+	doc->mappings = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	for (uint32_t i = 1; i < profile->mappings->len; i++) {
+		if (profile_mapping(profile, i)->process != doc->process)
+			continue;
+		json_ids_add(&doc->modules, profile_mapping(profile, i)->module);
+		g_array_append_val(doc->mappings, i);
+	}
+	g_array_sort_with_data(doc->mappings, json_compare_mappings, (gpointer)profile);
+}
+
+/* The place in doc->mappings where those of a module begin. */
+static guint json_mappings_find(const struct json_document *doc, uint32_t module)
+{
+	guint low = 0, high = doc->mappings->len;
+
+	while (low < high) {
+		guint middle = low + (high - low) / 2;
+		uint32_t id = g_array_index(doc->mappings, uint32_t, middle);
+
+		if (profile_mapping(doc->profile, id)->module < module)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static void json_module_mappings(struct json_document *doc, uint32_t module)
 {
 	struct json_writer *json = doc->json;
 
 	json_begin_array(json, "mappings");
-	for (uint32_t i = 1; i < doc->profile->mappings->len; i++) {
-		const struct mapping *mapping = profile_mapping(doc->profile, i);
+	for (guint i = json_mappings_find(doc, module); i < doc->mappings->len; i++) {
+		const struct mapping *mapping =
+			profile_mapping(doc->profile, g_array_index(doc->mappings, uint32_t, i));
 
-		if (mapping->module != module || mapping->process != doc->process)
-			continue;
+		if (mapping->module != module)
+			break;
 		json_begin_object(json, NULL);
 		json_address(json, "start", mapping->start);
 		json_address(json, "end", mapping->end);
