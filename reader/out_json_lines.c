@@ -227,6 +227,8 @@ int json_write_lines(struct profile *profile, FILE *out, const struct options *o
 	lines.waiting = g_array_new(FALSE, FALSE, sizeof(struct lines_event));
 	lines.path = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	lines_find_epoch(&lines);
+	/* the document has a place for them, lines have none */
+	profile_warn_losses(profile);
 	profile_replay(profile, lines_event, &lines);
 	lines_drain(&lines);
 	if (lines.n_late)
