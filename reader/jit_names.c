@@ -105,11 +105,13 @@ static void jit_take_lines(struct jit_map *map, const char *bytes, size_t n)
 	const char *end = bytes + n, *line;
 
 	/* What follows the last newline may still be being written. */
-	end = memrchr(bytes, '\n', n);
-	while (end && end >= bytes) {
-		line = end > bytes ? memrchr(bytes, '\n', (size_t)(end - bytes)) : NULL;
-		jit_take_line(map, line ? line + 1 : bytes, end);
-		end = line;
+	while (end > bytes && end[-1] != '\n')
+		end--;
+	for (; end > bytes; end = line) {
+		end--; /* the newline */
+		for (line = end; line > bytes && line[-1] != '\n'; line--)
+			;
+		jit_take_line(map, line, end);
 	}
 }
 
