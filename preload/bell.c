@@ -15,8 +15,9 @@
 
 #define BELL_STACK_BYTES (64u << 10)
 
-/* The futex: silent, rung, or rung for the last time. */
-enum { BELL_SILENT, BELL_RUNG, BELL_QUIT };
+/* The futex: a count of changes.  Odd, the bell is rung; even, it is silent.
+ * Whoever waits waits for the very value it has seen to change, so no ring is
+ * taken for an earlier one. */
 static _Atomic uint32_t bell;
 
 static struct {
@@ -24,18 +25,19 @@ static struct {
 	pthread_t thread;
 	int event;          /* eventfd, in the writer's table */
 	_Atomic uint32_t tid;
+	_Atomic bool quit;
 } relay = { .event = -1 };
 
 void bell_ring(void)
 {
-	uint32_t silent = BELL_SILENT;
+	uint32_t seen = atomic_load(&bell);
 
-	if (atomic_compare_exchange_strong(&bell, &silent, BELL_RUNG))
+	if (!(seen & 1) && atomic_compare_exchange_strong(&bell, &seen, seen + 1))
 		sys_futex_wake(&bell);
 }
 
-/* [writer] The bell thread: while the bell is silent it sleeps, and once it has
- * passed a ring on it sleeps until the writer has silenced the bell. */
+/* [writer] The bell thread: passes each ring on once, then sleeps until the
+ * writer has silenced it, and through the silence. */
 static void *relay_main(void *arg)
 {
 	const uint64_t one = 1;
@@ -43,15 +45,14 @@ static void *relay_main(void *arg)
 	(void)arg;
 	thread_tls.busy++;
 	atomic_store(&relay.tid, (uint32_t)sys_gettid());
-	for (;;) {
-		uint32_t state = atomic_load(&bell);
+	while (!atomic_load(&relay.quit)) {
+		uint32_t seen = atomic_load(&bell);
 
-		if (state == BELL_QUIT)
-			return NULL;
-		if (state == BELL_RUNG)
+		if (seen & 1)
 			sys_write(relay.event, &one, sizeof(one));
-		sys_futex_wait(&bell, state, 0);
+		sys_futex_wait(&bell, seen, 0);
 	}
+	return NULL;
 }
 
 int bell_start(void)
@@ -59,6 +60,7 @@ int bell_start(void)
 	pthread_attr_t attr;
 	int err;
 
+	atomic_store(&relay.quit, false);
 	relay.event = (int)SYS_CALL(SYS_eventfd2, 0, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
 	if (relay.event < 0)
 		return relay.event;
@@ -74,40 +76,42 @@ int bell_start(void)
 
 static void silence(void)
 {
-	uint32_t rung = BELL_RUNG;
+	uint32_t seen = atomic_load(&bell);
 
-	if (atomic_compare_exchange_strong(&bell, &rung, BELL_SILENT) && relay.running)
+	if ((seen & 1) && atomic_compare_exchange_strong(&bell, &seen, seen + 1) && relay.running)
 		sys_futex_wake(&bell);
 }
 
 void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns)
 {
 	struct timespec ts = { (time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u) };
+	uint32_t seen = atomic_load(&bell);
 	uint64_t rings;
 
 	if (!relay.running) {
-		sys_futex_wait(&bell, BELL_SILENT, timeout_ns ? timeout_ns : 1);
+		if (!(seen & 1) && timeout_ns)
+			sys_futex_wait(&bell, seen, timeout_ns);
 		silence();
 		return;
 	}
 	fds[n] = (struct pollfd){ .fd = relay.event, .events = POLLIN };
 	SYS_CALL(SYS_ppoll, fds, n + 1, &ts, NULL, 0, 0);
-	if (fds[n].revents & POLLIN) {
+	if (fds[n].revents & POLLIN)
 		sys_read(relay.event, &rings, sizeof(rings));
-		silence();
-	}
+	silence();
 }
 
 void bell_stop(void)
 {
 	if (!relay.running)
 		return;
-	atomic_store(&bell, BELL_QUIT);
+	atomic_store(&relay.quit, true);
+	atomic_fetch_add(&bell, 2); /* a change that neither rings nor silences */
 	sys_futex_wake(&bell);
 	pthread_join(relay.thread, NULL);
 	sys_close(relay.event);
 	relay.running = false;
-	atomic_store(&bell, BELL_SILENT);
+	atomic_store(&relay.tid, 0);
 }
 
 void bell_reset(void)
@@ -115,7 +119,7 @@ void bell_reset(void)
 	relay.running = false;
 	relay.event = -1;
 	atomic_store(&relay.tid, 0);
-	atomic_store(&bell, BELL_SILENT);
+	atomic_store(&bell, 0);
 }
 
 int bell_tid(void)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hook_signal.c - SIGPROF, while the timer engine borrows it.  The program
- * sees the disposition it would have without us, and the moment it sets one
- * of its own the engine yields.  Every other signal, and SIGPROF under the
- * perf engine, is none of our business and goes straight on.
+ * sees the disposition and the mask it would have without us, and the moment
+ * it sets a handler of its own the engine yields.  Every other signal, and
+ * SIGPROF under the perf engine, is none of our business and goes straight on.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -15,11 +14,12 @@
 #include "hook.h"
 #include "real.h"
 #include "state.h"
+#include "thread.h"
 
 /* [hook] */
 static bool borrowed(int sig)
 {
-	return sig == SIGPROF && state_cpu_engine() == STATE_CPU_TIMER && cpu_timer_owns_signal();
+	return sig == SIGPROF && state_cpu_engine() == STATE_CPU_TIMER;
 }
 
 /* [hook] */
@@ -48,26 +48,12 @@ static sighandler_t set_handler(sighandler_t handler, int flags)
 	return old.sa_handler;
 }
 
-typedef sighandler_t signal_fn(int, sighandler_t);
-
-/* [hook] The next definition, looked up once per form. */
-static sighandler_t forward(signal_fn *_Atomic *next, const char *name, int sig,
-			    sighandler_t handler)
-{
-	if (!*next)
-		*next = (signal_fn *)dlsym(RTLD_NEXT, name);
-	return (*next)(sig, handler);
-}
-
 #define SIGNAL_FORM(name, flags)                                                                 \
 	HOOK sighandler_t name(int sig, sighandler_t handler);                                   \
 	HOOK sighandler_t name(int sig, sighandler_t handler)                                    \
 	{                                                                                        \
-		static signal_fn *_Atomic next;                                                  \
-                                                                                                 \
-		if (!borrowed(sig))                                                              \
-			return forward(&next, #name, sig, handler);                                    \
-		return set_handler(handler, flags);                                              \
+		real_resolve();                                                                  \
+		return borrowed(sig) ? set_handler(handler, flags) : real.name(sig, handler);    \
 	}
 
 SIGNAL_FORM(signal, SA_RESTART)
@@ -76,14 +62,61 @@ SIGNAL_FORM(ssignal, SA_RESTART)
 SIGNAL_FORM(sysv_signal, SA_RESETHAND | SA_NODEFER)
 SIGNAL_FORM(__sysv_signal, SA_RESETHAND | SA_NODEFER)
 
-/* [hook] sigset also moves the signal in and out of the mask; the engine
- * steps back whatever it is asked to do. */
+/* [hook] sigset also moves the signal in and out of the mask. */
 HOOK sighandler_t sigset(int sig, sighandler_t handler)
 {
-	static signal_fn *_Atomic next;
-	struct sigaction plain = { .sa_handler = SIG_DFL };
+	sigset_t set;
 
-	if (borrowed(sig))
-		sigaction(SIGPROF, &plain, NULL);
-	return forward(&next, "sigset", sig, handler);
+	real_resolve();
+	if (!borrowed(sig))
+		return real.sigset(sig, handler);
+	sigemptyset(&set);
+	sigaddset(&set, SIGPROF);
+	pthread_sigmask(handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	return handler == SIG_HOLD ? SIG_HOLD : set_handler(handler, 0);
+}
+
+/* [hook] A thread that blocks all signals would never be sampled: SIGPROF stays
+ * open for the kernel while the engine has it, and the program is told what it
+ * asked for.  What the program blocks it has blocked again once the engine
+ * yields, with its next change of the mask. */
+static int change_mask(int how, const sigset_t *set, sigset_t *old,
+		       int (*change)(int, const sigset_t *, sigset_t *))
+{
+	struct thread_state *t = thread_tls.self;
+	bool was = t && t->blocks_sigprof;
+	sigset_t open;
+	int err;
+
+	if (!t || !borrowed(SIGPROF) || !cpu_timer_owns_signal())
+		return change(how, set, old);
+	if (set) {
+		open = *set;
+		if (how == SIG_BLOCK || how == SIG_SETMASK)
+			sigdelset(&open, SIGPROF);
+	}
+	err = change(how, set ? &open : NULL, old);
+	if (err)
+		return err;
+	if (set && how == SIG_SETMASK)
+		t->blocks_sigprof = sigismember(set, SIGPROF);
+	else if (set && sigismember(set, SIGPROF))
+		t->blocks_sigprof = how == SIG_BLOCK;
+	if (old && was)
+		sigaddset(old, SIGPROF);
+	return 0;
+}
+
+/* [hook] */
+HOOK int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	real_resolve();
+	return change_mask(how, set, old, real.pthread_sigmask);
+}
+
+/* [hook] */
+HOOK int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	real_resolve();
+	return change_mask(how, set, old, real.sigprocmask);
 }

@@ -324,6 +324,7 @@ struct thread_info *roster_first(void)
  * costs a file to read, so it is only taken where asked. */
 static unsigned read_totals(struct thread_info *t, bool split)
 {
+	uint64_t user, system, base_user, base_system;
 	unsigned flags = PROF_STATS_CPU;
 
 	if (t->state)
@@ -332,8 +333,14 @@ static unsigned read_totals(struct thread_info *t, bool split)
 		t->totals.cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
 	if (!t->totals.cpu_ns)
 		return 0;
-	if (split && proc_thread_times(process, t->tid, &t->totals.user_ns, &t->totals.system_ns) == 0)
+	if (split && proc_thread_times(process, t->tid, &user, &system) == 0) {
 		flags |= PROF_STATS_RUSAGE;
+		/* /proc counts whole ticks, and so rounds down more than getrusage. */
+		base_user = t->state ? t->state->base_user_ns : 0;
+		base_system = t->state ? t->state->base_system_ns : 0;
+		t->totals.user_ns = user > base_user ? user - base_user : 0;
+		t->totals.system_ns = system > base_system ? system - base_system : 0;
+	}
 	return flags;
 }
 

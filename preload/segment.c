@@ -35,7 +35,7 @@ static struct {
 	bool open;
 	uint32_t number, oldest;
 	uint64_t bytes, total;
-	uint32_t sizes[SIZES_MAX]; /* of segment n at n % SIZES_MAX, in units of 1 KiB up */
+	uint32_t sizes[SIZES_MAX]; /* bytes of segment n at n % SIZES_MAX */
 	uint8_t *out;
 	uint8_t lz4_state[1 << 15]; /* LZ4_sizeofState() is below; checked */
 } seg = { .dir = -1, .fd = -1 };
@@ -154,7 +154,7 @@ static void account(uint64_t bytes)
 {
 	seg.bytes += bytes;
 	seg.total += bytes;
-	seg.sizes[seg.number % SIZES_MAX] = (uint32_t)((seg.bytes + 1023) >> 10);
+	seg.sizes[seg.number % SIZES_MAX] = seg.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)seg.bytes;
 }
 
 static int write_header(int fd, const struct buffer *fields)
@@ -295,7 +295,7 @@ uint32_t segment_drop_oldest(uint64_t limit)
 	uint32_t dropped = 0;
 
 	for (; limit && seg.total > limit && seg.oldest < seg.number; seg.oldest++, dropped++) {
-		uint64_t bytes = (uint64_t)seg.sizes[seg.oldest % SIZES_MAX] << 10;
+		uint64_t bytes = seg.sizes[seg.oldest % SIZES_MAX];
 
 		remove_segment(seg.oldest);
 		seg.total -= bytes < seg.total ? bytes : seg.total;

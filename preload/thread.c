@@ -147,16 +147,16 @@ static void take_on(struct thread_state *t)
 }
 
 /* [hook] The exact figures only the thread itself can read for nothing. */
-static void read_own_clocks(struct thread_totals *totals)
+static void read_own_clocks(const struct thread_state *t, struct thread_totals *totals)
 {
 	struct rusage ru;
 
-	totals->cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	totals->cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - t->base_cpu_ns;
 	if (SYS_CALL(SYS_getrusage, RUSAGE_THREAD, &ru, 0, 0, 0, 0) == 0) {
 		totals->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u +
-				  (uint64_t)ru.ru_utime.tv_usec * 1000u;
+				  (uint64_t)ru.ru_utime.tv_usec * 1000u - t->base_user_ns;
 		totals->system_ns = (uint64_t)ru.ru_stime.tv_sec * 1000000000u +
-				    (uint64_t)ru.ru_stime.tv_usec * 1000u;
+				    (uint64_t)ru.ru_stime.tv_usec * 1000u - t->base_system_ns;
 	}
 }
 
@@ -179,7 +179,7 @@ static void leave(struct thread_state *t)
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
-	read_own_clocks(&t->totals);
+	read_own_clocks(t, &t->totals);
 	lock_take(&t->lock);
 	read_counters(t, &t->totals);
 	t->tls = NULL;
@@ -219,6 +219,7 @@ static void main_stack(struct thread_state *t)
 
 int thread_init(void)
 {
+	struct thread_totals before = { 0 };
 	struct thread_state *t;
 	int err = pthread_key_create(&exit_key, on_thread_exit);
 
@@ -229,6 +230,10 @@ int thread_init(void)
 	if (!t)
 		return -ENOMEM;
 	main_stack(t);
+	read_own_clocks(t, &before);
+	t->base_cpu_ns = before.cpu_ns;
+	t->base_user_ns = before.user_ns;
+	t->base_system_ns = before.system_ns;
 	take_on(t);
 	return 0;
 }
@@ -276,6 +281,7 @@ struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(v
 	t->site = site;
 	t->creator = thread_index_self();
 	t->creator_tid = thread_tls.self ? thread_tls.self->tid : 0;
+	t->blocks_sigprof = thread_tls.self && thread_tls.self->blocks_sigprof;
 	/* An attribute object without a size gives the default of this moment. */
 	if (pthread_attr_getstacksize(attr ? attr : &default_attr, &bytes) == 0)
 		t->stack_low = bytes; /* a length until thread_enter knows the top */
@@ -325,6 +331,8 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 	if (t->tls) {
 		read_counters(t, totals);
 		totals->cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
+		if (totals->cpu_ns)
+			totals->cpu_ns -= t->base_cpu_ns;
 	}
 	lock_drop(&t->lock);
 }
@@ -336,7 +344,7 @@ void thread_snapshot_self(void)
 
 	if (!t)
 		return;
-	read_own_clocks(&totals);
+	read_own_clocks(t, &totals);
 	lock_take(&t->lock);
 	t->totals.user_ns = totals.user_ns;
 	t->totals.system_ns = totals.system_ns;

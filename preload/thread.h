@@ -56,8 +56,14 @@ struct thread_state {
 	struct lock lock;            /* guards tls and totals between the thread's end and the writer */
 	struct thread_tls *tls;      /* NULL once the thread has left */
 	struct thread_totals totals; /* final, valid when ENDED */
-	uint64_t base_calls, base_bytes; /* TLS counters at registration (a forked child starts at 0) */
+	/* What counters and clocks said when the trace began to count this thread:
+	 * TLS counters at its registration (a forked child starts at 0); for the
+	 * main thread also its clocks, since the loader and, after an exec, the
+	 * image before this one ran on them. */
+	uint64_t base_calls, base_bytes;
+	uint64_t base_cpu_ns, base_user_ns, base_system_ns;
 	int timer_id;                /* of the timer engine, -1 none */
+	bool blocks_sigprof;         /* in the mask as the program sees it, see hook_signal.c */
 	_Atomic uint32_t name_set;   /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
 	uint32_t next_free;

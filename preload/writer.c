@@ -230,6 +230,15 @@ void writer_resume(void)
 		atomic_store(&state.phase, STATE_DONE);
 }
 
+void writer_follow_credentials(long nr, long a, long b, long c)
+{
+	thread_tls.busy++;
+	loop_credentials(nr, a, b, c);
+	if (!writer_request(WRITER_CREDENTIALS, EXIT_WAIT_NS))
+		atomic_store(&state.phase, STATE_DONE);
+	thread_tls.busy--;
+}
+
 void writer_note_fork(pid_t child)
 {
 	struct ring_event *e;

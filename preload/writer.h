@@ -18,6 +18,7 @@ enum writer_request {
 	WRITER_STOP = 4,   /* sampling off */
 	WRITER_EXEC = 8,   /* flush; the image is about to be replaced */
 	WRITER_EXIT = 16,  /* last flush, close the trace, end the thread */
+	WRITER_CREDENTIALS = 64, /* follow a change of user or group */
 	WRITER_PAUSE = 32  /* flush and end the thread; the trace goes on later */
 };
 
@@ -45,6 +46,10 @@ void writer_stop(enum writer_stop_reason reason);
  * for a call that insists, and comes back.  False: it could not. */
 bool writer_pause(void);
 void writer_resume(void);
+
+/* [hook] The calling thread has changed its credentials by the system call nr
+ * with these arguments: the writer's threads do the same, or end. */
+void writer_follow_credentials(long nr, long a, long b, long c);
 
 /* [hook] The program forked child. */
 void writer_note_fork(pid_t child);

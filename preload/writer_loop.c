@@ -6,7 +6,9 @@
 #include "writer_loop.h"
 
 #include <errno.h>
+#include <linux/prctl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "arena.h"
@@ -43,7 +45,9 @@ static struct {
 	struct arena arena;
 	struct header_engines engines;
 	struct pollfd *fds;
-	bool apart, in_child, paused;
+	bool apart, in_child;
+	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
+	long credentials[4]; /* system call and arguments */
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
 } loop;
@@ -73,8 +77,9 @@ static void set_sampling(bool on)
 {
 	uint64_t now = sys_now_ns();
 
-	if (atomic_load(&state.sampling) == on)
+	if (loop.sampling == on)
 		return;
+	loop.sampling = on;
 	atomic_store(&state.sampling, on);
 	engine_enable(on);
 	encode_mark(now, on ? PROF_MARK_START : PROF_MARK_STOP, 0);
@@ -124,6 +129,15 @@ static int open_tables(const char **why)
 	return 0;
 }
 
+static const char *directory_error(void)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text), "LIBPROF_OUT=%.300s: the trace directory cannot be made",
+		 config.out);
+	return text;
+}
+
 int loop_open(bool apart, bool in_child, const char **why)
 {
 	uint64_t now;
@@ -139,7 +153,7 @@ int loop_open(bool apart, bool in_child, const char **why)
 	if (!err && !in_child) {
 		err = trace_create(now);
 		if (err)
-			*why = "the trace directory cannot be made";
+			*why = directory_error();
 	}
 	if (err)
 		return err;
@@ -167,7 +181,6 @@ int loop_resume(bool apart)
 	trace_continue(sys_now_ns());
 	if (apart)
 		bell_start();
-	loop.paused = false;
 	return 0;
 }
 
@@ -205,12 +218,20 @@ static uint64_t self_bytes(void)
 	       encode_touched_bytes() + blocks_bytes();
 }
 
+/* Counted, like the main thread's clock, from the start of the trace. */
+static uint64_t process_cpu_ns(void)
+{
+	const struct thread_state *main_thread = thread_get(1);
+
+	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - (main_thread ? main_thread->base_cpu_ns : 0);
+}
+
 static void every_second(uint64_t now)
 {
 	uint64_t rss = 0, vsize = 0;
 
 	proc_memory(&rss, &vsize);
-	encode_process_stats(now, sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID), rss, vsize,
+	encode_process_stats(now, process_cpu_ns(), rss, vsize,
 			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes());
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
@@ -222,9 +243,13 @@ static void every_second(uint64_t now)
  * has left its last totals there before. */
 static void take_all(void)
 {
-	if (maps_changed())
+	bool perf = state_cpu_engine() == STATE_CPU_PERF;
+
+	/* perf tells of every mapping, in its place in time; without it what has
+	 * been recorded belongs to the picture we have, rather than to the new one. */
+	drain_all(perf);
+	if (!perf && maps_changed())
 		maps_refresh(sys_now_ns());
-	drain_all(state_cpu_engine() == STATE_CPU_PERF);
 	roster_scan();
 	roster_bury(&trace_sums);
 }
@@ -255,6 +280,31 @@ static void finish(enum prof_end reason)
 	trace_end(now, reason);
 }
 
+void loop_credentials(long nr, long a, long b, long c)
+{
+	loop.credentials[0] = nr;
+	loop.credentials[1] = a;
+	loop.credentials[2] = b;
+	loop.credentials[3] = c;
+}
+
+/* Capabilities are kept over a change of user, so that a change of group that
+ * follows is possible for us as it was for the program (which may have kept
+ * its own); the bell thread is made anew and inherits. */
+static bool follow_credentials(void)
+{
+	const long *call = loop.credentials;
+	bool followed;
+
+	if (loop.apart)
+		bell_stop();
+	SYS_CALL(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0, 0);
+	followed = SYS_CALL(call[0], call[1], call[2], call[3], 0, 0, 0) >= 0;
+	if (followed && loop.apart)
+		bell_start();
+	return followed;
+}
+
 /* True when the thread is to end. */
 static bool answer(unsigned requests, uint64_t now)
 {
@@ -262,13 +312,14 @@ static bool answer(unsigned requests, uint64_t now)
 		set_sampling(true);
 	if (requests & WRITER_STOP)
 		set_sampling(false);
+	if (requests & WRITER_CREDENTIALS && !follow_credentials())
+		requests |= WRITER_EXIT;
 	if (requests & WRITER_EXIT) {
 		finish(PROF_END_EXIT);
 		engine_close();
 	} else if (requests & WRITER_PAUSE) {
 		finish(PROF_END_ROTATED);
 		engine_detach();
-		loop.paused = true;
 	} else if (requests & WRITER_EXEC) {
 		finish(PROF_END_EXEC);
 		trace_continue(now);
