@@ -20,12 +20,13 @@ int debuginfod_open(const uint8_t *build_id, size_t build_id_len)
 
 	if (!getenv("DEBUGINFOD_URLS"))
 		return -1;
-	library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL);
+	/* It and the client live as long as the child. */
+	library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!library)
 		return -1;
 	*(void **)&begin = dlsym(library, "debuginfod_begin");
 	*(void **)&find = dlsym(library, "debuginfod_find_debuginfo");
 	client = begin && find ? begin() : NULL;
-	/* The client lives as long as the child. */
+	dlclose(library);
 	return client ? find(client, build_id, (int)build_id_len, NULL) : -1;
 }

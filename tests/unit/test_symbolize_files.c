@@ -126,6 +126,32 @@ TEST(debug_file_by_debuglink)
 	TRUE(g_str_has_prefix(corpus_name(NULL, "linked", NULL, at), "linked!fn_"));
 }
 
+/* A server of one file.  Without the option nobody is asked. */
+TEST(debuginfod)
+{
+	struct symbolize_options options = { .debuginfod = true };
+	char urls[300], cache[300];
+	uint64_t at;
+
+	make_chain("");
+	if (corpus_try("ldconfig -p | grep -q libdebuginfod.so.1")) {
+		printf("skipped: libdebuginfod.so.1 is not installed\n");
+		return;
+	}
+	at = corpus_symbol("whole", "local_one").start;
+	corpus_run("d=served/buildid/$(readelf -n whole | sed -n 's/.*Build ID: //p') && "
+		   "mkdir -p $d && cp whole.debug $d/debuginfo");
+	snprintf(urls, sizeof(urls), "file://%s/served/", g_get_current_dir());
+	snprintf(cache, sizeof(cache), "%s/cache", g_get_current_dir());
+	setenv("DEBUGINFOD_URLS", urls, 1);
+	setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
+	TRUE(g_str_has_prefix(corpus_name(NULL, "stripped", "whole", at), "stripped!fn_"));
+	TRUE(access(cache, F_OK));
+	STREQ(corpus_name(&options, "stripped", "whole", at), "local_one");
+	TRUE(!access(cache, F_OK));
+	STREQ(getenv("DEBUGINFOD_URLS"), urls);
+}
+
 TEST(changed_is_not_used)
 {
 	struct symbolize_result r;
