@@ -33,7 +33,8 @@ if ROOT:
         skip("cannot mount a small file system; the rest passed")
     try:
         bare = run([W / "w_leak", 100000])
-        ran = run([W / "w_leak", 100000], env=preload(out=small / "t", heap_bytes=1, cpu="off", segment_bytes="64K"))
+        ran = run([W / "w_leak", 100000], env=preload(out=small / "t", heap_bytes=1, cpu="off", segment_bytes="64K",
+                                                          flush_ms=10))
         check((ran.status, ran.out) == (bare.status, bare.out), "full disk changed the program:", ran.status, ran.err)
         check(len(ran.err.splitlines()) <= 1, "full disk says", ran.err)
         for s in segments(small / "t"):

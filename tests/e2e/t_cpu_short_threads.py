@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""200 threads of 8 ms each, shorter than a sampling period at 99 Hz: every
+"""200 threads of 8 ms each, shorter than a sampling period at 99 Hz: each
 one's CPU total is within 1 % of its clock, sampled or not, and no time is lost
-or invented in the sum."""
+or invented in the sum.
+
+Between a thread's own reading and its end a virtual machine may charge it with
+time it was stolen: four in 200 may be up to 5 % off."""
 from lib import *
 
 for user in users():
@@ -13,9 +16,13 @@ for user in users():
         truth = ran.rows("thread")
         check(len(truth) == 200, what, len(truth), "threads")
         by_name = {t["name"]: t for t in p.threads}
+        off = []
         for _, name, cpu_ns in truth:
             check(name in by_name, what, "no thread", name)
-            near(by_name[name]["cpu_ns"], cpu_ns, 0.01, f"{what} cpu of {name}", 60_000)  # its end comes after its reading
+            near(by_name[name]["cpu_ns"], cpu_ns, 0.05, f"{what} cpu of {name}")
+            if abs(by_name[name]["cpu_ns"] - cpu_ns) > 0.01 * cpu_ns:
+                off.append((name, by_name[name]["cpu_ns"], cpu_ns))
+        check(len(off) <= 4, what, "more than 1 % off:", off)
         total = sum(ns for t, *_, ns in p.stacks() if t["name"].startswith("short-"))
         near(total, ran.rows("sum")[0][0], 0.01, what + " sum")
         missed = sum(ns for _, s, _, ns in p.stacks() if not is_sampled(s))

@@ -61,5 +61,6 @@ for user in users():
         main, = [t for t in p.threads if t["main"]]
         check(main["cpu_ns"] > 0.8 * p.cpu() > 50e6, what, "CPU of main", main["cpu_ns"], "of", p.cpu())
         deep = sum(ns for _, s, _, ns in p.stacks() if len(s) >= 6 and is_sampled(s))
-        check(deep > 0.5 * p.cpu(), what, "stacks of 6 frames and more:", deep)
+        sampled = sum(ns for _, s, _, ns in p.stacks() if is_sampled(s))
+        check(deep > 0.7 * sampled > 20e6, what, "stacks of 6 frames and more:", deep, "of", sampled)
         check(sum(r["alloc_space"] for _, _, r in p.rows("heap")) > 1e6, what, "heap of redis")

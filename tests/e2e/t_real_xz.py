@@ -5,7 +5,7 @@ compressed bytes are the same under both engines and for both users."""
 from lib import *
 
 need("xz")
-source = user.home / "input"
+source = HOME / "input"
 source.write_bytes(b"".join((b"%d some words, %x more; " % (i, i * 2654435761 % 2 ** 32)) for i in range(150_000)))
 plain = source.read_bytes()
 
