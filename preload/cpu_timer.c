@@ -315,6 +315,16 @@ int cpu_timer_program_sigaction(const struct sigaction *act, struct sigaction *o
 	return err;
 }
 
+void cpu_timer_exec(bool about_to)
+{
+	uint32_t state = atomic_load(&timer.state);
+
+	if (state == TIMER_CLOSED || is_handler(&timer.program) ||
+	    (unsigned long)timer.program.handler != (unsigned long)SIG_IGN)
+		return;
+	set_action(about_to ? &timer.program : &our_action, NULL);
+}
+
 void cpu_timer_close(void)
 {
 	const struct sigaction ignored = { .sa_handler = SIG_IGN };

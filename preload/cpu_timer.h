@@ -45,6 +45,11 @@ bool cpu_timer_owns_signal(void);
  * effect asked for.  Returns 0 or -errno. */
 int cpu_timer_program_sigaction(const struct sigaction *act, struct sigaction *old);
 
+/* [hook] About to exec (true), or back from an exec that failed: an exec resets
+ * handlers but keeps an ignored signal ignored, so a program that ignores SIGPROF
+ * must go with that in force.  No expiry is recorded in between. */
+void cpu_timer_exec(bool about_to);
+
 /* [writer] Gives SIGPROF back: SIG_IGN for a moment, which drops what is pending,
  * then what the program wants.  While a timer is left (or after a yield) the
  * filter stays instead, so that a late signal cannot end the process. */

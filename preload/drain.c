@@ -110,6 +110,9 @@ static void take_event(const struct ring_event *e)
 		take_capture(e, &c);
 		roster_site(e->block, node_of(&c, true, NULL, 0));
 		break;
+	case RING_MAPS:
+		maps_refresh(e->t_ns);
+		break;
 	case RING_FORK:
 		encode_mark(e->t_ns, PROF_MARK_FORK, e->block);
 		break;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cpu_timer.h"
 #include "hook.h"
 #include "real.h"
 #include "state.h"
@@ -86,41 +87,51 @@ static void before_exec(void)
 	real_resolve();
 	if (ours())
 		writer_request(WRITER_EXEC, LAST_FLUSH_NS);
+	if (state_cpu_engine() == STATE_CPU_TIMER)
+		cpu_timer_exec(true);
+}
+
+/* [hook] The exec failed: the program goes on, and so do we. */
+static int failed(int result)
+{
+	if (state_cpu_engine() == STATE_CPU_TIMER)
+		cpu_timer_exec(false);
+	return result;
 }
 
 /* [hook] */
 HOOK int execve(const char *path, char *const argv[], char *const env[])
 {
 	before_exec();
-	return real.execve(path, argv, env);
+	return failed(real.execve(path, argv, env));
 }
 
 /* [hook] */
 HOOK int execv(const char *path, char *const argv[])
 {
 	before_exec();
-	return real.execve(path, argv, environ);
+	return failed(real.execve(path, argv, environ));
 }
 
 /* [hook] */
 HOOK int execvpe(const char *file, char *const argv[], char *const env[])
 {
 	before_exec();
-	return real.execvpe(file, argv, env);
+	return failed(real.execvpe(file, argv, env));
 }
 
 /* [hook] */
 HOOK int execvp(const char *file, char *const argv[])
 {
 	before_exec();
-	return real.execvpe(file, argv, environ);
+	return failed(real.execvpe(file, argv, environ));
 }
 
 /* [hook] */
 HOOK int fexecve(int fd, char *const argv[], char *const env[])
 {
 	before_exec();
-	return real.fexecve(fd, argv, env);
+	return failed(real.fexecve(fd, argv, env));
 }
 
 /* [hook] */
@@ -128,8 +139,8 @@ HOOK int execveat(int dir, const char *path, char *const argv[], char *const env
 {
 	before_exec();
 	if (real.execveat)
-		return real.execveat(dir, path, argv, env, flags);
-	return (int)syscall(SYS_execveat, dir, path, argv, env, flags);
+		return failed(real.execveat(dir, path, argv, env, flags));
+	return failed((int)syscall(SYS_execveat, dir, path, argv, env, flags));
 }
 
 /* Arguments of the list forms, as an array on the caller's stack: the calls

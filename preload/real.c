@@ -177,7 +177,7 @@ struct real_fns real = { BOOT_FNS };
 	X(aligned_alloc) X(memalign) X(valloc) X(pvalloc) X(malloc_usable_size)              \
 	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(unshare) X(setns)  \
 	X(fork) X(_Fork) X(daemon) X(forkpty) X(execve) X(execvpe) X(fexecve) X(execveat)    \
-	X(_exit) X(sigaction) X(signal) X(bsd_signal) X(ssignal) X(sysv_signal)              \
+	X(_exit) X(dlclose) X(sigaction) X(signal) X(bsd_signal) X(ssignal) X(sysv_signal)              \
 	X(__sysv_signal) X(sigset) X(sigprocmask) X(pthread_sigmask) X(initgroups)           \
 	X(setuid) X(seteuid) X(setgid) X(setegid) X(setreuid) X(setregid) X(setresuid)       \
 	X(setresgid) X(setgroups)
@@ -234,7 +234,8 @@ void *real_find(const char *symbol, const void *self)
 		if (!*arg.name || !(object = dlopen(arg.name, RTLD_LAZY | RTLD_NOLOAD)))
 			continue;
 		found = dlsym(object, symbol);
-		dlclose(object);
+		if (real.dlclose)
+			real.dlclose(object);
 	}
 	return found;
 }

@@ -34,6 +34,7 @@ struct real_fns {
 	int (*thrd_create)(thrd_t *, thrd_start_t, void *);
 	int (*pthread_setname_np)(pthread_t, const char *);
 	int (*prctl)(int, ...);
+	int (*dlclose)(void *);
 	int (*unshare)(int);
 	int (*setns)(int, int);
 	pid_t (*fork)(void);

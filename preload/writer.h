@@ -19,6 +19,7 @@ enum writer_request {
 	WRITER_EXEC = 8,   /* flush; the image is about to be replaced */
 	WRITER_EXIT = 16,  /* last flush, close the trace, end the thread */
 	WRITER_CREDENTIALS = 64, /* follow a change of user or group */
+	WRITER_DRAIN = 128, /* what is in the rings is unwound, if not written */
 	WRITER_PAUSE = 32  /* flush and end the thread; the trace goes on later */
 };
 
