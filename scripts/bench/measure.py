@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running programs, bare and with something in front of them, and medians."""
+import os
+import shutil
+import statistics
+import time
+
+PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # the system's programs
+ROUNDS_MIN = 7  # whatever the time
+BARE, SHIM, LIBPROF, PERF = "bare", "empty shim", "libprof", "perf record"
+
+
+class Failed(Exception):
+    """A program could not be run or did not end well."""
+
+
+class Missing(Failed):
+    """A tool that a figure needs is not installed."""
+
+
+class Result:
+    """One finished run: seconds of wall time, seconds of CPU of the whole process, output."""
+
+    def __init__(self, wall, usage, out):
+        self.wall = wall
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.out = out
+
+    def number(self, key, n):
+        """Number n (1 is the first) of the line of output that begins with key."""
+        for line in self.out.splitlines():
+            fields = line.split()
+            if fields and fields[0] == key:
+                return float(fields[n])
+        raise Failed(f"no line '{key}' in the output: {self.out[:200]!r}")
+
+
+class Bench:
+    """Where things are, how long to take, and how programs are started."""
+
+    def __init__(self, build, quick):
+        self.build = build
+        self.quick = quick
+        self.out = build / "bench"
+        self.traces = self.out / "traces"
+        self.library = build / "libprof.so"
+        self.prof = build / "prof"
+        self.work = build / "tests/work"
+        drop = ("LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG")
+        self.clean = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+        self.clean.update(LC_ALL="C", PATH=PATHS)
+        self.remove_traces()
+
+    def remove_traces(self):
+        shutil.rmtree(self.traces, ignore_errors=True)
+        self.traces.mkdir(parents=True)
+
+    def env(self, variant, **settings):
+        """The environment of a variant; settings are LIBPROF_ names without the prefix."""
+        env = dict(self.clean)
+        if variant == SHIM:
+            env["LD_PRELOAD"] = str(self.out / "shim.so")
+        if variant == LIBPROF:
+            env["LD_PRELOAD"] = str(self.library)
+            env["LIBPROF_OUT"] = str(self.traces / "%e-%p")
+            env.update({"LIBPROF_" + k: str(v) for k, v in settings.items()})
+        return env
+
+    def run(self, argv, env, meanwhile=None):
+        """Runs a program to its end; meanwhile(pid), if given, is called while it runs."""
+        words = [str(a) for a in argv]
+        program = shutil.which(words[0], path=PATHS)
+        if not program:
+            raise Missing(f"{words[0]} is not there")
+        read, write = os.pipe()
+        both = [(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)]
+        start = time.monotonic()
+        pid = os.posix_spawn(program, words, env, file_actions=both)
+        os.close(write)
+        try:
+            if meanwhile:
+                meanwhile(pid)
+            with os.fdopen(read, encoding="utf-8", errors="replace") as file:
+                out = file.read()
+        finally:
+            _, status, usage = os.wait4(pid, 0)
+            wall = time.monotonic() - start
+        if status:
+            raise Failed(f"{words[0]}: status {status}: {out[-300:]}")
+        return Result(wall, usage, out)
+
+    def in_turn(self, runs, most, seconds):
+        """Calls each of runs (name: function) in turn, most times; less when the seconds are
+        over, but at least ROUNDS_MIN.  Returns name: list of what the function returned."""
+        values = {name: [] for name in runs}
+        until = time.monotonic() + seconds
+        for i in range(most):
+            if i >= ROUNDS_MIN and time.monotonic() > until:
+                break
+            for name, function in runs.items():
+                values[name].append(function())
+        return values
+
+    def pick(self, full, quick):
+        return quick if self.quick else full
+
+
+def median_interval(values):
+    """The 95 % interval of the median, free of assumptions: the k-th smallest and
+    largest value, k as large as a fair coin allows.  Below six values it is the range."""
+    ordered, n = sorted(values), len(values)
+    chance, combinations, k = 0.0, 1.0, 0
+    while k < n // 2:
+        chance += combinations / 2 ** n
+        if chance > 0.025:
+            break
+        combinations = combinations * (n - k) / (k + 1)
+        k += 1
+    k = max(k, 1)
+    return ordered[k - 1], ordered[n - k]
+
+
+def half_spread(values):
+    """Half the distance between the quartiles: half of the values lie this close."""
+    if len(values) < 4:
+        return (max(values) - min(values)) / 2
+    low, _, high = statistics.quantiles(values, n=4)
+    return (high - low) / 2
