@@ -20,9 +20,8 @@ struct shim_real {
 	void *(*realloc)(void *block, size_t bytes);
 	void (*free)(void *block);
 };
-__attribute__((visibility("hidden"))) struct shim_real shim_real = {
-	__libc_malloc, __libc_calloc, __libc_realloc, __libc_free
-};
+__attribute__((visibility("hidden"))) struct shim_real shim_real = { __libc_malloc, __libc_calloc,
+								     __libc_realloc, __libc_free };
 
 SHIM void *malloc(size_t bytes)
 {
