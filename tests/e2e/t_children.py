@@ -10,7 +10,7 @@ for user in users():
         what = f"{engine} as {user.name}:"
         bare = run([user.file(W / "w_fork"), 150], user)
         ran = run([user.file(W / "w_fork"), 150], user, preload(user, out=f"{engine}-%p", cpu=engine, cpu_hz=499,
-                                                                             heap_bytes=4096))
+                                                                             heap_bytes="256K"))
         check((ran.status, ran.err) == (bare.status, bare.err), what, "status", ran.status, ran.err)
         check([r[0] for r in ran.rows("process")] == [r[0] for r in bare.rows("process")], what, ran.out)
         leaf = {"allocates": "child_allocates", "computes": "child_computes", "grandchild": "grandchild",

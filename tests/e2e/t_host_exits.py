@@ -19,7 +19,9 @@ for engine in ENGINES:
         same(bare, ran, f"{how} under {engine}:")
         check(late < 0.5, how, engine, f"ended {late:.2f} s later")
         p = Profile(trace)
-        killed = how in ("abort", "signal", "kill")
+        # with exit() from many threads, one may end the process while another
+        # is still running the handlers: so it is in glibc
+        killed = how in ("abort", "signal", "kill", "many")
         check(p.cpu() > (50e6 if killed else 145e6), how, engine, "CPU time recorded:", p.cpu())
         check(p.cpu("before_exit") > (40e6 if killed else 100e6), how, engine, p.cpu("before_exit"))
         check(p.site("before_exit")["alloc_space"] > 2e6, how, engine, "heap:", p.site("before_exit"))

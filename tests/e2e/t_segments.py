@@ -7,7 +7,7 @@ import stat
 
 from lib import *
 
-ran, trace = work("w_leak", 700000, cpu="off", heap_bytes=1, segment_bytes="64K", limit_bytes="512K", flush_ms=20)
+ran, trace = work("w_leak", 1000000, cpu="off", heap_bytes=1, segment_bytes="64K", limit_bytes="512K", flush_ms=20)
 kept = segments(trace)
 p = Profile(trace)
 check(p.process["segments_dropped"] >= 50, "only", p.process["segments_dropped"], "segments were dropped")

@@ -48,7 +48,7 @@ static FRAME void on_usr2(int sig)
 {
 	(void)sig;
 	handled++;
-	work_burn(2 * MS);
+	work_burn(3 * MS);
 }
 
 static char *new_stack(size_t bytes)
