@@ -68,8 +68,9 @@ static void take_alloc(const struct ring_event *e, struct thread_info *t)
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 }
 
-static void count_sample(uint64_t weight)
+static void count_sample(struct thread_info *t, uint64_t weight)
 {
+	t->sampled_ns += weight * period;
 	trace_sums.samples++;
 	trace_sums.sample_ns += weight * period;
 }
@@ -80,7 +81,7 @@ static void take_timer_sample(const struct ring_event *e, struct thread_info *t)
 
 	take_capture(e, &c);
 	encode_sample(e->t_ns, t, e->cpu, false, e->weight, node_of(&c, false, NULL, 0));
-	count_sample(e->weight);
+	count_sample(t, e->weight);
 }
 
 static void take_event(const struct ring_event *e)
@@ -132,7 +133,7 @@ static void take_sample(const struct perf_rec *r)
 	encode_sample(r->t_ns, t, r->cpu, r->sample.in_kernel, 1,
 		      node_of(&r->sample.user, false, r->sample.kernel_pc,
 			      r->sample.kernel_frames));
-	count_sample(1);
+	count_sample(t, 1);
 }
 
 static void take_record(const struct perf_rec *r)

@@ -33,11 +33,11 @@ struct batch {
 static struct batch samples, heap, live;
 static uint64_t nodes_first, nodes_count;
 
-static uint64_t start, period, mean;
+static uint64_t start, period, mean, frame_limit;
 static uint32_t segment; /* counts encode_new_segment calls; marks of older numbers are stale */
 static uint32_t next_string, next_mapping, next_node;
 
-int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes)
+int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint64_t frame_bytes)
 {
 	static const size_t bytes[] = { DEFS_BYTES,  NODES_BYTES, BATCH_BYTES, BATCH_BYTES,
 					BATCH_BYTES, BATCH_BYTES, BATCH_BYTES };
@@ -48,6 +48,8 @@ int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes)
 	start = start_ns;
 	period = period_ns;
 	mean = mean_bytes;
+	frame_limit = frame_bytes < PROF_FRAME_BYTES_MAX - 2 * SLACK ?
+			      frame_bytes : PROF_FRAME_BYTES_MAX - 2 * SLACK;
 	segment = 0;
 	samples.count = heap.count = live.count = nodes_count = 0;
 	encode_new_segment();
@@ -323,7 +325,7 @@ bool encode_full(void)
 			return true;
 		used += parts[i]->used;
 	}
-	return used > PROF_FRAME_BYTES_MAX - 2 * SLACK;
+	return used > frame_limit;
 }
 
 bool encode_pending(void)

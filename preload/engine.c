@@ -111,6 +111,19 @@ static int open_timer(struct header_engines *engines)
 		told.timer_error = -ENOSYS;
 		told.timer_why = "a seccomp filter kills for timer_create: allow it in the sandbox";
 	}
+	if (!told.timer_error) {
+		/* Having the signal is not having a timer. */
+		int id = cpu_timer_attach(state.pid);
+
+		if (id < 0) {
+			told.timer_error = id;
+			told.timer_why = "timer_create(2) is refused (by a sandbox, or "
+					 "RLIMIT_SIGPENDING is used up: ulimit -i)";
+			cpu_timer_close();
+		} else {
+			cpu_timer_detach(id);
+		}
+	}
 	if (told.timer_error)
 		return told.timer_error;
 	engines->cpu = "timer";

@@ -144,7 +144,7 @@ static void record_alloc(const struct thread_state *t, void *block, size_t bytes
 	e->size = bytes;
 	if (live_put((uint64_t)(uintptr_t)block, id, &old)) {
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
-		e->kind = RING_PAD;
+		e->kind = RING_VOID;
 	}
 	ring_commit(e);
 	if (old)

@@ -29,6 +29,7 @@
 #include "writer_loop.h"
 
 #define API_WAIT_NS UINT64_C(1000000000)
+#define QUICK_WAIT_NS UINT64_C(10000000)
 
 extern char **environ;
 
@@ -64,6 +65,16 @@ static void after_fork_in_child(void)
 	errno = saved;
 }
 
+/* [hook] quick_exit runs neither destructors nor the _exit we stand before.
+ * Registered first, so that it runs last. */
+static void end_quickly(void)
+{
+	if (state_phase() != STATE_ON || sys_getpid() != state.pid)
+		return;
+	thread_snapshot_self();
+	writer_request(WRITER_EXIT, QUICK_WAIT_NS);
+}
+
 /* [init] Everything that has to be there before a hook may record; 0, or -errno
  * and *why. */
 static int set_up(const char **why)
@@ -84,6 +95,7 @@ static int set_up(const char **why)
 	engine_set_heap_note(heap_why);
 	if (heap_why)
 		log_line(2, "heap: %s", heap_why);
+	at_quick_exit(end_quickly);
 	*why = "pthread_atfork failed";
 	return -pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -22,12 +22,17 @@ static uint64_t ring_bytes;
 static _Alignas(64) _Atomic uint64_t ring_head; /* next byte to reserve */
 static _Alignas(64) _Atomic uint64_t ring_tail; /* next byte to consume */
 
+#define PAGE_BYTES 4096u
+#define TRIM_BYTES (1u << 20) /* less is not worth a call */
+static uint64_t trimmed_at;   /* head after the last ring_trim; the writer's */
+
 int ring_init(uint32_t bytes)
 {
 	ring = sys_map(bytes);
 	ring_bytes = ring ? bytes : 0;
 	atomic_store(&ring_head, 0);
 	atomic_store(&ring_tail, 0);
+	trimmed_at = 0;
 	return ring ? 0 : -ENOMEM;
 }
 
@@ -83,6 +88,11 @@ void ring_commit(struct ring_event *e)
 		writer_ring_bell();
 }
 
+static enum ring_kind record_kind(uint64_t header)
+{
+	return (enum ring_kind)(header >> 1 & 127);
+}
+
 struct ring_event *ring_peek(void)
 {
 	for (;;) {
@@ -96,7 +106,7 @@ struct ring_event *ring_peek(void)
 		header = atomic_load_explicit(&e->header, memory_order_acquire);
 		if (!(header & RING_COMMITTED))
 			return NULL;
-		if ((header >> 1 & 127) != RING_PAD)
+		if (record_kind(header) > RING_VOID)
 			return e;
 		ring_consume(e);
 	}
@@ -104,9 +114,11 @@ struct ring_event *ring_peek(void)
 
 void ring_consume(struct ring_event *e)
 {
-	uint64_t bytes = atomic_load_explicit(&e->header, memory_order_relaxed) >> 8;
+	uint64_t header = atomic_load_explicit(&e->header, memory_order_relaxed);
+	uint64_t bytes = header >> 8;
 
-	memset(e, 0, bytes);
+	/* A PAD holds nothing but its header, and may span what was just trimmed. */
+	memset(e, 0, record_kind(header) == RING_PAD ? RING_HEADER_BYTES : bytes);
 	/* release: the zeroes are there before a producer may reuse the bytes */
 	atomic_store_explicit(&ring_tail,
 			      atomic_load_explicit(&ring_tail, memory_order_relaxed) + bytes,
@@ -119,9 +131,36 @@ uint32_t ring_used(void)
 			  atomic_load_explicit(&ring_tail, memory_order_relaxed));
 }
 
-uint64_t ring_touched_bytes(void)
+/* Memory of a lap long consumed stays ours otherwise.  Half of the empty ring is
+ * reserved as one PAD record, so that no producer can be in it, its pages are
+ * given back (they read as zeros again, as free bytes must), and the record is
+ * consumed. */
+void ring_trim(void)
 {
 	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
+	uint64_t left = ring_bytes - (head & (ring_bytes - 1)), pad = ring_bytes / 2;
+	_Atomic uint64_t *header;
+	uintptr_t from, to;
 
-	return head < ring_bytes ? head : ring_bytes;
+	if (!ring || head != atomic_load_explicit(&ring_tail, memory_order_relaxed) ||
+	    head - trimmed_at < TRIM_BYTES)
+		return;
+	pad = left < pad ? left : pad;
+	if (!atomic_compare_exchange_strong(&ring_head, &head, head + pad))
+		return;
+	header = (_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
+	from = ((uintptr_t)header + RING_HEADER_BYTES + PAGE_BYTES - 1) & -(uintptr_t)PAGE_BYTES;
+	to = ((uintptr_t)header + pad) & -(uintptr_t)PAGE_BYTES;
+	if (to > from)
+		SYS_CALL(SYS_madvise, from, to - from, MADV_DONTNEED, 0, 0, 0);
+	trimmed_at = head + pad;
+	atomic_store_explicit(header, pad << 8 | RING_PAD << 1 | RING_COMMITTED,
+			      memory_order_release);
+}
+
+uint64_t ring_touched_bytes(void)
+{
+	uint64_t touched = atomic_load_explicit(&ring_head, memory_order_relaxed) - trimmed_at;
+
+	return touched < ring_bytes ? touched : ring_bytes;
 }

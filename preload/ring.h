@@ -21,7 +21,8 @@
 #include "arch.h"
 
 enum ring_kind {
-	RING_PAD,    /* the ring's own: filler up to its end (and an event given up after its reservation) */
+	RING_PAD,    /* the ring's own: filler up to its end */
+	RING_VOID,   /* an event given up after its reservation; never seen by the consumer */
 	RING_ALLOC,  /* struct ring_event, registers, stack bytes */
 	RING_FREE,   /* no registers */
 	RING_SAMPLE, /* timer sample: like RING_ALLOC */
@@ -65,7 +66,10 @@ void ring_commit(struct ring_event *e);
 struct ring_event *ring_peek(void);
 void ring_consume(struct ring_event *e);
 
-/* Any context: bytes waiting in the ring, and bytes of it ever used. */
+/* [writer] Gives memory of the empty ring back when much of it was used. */
+void ring_trim(void);
+
+/* Any context: bytes waiting in the ring, and bytes of it in memory, about. */
 uint32_t ring_used(void);
 uint64_t ring_touched_bytes(void);
 

@@ -231,6 +231,9 @@ void roster_bury(struct encode_cumulative *sum)
 		if (s) {
 			t->totals = s->totals;
 			look_at_name(t);
+		} else {
+			/* Its clock went with it: what was sampled since is the best word. */
+			t->totals.cpu_ns += t->sampled_ns;
 		}
 		if (t->segment == 0 || t->renamed || s)
 			encode_thread(t);
@@ -333,6 +336,7 @@ static unsigned read_totals(struct thread_info *t, bool split)
 		t->totals.cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
 	if (!t->totals.cpu_ns)
 		return 0;
+	t->sampled_ns = 0;
 	if (split && proc_thread_times(process, t->tid, &user, &system) == 0) {
 		flags |= PROF_STATS_RUSAGE;
 		/* /proc counts whole ticks, and so rounds down more than getrusage. */

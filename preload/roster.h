@@ -27,7 +27,7 @@ struct thread_info {
 	struct thread_state *state; /* NULL: never registered, or gone */
 	uint32_t name_seen;         /* state->name_set at last look */
 	struct thread_totals totals;
-	uint64_t t_read;            /* when totals were last read */
+	uint64_t sampled_ns;        /* CPU time of its samples since totals were last read */
 	uint32_t segment;           /* the encoder's: defined in the segment of that number */
 	struct thread_info *earlier; /* an earlier thread of the same tid */
 	struct thread_info *next, *prev; /* list of living threads, oldest first */

@@ -6,6 +6,7 @@
 #include "segment.h"
 
 #include <errno.h>
+#include <linux/falloc.h>
 #include <lz4.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #define FILE_MODE 0600
 #define COMMIT_BYTES 8u
 #define SIZES_MAX 65536u
+#define LAST_WORD_BYTES 4096u
+#define UNNAMED_SUFFIX ".new"
 
 /* LZ4 frame descriptor: version 01, independent blocks, content checksum; blocks
  * of at most 4 MiB.  See the LZ4 frame format, "Frame Descriptor". */
@@ -112,18 +115,34 @@ const char *segment_path(void)
 	return seg.path;
 }
 
-/* The current segment's file, open. */
-static int file_open(int flags)
+/* Name of a segment for the *at calls that take seg.dir: relative to it where it
+ * is open, else absolute. */
+static const char *segment_at(char *name, size_t bytes, uint32_t number, const char *suffix)
 {
-	char name[64], path[PATH_BYTES + 64];
+	size_t n = 0;
+
+	if (seg.dir < 0)
+		n = (size_t)snprintf(name, bytes, "%s/", seg.path);
+	segment_name(name + n, bytes - n, number);
+	n += strlen(name + n);
+	snprintf(name + n, bytes - n, "%s", suffix);
+	return name;
+}
+
+static int dir_or_cwd(void)
+{
+	return seg.dir >= 0 ? seg.dir : AT_FDCWD;
+}
+
+/* The current segment's file, open. */
+static int file_open(void)
+{
+	char name[PATH_BYTES + 64];
 
 	if (seg.fd >= 0)
 		return seg.fd;
-	segment_name(name, sizeof(name), seg.number);
-	if (seg.dir >= 0)
-		return sys_openat(seg.dir, name, flags | O_NOFOLLOW, FILE_MODE);
-	snprintf(path, sizeof(path), "%s/%s", seg.path, name);
-	return sys_open(path, flags | O_NOFOLLOW, FILE_MODE);
+	return sys_openat(dir_or_cwd(), segment_at(name, sizeof(name), seg.number, ""),
+			  O_RDWR | O_NOFOLLOW, 0);
 }
 
 static void file_release(int fd)
@@ -178,36 +197,45 @@ static int write_header(int fd, const struct buffer *fields)
 	return err;
 }
 
-static void remove_segment(uint32_t number)
+static void remove_segment(uint32_t number, const char *suffix)
 {
-	char name[64], path[PATH_BYTES + 64];
+	char name[PATH_BYTES + 64];
 
-	segment_name(name, sizeof(name), number);
-	snprintf(path, sizeof(path), "%s/%s", seg.path, name);
-	if (seg.dir >= 0)
-		sys_unlinkat(seg.dir, name, 0);
-	else
-		sys_unlinkat(AT_FDCWD, path, 0);
+	sys_unlinkat(dir_or_cwd(), segment_at(name, sizeof(name), number, suffix), 0);
 }
 
+/* Room for a last word: on a full disk there must still be space to say so. */
+static void reserve_room(int fd)
+{
+	SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, seg.bytes, LAST_WORD_BYTES, 0, 0);
+}
+
+/* The file gets its name when its header is in it: there is no instant at
+ * which a segment is not valid. */
 int segment_open(const struct buffer *header_fields)
 {
+	char name[PATH_BYTES + 64], unnamed[PATH_BYTES + 64];
 	int fd, err;
 
 	segment_close();
 	seg.number++;
 	seg.bytes = 0;
-	fd = file_open(O_RDWR | O_CREAT | O_EXCL);
+	segment_at(name, sizeof(name), seg.number, "");
+	segment_at(unnamed, sizeof(unnamed), seg.number, UNNAMED_SUFFIX);
+	fd = sys_openat(dir_or_cwd(), unnamed, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0) {
 		seg.number--;
 		return fd;
 	}
 	err = write_header(fd, header_fields);
+	if (!err)
+		err = (int)SYS_CALL(SYS_renameat, dir_or_cwd(), unnamed, dir_or_cwd(), name, 0, 0);
 	if (err) {
 		sys_close(fd);
-		remove_segment(seg.number--);
+		remove_segment(seg.number--, UNNAMED_SUFFIX);
 		return err;
 	}
+	reserve_room(fd);
 	file_release(fd);
 	seg.open = true;
 	return 0;
@@ -244,7 +272,7 @@ int segment_write(const struct buffer *content)
 {
 	uint8_t real[COMMIT_BYTES];
 	size_t n = compress(content);
-	int fd = file_open(O_RDWR), err;
+	int fd = file_open(), err;
 
 	if (fd < 0)
 		return fd;
@@ -258,14 +286,20 @@ int segment_write(const struct buffer *content)
 		sys_ftruncate(fd, seg.bytes);
 	else
 		account(n);
+	if (!err)
+		reserve_room(fd);
 	file_release(fd);
 	return err;
 }
 
 void segment_close(void)
 {
-	if (seg.fd >= 0)
-		sys_close(seg.fd);
+	int fd = seg.open ? file_open() : -1;
+
+	if (fd >= 0) {
+		sys_ftruncate(fd, seg.bytes); /* gives the reserved room back */
+		sys_close(fd);
+	}
 	seg.fd = -1;
 	seg.open = false;
 }
@@ -297,7 +331,7 @@ uint32_t segment_drop_oldest(uint64_t limit)
 	for (; limit && seg.total > limit && seg.oldest < seg.number; seg.oldest++, dropped++) {
 		uint64_t bytes = seg.sizes[seg.oldest % SIZES_MAX];
 
-		remove_segment(seg.oldest);
+		remove_segment(seg.oldest, "");
 		seg.total -= bytes < seg.total ? bytes : seg.total;
 	}
 	return dropped;

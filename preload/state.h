@@ -31,7 +31,7 @@ struct state {
 	char *const *env;      /* environ at start */
 };
 
-#define STATE_RING_BYTES (4u << 20) /* event ring; touched only as it fills */
+#define STATE_RING_BYTES (16u << 20) /* event ring; touched as it fills, trimmed when quiet */
 
 extern struct state state;
 

@@ -63,6 +63,15 @@ static void begin_segment(uint64_t t_ns)
 	}
 }
 
+static uint64_t segment_limit(void)
+{
+	uint64_t limit = config.segment_bytes;
+
+	if (config.limit_bytes && config.limit_bytes / PARTS_OF_LIMIT < limit)
+		limit = config.limit_bytes / PARTS_OF_LIMIT;
+	return limit < SEGMENT_BYTES_MIN ? SEGMENT_BYTES_MIN : limit;
+}
+
 int trace_init(bool keep_descriptors, const struct header_engines *engines)
 {
 	int err;
@@ -72,7 +81,8 @@ int trace_init(bool keep_descriptors, const struct header_engines *engines)
 	note_count = 0;
 	trace.keep_descriptors = keep_descriptors;
 	trace.engines = *engines;
-	err = encode_init(header_start_ns(), engines->cpu_period_ns, engines->heap_mean_bytes);
+	err = encode_init(header_start_ns(), engines->cpu_period_ns, engines->heap_mean_bytes,
+			  segment_limit());
 	if (!err)
 		begin_segment(header_start_ns());
 	return err;
@@ -113,12 +123,20 @@ int trace_create(uint64_t t_ns)
 	return err;
 }
 
-/* What was encoded is gone; so are the definitions it held. */
+static void encode_losses(uint64_t t_ns);
+
+/* What was encoded is gone; so are the definitions it held.  The segment ends
+ * with a word on that, for which room was kept. */
 static void lose_frame(size_t bytes, uint64_t t_ns)
 {
 	stats_lose(PROF_LOSS_WRITE, bytes);
-	segment_close();
 	trace.retry_at = t_ns + RETRY_NS;
+	if (!segment_is_open())
+		return;
+	encode_losses(t_ns);
+	encode_end(t_ns, PROF_END_WRITE);
+	segment_write(encode_take());
+	segment_close();
 }
 
 static bool put_frame(const struct buffer *content, uint64_t t_ns)
@@ -148,15 +166,6 @@ static void encode_losses(uint64_t t_ns)
 			encode_loss(t_ns, code, now - trace.lost_told[code], 0);
 		trace.lost_told[code] = now;
 	}
-}
-
-static uint64_t segment_limit(void)
-{
-	uint64_t limit = config.segment_bytes;
-
-	if (config.limit_bytes && config.limit_bytes / PARTS_OF_LIMIT < limit)
-		limit = config.limit_bytes / PARTS_OF_LIMIT;
-	return limit < SEGMENT_BYTES_MIN ? SEGMENT_BYTES_MIN : limit;
 }
 
 static void drop_old_segments(void)

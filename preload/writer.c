@@ -42,6 +42,7 @@ static struct {
 	int start_error;
 	const char *start_why;
 	bool in_child, resumed;
+	int tid;
 } w;
 
 /* [writer] From here on nothing the program does to its descriptors, working
@@ -72,6 +73,7 @@ static void *writer_main(void *arg)
 	int err;
 
 	(void)arg;
+	w.tid = sys_gettid();
 	thread_tls.busy++; /* this thread's own allocations are nobody's */
 	SYS_CALL(SYS_prctl, PR_SET_NAME, "libprof", 0, 0, 0, 0);
 	apart = live_apart();
@@ -191,6 +193,17 @@ bool writer_request(unsigned requests, uint64_t timeout_ns)
 	return true;
 }
 
+/* A joined thread may not have left the kernel's list yet, and the calls that
+ * want a single-threaded process look there. */
+static void wait_until_gone(int tid)
+{
+	uint64_t until = sys_now_ns() + EXIT_WAIT_NS;
+
+	while (tid && SYS_CALL(SYS_tgkill, state.pid, tid, 0, 0, 0, 0) == 0 &&
+	       sys_now_ns() < until)
+		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
 static bool join(void)
 {
 	struct timespec until;
@@ -216,8 +229,12 @@ void writer_stop(enum writer_stop_reason reason)
 
 bool writer_pause(void)
 {
+	int bell = bell_tid();
+
 	if (!writer_request(WRITER_PAUSE, EXIT_WAIT_NS) || !join())
 		return false;
+	wait_until_gone(bell);
+	wait_until_gone(w.tid);
 	atomic_store(&w.life, THREAD_NONE);
 	return true;
 }

@@ -236,6 +236,7 @@ static void every_second(uint64_t now)
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
+	ring_trim();
 	loop.second_at = now + SECOND;
 }
 
