@@ -233,9 +233,9 @@ void engine_close(void)
 		cpu_timer_close();
 }
 
-const char *engine_denied(void)
+const char *engine_denied(bool timer)
 {
-	if (state_cpu_engine() != STATE_CPU_OFF)
-		return NULL;
-	return told.timer_error ? told.timer_why : told.perf_error ? told.perf_why : NULL;
+	if (timer)
+		return told.timer_error ? told.timer_why : NULL;
+	return told.perf_error ? told.perf_why : NULL;
 }

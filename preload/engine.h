@@ -35,7 +35,7 @@ void engine_look_after(void);
 void engine_detach(void);
 void engine_close(void);
 
-/* [init] One sentence on why there are no CPU samples, or NULL. */
-const char *engine_denied(void);
+/* [init] One sentence on why the timer engine, or perf, was refused, or NULL. */
+const char *engine_denied(bool timer);
 
 #endif

@@ -103,12 +103,15 @@ static int set_up(const char **why)
 /* [init] Says what runs. */
 static void announce(void)
 {
-	const char *denied = engine_denied();
+	const char *perf = engine_denied(false), *timer = engine_denied(true);
 
-	if (denied)
-		log_line(2, "cpu: %s", denied);
-	if (denied && state_heap_engine() == STATE_HEAP_OFF)
-		log_line(0, "nothing can be recorded: %s", denied);
+	if (perf)
+		log_line(2, "CPU engine perf is denied: %s", perf);
+	if (timer)
+		log_line(2, "CPU engine timer is denied: %s", timer);
+	if ((perf || timer) && state_cpu_engine() == STATE_CPU_OFF &&
+	    state_heap_engine() == STATE_HEAP_OFF)
+		log_line(0, "nothing can be recorded: %s", timer ? timer : perf);
 	log_line(1, "recording to %s", writer_summary().path);
 }
 

@@ -16,6 +16,7 @@
 
 #include "bell.h"
 #include "config.h"
+#include "credentials.h"
 #include "probe.h"
 #include "real.h"
 #include "ring.h"
@@ -249,8 +250,10 @@ void writer_resume(void)
 
 void writer_follow_credentials(long nr, long a, long b, long c)
 {
+	const struct credential_call call = { nr, a, b, c, sys_gettid() };
+
 	thread_tls.busy++;
-	loop_credentials(nr, a, b, c);
+	loop_credentials(&call);
 	if (!writer_request(WRITER_CREDENTIALS, EXIT_WAIT_NS))
 		atomic_store(&state.phase, STATE_DONE);
 	thread_tls.busy--;

@@ -6,7 +6,6 @@
 #include "writer_loop.h"
 
 #include <errno.h>
-#include <linux/prctl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "blocks.h"
 #include "config.h"
 #include "cpu_perf.h"
+#include "credentials.h"
 #include "drain.h"
 #include "encode.h"
 #include "engine.h"
@@ -47,7 +47,7 @@ static struct {
 	struct pollfd *fds;
 	bool apart, in_child;
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
-	long credentials[4]; /* system call and arguments */
+	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
 } loop;
@@ -281,26 +281,19 @@ static void finish(enum prof_end reason)
 	trace_end(now, reason);
 }
 
-void loop_credentials(long nr, long a, long b, long c)
+void loop_credentials(const struct credential_call *call)
 {
-	loop.credentials[0] = nr;
-	loop.credentials[1] = a;
-	loop.credentials[2] = b;
-	loop.credentials[3] = c;
+	loop.credentials = *call;
 }
 
-/* Capabilities are kept over a change of user, so that a change of group that
- * follows is possible for us as it was for the program (which may have kept
- * its own); the bell thread is made anew and inherits. */
+/* The bell thread is made anew and inherits. */
 static bool follow_credentials(void)
 {
-	const long *call = loop.credentials;
 	bool followed;
 
 	if (loop.apart)
 		bell_stop();
-	SYS_CALL(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0, 0);
-	followed = SYS_CALL(call[0], call[1], call[2], call[3], 0, 0, 0) >= 0;
+	followed = credentials_follow(&loop.credentials);
 	if (followed && loop.apart)
 		bell_start();
 	return followed;

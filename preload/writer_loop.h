@@ -26,8 +26,9 @@ bool loop_gestate(void);
 /* [writer] Until asked to end. */
 void loop_run(void);
 
-/* [hook] The system call that WRITER_CREDENTIALS, to be asked for next, repeats. */
-void loop_credentials(long nr, long a, long b, long c);
+/* [hook] The call that WRITER_CREDENTIALS, to be asked for next, follows. */
+struct credential_call;
+void loop_credentials(const struct credential_call *call);
 
 /* [child] */
 void loop_reset_in_child(void);

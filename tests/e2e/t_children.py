@@ -20,7 +20,7 @@ for user in users():
             p = Profile(user.home / f"{engine}-{pid}")
             near(sum(ns for *_, ns in p.stacks()), cpu_ns, 0.03, f"{what} CPU of {kind}", 5_000_000)
             check(p.count(lambda s: leaf[kind] in s and is_sampled(s)) > 5, what, kind, "has too few samples")
-            check(p.cpu(leaf[kind]) > 0.7 * cpu_ns, what, kind, "CPU below", leaf[kind], p.cpu(leaf[kind]))
+            check(p.cpu(leaf[kind]) > 0.55 * cpu_ns, what, kind, "CPU below", leaf[kind], p.cpu(leaf[kind]))
             check_whole(p, 0.95, what=f"{what} {kind}")
             ids[kind] = p.raw["trace_id"], p.process["parent_trace_id"]
             if kind == "allocates":
