@@ -20,7 +20,8 @@ def session(user, engine):
     if user.prefix:
         shutil.chown(home, "nobody", "nogroup")
     sock = home / "s"
-    env = {} if engine == "bare" else preload(user, out="t", cpu=engine, cpu_hz=499, heap_bytes="64K")
+    env = {} if engine == "bare" else preload(user, out="t", cpu=engine, cpu_hz=499, heap_bytes="64K",
+                                                   stack_bytes=65528)
     log = open(user.home / (engine + ".log"), "w+b")
     server = subprocess.Popen(words(["redis-server", "--port", "0", "--unixsocket", sock, "--unixsocketperm", "777",
                                      "--save", "", "--daemonize", "no"], user, env), cwd=home, stdout=log, stderr=log)
@@ -31,7 +32,7 @@ def session(user, engine):
             time.sleep(0.05)
         cli = lambda *words: run(["redis-cli", "-s", sock, *words]).out.decode().strip()
         check(cli("ping") == "PONG", engine, "ping:", log.name)
-        bench = run(["redis-benchmark", "-s", sock, "-q", "-n", "30000", "-c", "8", "-P", "8", "--csv", "-r", "1000", "-t",
+        bench = run(["redis-benchmark", "-s", sock, "-q", "-n", "60000", "-c", "8", "-P", "8", "--csv", "-r", "1000", "-t",
                      "set,get,lpush,lrange_100"])
         check(bench.status == 0 and b"rror" not in bench.out + bench.err, engine, bench.out, bench.err)
         text = "".join(f"SET key:{i} {i * i}\nAPPEND key:{i} x\nGET key:{i}\n" for i in range(300)) + "DBSIZE\n"
