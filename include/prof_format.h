@@ -157,7 +157,7 @@ enum prof_stats_flags {
 };
 
 /* REC_HEAP row operations. */
-enum prof_heap_op { PROF_HEAP_ALLOC = 0, PROF_HEAP_FREE = 1 };
+enum prof_heap_op { PROF_HEAP_ALLOC = 0, PROF_HEAP_FREE = 1, PROF_HEAP_ALLOC_AS = 2 };
 
 /* REC_ENGINE: which engine a record speaks of, and what became of it. */
 enum prof_engine_kind { PROF_ENGINE_CPU = 1, PROF_ENGINE_HEAP = 2, PROF_ENGINE_WRITER = 3 };

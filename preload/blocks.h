@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct block {
-	uint64_t id, t_ns, size;
+	uint64_t id, t_ns, size, sampled_size;
 	uint32_t thread, node; /* trace's thread id; stack.h node */
 };
 

@@ -58,11 +58,12 @@ static struct thread_info *thread_of(const struct ring_event *e)
 static void take_alloc(const struct ring_event *e, struct thread_info *t)
 {
 	struct capture c;
-	struct block b = { .id = e->block, .t_ns = e->t_ns, .size = e->size, .thread = t->id };
+	struct block b = { .id = e->block, .t_ns = e->t_ns, .size = e->size,
+			   .sampled_size = e->sampled_size, .thread = t->id };
 
 	take_capture(e, &c);
 	b.node = node_of(&c, true, NULL, 0);
-	encode_alloc(e->t_ns, t, e->block, e->size, b.node);
+	encode_alloc(t, &b);
 	trace_sums.heap_events++;
 	if (!blocks_add(&b))
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);

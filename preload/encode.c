@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "maps.h"
 #include "roster.h"
 #include "stack.h"
@@ -208,15 +209,18 @@ void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_k
 	buffer_put(&sample_rows, id);
 }
 
-void encode_alloc(uint64_t t_ns, struct thread_info *t, uint64_t block, uint64_t size, uint32_t node)
+void encode_alloc(struct thread_info *t, const struct block *b)
 {
-	uint32_t id = node_id(node);
+	bool as = b->sampled_size != b->size;
+	uint32_t id = node_id(b->node);
 
-	buffer_put(&heap_rows, PROF_HEAP_ALLOC);
-	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns));
+	buffer_put(&heap_rows, as ? PROF_HEAP_ALLOC_AS : PROF_HEAP_ALLOC);
+	buffer_put_signed(&heap_rows, batch_step(&heap, b->t_ns));
 	buffer_put(&heap_rows, thread_id(t));
-	buffer_put(&heap_rows, block);
-	buffer_put(&heap_rows, size);
+	buffer_put(&heap_rows, b->id);
+	buffer_put(&heap_rows, b->size);
+	if (as)
+		buffer_put(&heap_rows, b->sampled_size);
 	buffer_put(&heap_rows, id);
 }
 
@@ -228,15 +232,16 @@ void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
 	buffer_put(&heap_rows, block);
 }
 
-void encode_live(uint64_t block, uint64_t t_ns, uint32_t thread, uint64_t size, uint32_t node)
+void encode_live(const struct block *b)
 {
-	uint32_t id = node_id(node);
+	uint32_t id = node_id(b->node);
 
 	live.count++;
-	buffer_put(&live_rows, block);
-	buffer_put(&live_rows, since_start(t_ns));
-	buffer_put(&live_rows, thread);
-	buffer_put(&live_rows, size);
+	buffer_put(&live_rows, b->id);
+	buffer_put(&live_rows, since_start(b->t_ns));
+	buffer_put(&live_rows, b->thread);
+	buffer_put(&live_rows, b->size);
+	buffer_put(&live_rows, b->sampled_size != b->size ? b->sampled_size : 0);
 	buffer_put(&live_rows, id);
 }
 

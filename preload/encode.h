@@ -32,9 +32,10 @@ void encode_new_segment(void);
 void encode_thread(struct thread_info *t);
 void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_kernel,
 		   uint32_t weight, uint32_t node);
-void encode_alloc(uint64_t t_ns, struct thread_info *t, uint64_t block, uint64_t size, uint32_t node);
+struct block;
+void encode_alloc(struct thread_info *t, const struct block *b);
 void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block);
-void encode_live(uint64_t block, uint64_t t_ns, uint32_t thread, uint64_t size, uint32_t node);
+void encode_live(const struct block *b);
 void encode_thread_stats(uint64_t t_ns, uint32_t thread, unsigned flags,
 			 const struct thread_totals *totals);
 void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,

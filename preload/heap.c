@@ -131,7 +131,8 @@ static void record_free(const struct thread_state *t, uint64_t id)
 	ring_commit(e);
 }
 
-static void record_alloc(const struct thread_state *t, void *block, size_t bytes)
+static void record_alloc(const struct thread_state *t, void *block, size_t bytes,
+			 size_t sampled_bytes)
 {
 	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
 	struct ring_event *e = capture_here(t, RING_ALLOC);
@@ -142,6 +143,7 @@ static void record_alloc(const struct thread_state *t, void *block, size_t bytes
 	}
 	e->block = id;
 	e->size = bytes;
+	e->sampled_size = sampled_bytes;
 	if (live_put((uint64_t)(uintptr_t)block, id, &old)) {
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 		e->kind = RING_VOID;
@@ -171,11 +173,12 @@ void heap_after(void *block, size_t bytes)
 	tls->busy++;
 	if (state_recording() && (t = thread_self())) {
 		bool sampled = account(tls, bytes);
+		size_t by = bytes;
 
 		if (state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
-			bytes = real.malloc_usable_size(block); /* what jemalloc sampled by */
+			by = real.malloc_usable_size(block); /* jemalloc goes by size classes */
 		if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed))
-			record_alloc(t, block, bytes);
+			record_alloc(t, block, bytes, by);
 	}
 	tls->busy--;
 	errno = saved;

@@ -12,6 +12,7 @@
 #include <sys/auxv.h>
 
 #include "../include/libprof.h"
+#include "clock.h"
 #include "config.h"
 #include "engine.h"
 #include "header.h"
@@ -83,8 +84,9 @@ static int set_up(const char **why)
 	int err;
 
 	*why = "no memory";
-	state.pid = sys_getpid();
+	state_mark_ours();
 	probe_run();
+	clock_init();
 	header_gather();
 	err = thread_init();
 	if (!err)

@@ -173,8 +173,12 @@ void live_filter_pin(uint64_t address)
 void live_reset(void)
 {
 	uint8_t *filter = first_filter + (64 - FILTER_FIRST_BITS);
+	bool clean = !atomic_load(&entries) && atomic_load(&live_filter) == filter &&
+		     atomic_load(&pinned_count) == 0;
 
 	memset(shards, 0, sizeof(shards));
+	if (clean)
+		return; /* nothing to clear: a fork should not touch the pages */
 	memset(first_filter, 0, sizeof(first_filter));
 	for (uint32_t i = 0; i < atomic_load(&pinned_count) && i < PINNED_MAX; i++)
 		filter_add(filter, pinned[i]);

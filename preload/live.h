@@ -19,7 +19,7 @@
  * the pointer are the shift, and the array begins exactly there (its storage
  * is 64-byte aligned and 64 bytes longer).  So one load gives both, and no
  * thread can see one without the other. */
-extern _Atomic(uint8_t *) live_filter;
+extern _Atomic(uint8_t *) live_filter __attribute__((visibility("hidden")));
 
 static inline _Atomic uint8_t *live_cell(uint8_t *filter, uint64_t address)
 {

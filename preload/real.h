@@ -69,7 +69,7 @@ struct real_fns {
 	int (*setgroups)(size_t, const gid_t *);
 };
 
-extern struct real_fns real;
+extern struct real_fns real __attribute__((visibility("hidden")));
 
 /* [init] [hook] Looks every function up behind this library (RTLD_NEXT) and
  * publishes the whole set; a second call does nothing. */

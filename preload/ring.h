@@ -39,7 +39,8 @@ struct ring_event {
 	uint32_t thread;            /* index of the thread_state, see thread.h */
 	uint32_t tid, cpu;
 	uint64_t block;             /* sampled block's id; creation site's pc; child's pid */
-	uint64_t size;              /* bytes allocated */
+	uint64_t size;              /* bytes asked for */
+	uint64_t sampled_size;      /* bytes it was sampled by: size, or an allocator's size class */
 	uint32_t weight;            /* timer: periods this sample stands for */
 	uint32_t stack_bytes;
 	uint32_t valid;             /* as struct capture */

@@ -34,14 +34,14 @@
 static struct {
 	char path[PATH_BYTES];
 	bool keep;
-	int dir, fd; /* -1: not open */
+	int dir, fd; /* -1: not open; set before anything else by segment_make_trace */
 	bool open;
 	uint32_t number, oldest;
 	uint64_t bytes, total;
 	uint32_t sizes[SIZES_MAX]; /* bytes of segment n at n % SIZES_MAX */
 	uint8_t *out;
 	uint8_t lz4_state[1 << 15]; /* LZ4_sizeofState() is below; checked */
-} seg = { .dir = -1, .fd = -1 };
+} seg;
 
 static void segment_name(char *name, size_t bytes, uint32_t number)
 {
@@ -294,7 +294,7 @@ int segment_write(const struct buffer *content)
 
 void segment_close(void)
 {
-	int fd = seg.open ? file_open() : -1;
+	int fd = seg.open ? file_open() : -1; /* open is false before the first trace */
 
 	if (fd >= 0) {
 		sys_ftruncate(fd, seg.bytes); /* gives the reserved room back */

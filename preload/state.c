@@ -17,11 +17,34 @@
 
 struct state state = { .phase = STATE_NEW };
 
+/* [init] [child] A forked child finds the page wiped, whichever way it was made. */
+void state_mark_ours(void)
+{
+	const size_t page = 4096;
+
+	state.pid = sys_getpid();
+	if (!state.same)
+		state.same = sys_map(page);
+	if (state.same && SYS_CALL(SYS_madvise, state.same, page, MADV_WIPEONFORK, 0, 0, 0) < 0) {
+		sys_unmap(state.same, page);
+		state.same = NULL;
+	}
+	if (state.same)
+		atomic_store(state.same, 1);
+}
+
+bool state_is_ours(void)
+{
+	if (state.same)
+		return atomic_load_explicit(state.same, memory_order_relaxed);
+	return sys_getpid() == state.pid;
+}
+
 bool state_recording(void)
 {
 	uint32_t phase = state_phase();
 
-	if (phase == STATE_ON && sys_getpid() != state.pid) {
+	if (phase == STATE_ON && !state_is_ours()) {
 		state_reset_in_child(); /* made by a bare clone: no handler ran */
 		phase = state_phase();
 	}
@@ -36,7 +59,7 @@ void state_reset_in_child(void)
 {
 	if (state_phase() == STATE_INERT || state_phase() == STATE_NEW)
 		return;
-	state.pid = sys_getpid();
+	state_mark_ours();
 	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.sampling, false);

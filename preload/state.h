@@ -28,12 +28,13 @@ struct state {
 	_Atomic uint32_t phase, cpu, heap;
 	_Atomic bool sampling; /* between start and stop; frees are recorded regardless */
 	int pid;               /* of the process this state belongs to */
+	_Atomic uint32_t *same; /* 1 in a page the kernel wipes in any forked child; NULL: ask getpid */
 	char *const *env;      /* environ at start */
 };
 
 #define STATE_RING_BYTES (16u << 20) /* event ring; touched as it fills, trimmed when quiet */
 
-extern struct state state;
+extern struct state state __attribute__((visibility("hidden")));
 
 static inline uint32_t state_phase(void)
 {
@@ -48,9 +49,16 @@ static inline uint32_t state_heap_engine(void)
 	return atomic_load_explicit(&state.heap, memory_order_relaxed);
 }
 
+/* [hook] True in the process this state belongs to, false in a child that no fork
+ * handler has told. */
+bool state_is_ours(void);
+
 /* [hook] True when this process is being profiled and a hook may record.  A
  * forked child is noticed here, however it was made, and started. */
 bool state_recording(void);
+
+/* [init] [child] This process is the one the state belongs to. */
+void state_mark_ours(void);
 
 /* [child] After a fork: drops the parent's state, without allocating. */
 void state_reset_in_child(void);

@@ -32,7 +32,8 @@ struct thread_tls {
 };
 _Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget, DESIGN D6");
 
-extern __thread struct thread_tls thread_tls __attribute__((tls_model("initial-exec")));
+extern __thread struct thread_tls thread_tls
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 enum thread_life { THREAD_FREE, THREAD_STARTING, THREAD_LIVE, THREAD_ENDED };
 

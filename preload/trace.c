@@ -55,9 +55,7 @@ static void begin_segment(uint64_t t_ns)
 	}
 	roster_encode_stats(t_ns, true);
 	for (uint32_t i = 0; i < blocks_count(); i++) {
-		const struct block *b = blocks_at(i);
-
-		encode_live(b->id, b->t_ns, b->thread, b->size, b->node);
+		encode_live(blocks_at(i));
 		if (encode_full())
 			flush_parts(t_ns);
 	}

@@ -170,6 +170,8 @@ unsigned writer_peek_requests(void)
 
 void writer_requests_done(uint32_t asked)
 {
+	if (atomic_load_explicit(&w.done, memory_order_relaxed) == asked)
+		return;
 	atomic_store_explicit(&w.done, asked, memory_order_release);
 	sys_futex_wake(&w.done);
 }

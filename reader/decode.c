@@ -252,10 +252,14 @@ static void get_heap(struct record *r)
 		row->t = get_time_delta(r, row->t, &err);
 		row->thread = get_thread_id(r, &err);
 		row->block = get(r);
-		row->size = 0;
+		row->size = row->sampled_size = 0;
 		row->stack = 0;
-		if (row->op == PROF_HEAP_ALLOC) {
+		if (row->op == PROF_HEAP_ALLOC || row->op == PROF_HEAP_ALLOC_AS) {
 			row->size = get_below(r, DECODE_SIZE_MAX, &err);
+			row->sampled_size = row->size;
+			if (row->op == PROF_HEAP_ALLOC_AS)
+				row->sampled_size = get_below(r, DECODE_SIZE_MAX, &err);
+			row->op = PROF_HEAP_ALLOC;
 			row->stack = get_reference(r, r->decoder->nodes);
 		} else if (row->op != PROF_HEAP_FREE) {
 			err = ERR_RECORD_OP;
@@ -272,12 +276,15 @@ static void get_live(struct record *r)
 	uint64_t count;
 
 	row->mean = get_below(r, DECODE_SIZE_MAX, &err);
-	count = get_count(r, 5);
+	count = get_count(r, 6);
 	for (uint64_t i = 0; i < count; i++) {
 		row->block = get(r);
 		row->t = get_time(r, &err);
 		row->thread = get_thread_id(r, &err);
 		row->size = get_below(r, DECODE_SIZE_MAX, &err);
+		row->sampled_size = get_below(r, DECODE_SIZE_MAX, &err);
+		if (!row->sampled_size)
+			row->sampled_size = row->size;
 		row->stack = get_reference(r, r->decoder->nodes);
 		if (!decode_row(r, err))
 			break;

@@ -59,12 +59,12 @@ struct row_sample {
 
 struct row_heap {
 	uint64_t op, t, block, mean; /* enum prof_heap_op */
-	uint64_t size;		     /* 0 for frees */
+	uint64_t size, sampled_size; /* 0 for frees; equal but for PROF_HEAP_ALLOC_AS */
 	uint32_t thread, stack;	     /* stack 0 for frees */
 };
 
 struct row_live {
-	uint64_t block, t, size, mean;
+	uint64_t block, t, size, sampled_size, mean;
 	uint32_t thread, stack;
 };
 

@@ -17,14 +17,14 @@
  * of mean distance R fall inside it.  With I its indicator, I / p has the mean
  * 1 and the variance (1 - p) / p, of which I (1 - p) / p^2 is an unbiased
  * estimate; blocks are sampled independently, so variances add up. */
-struct heap_weight heap_weigh(uint64_t size, uint64_t mean)
+struct heap_weight heap_weigh(uint64_t size, uint64_t sampled_size, uint64_t mean)
 {
 	double s = (double)size, p, var;
 
 	if (mean <= 1) /* every call is recorded */
 		return (struct heap_weight){ 1, s, 0, 0 };
 	/* An empty block is sampled like one of a byte, or never. */
-	p = -expm1(-(size ? s : 1) / (double)mean);
+	p = -expm1(-(sampled_size ? (double)sampled_size : 1) / (double)mean);
 	var = (1 - p) / (p * p);
 	return (struct heap_weight){ 1 / p, s / p, var, s * s * var };
 }
@@ -72,7 +72,7 @@ void heap_alloc(struct build *b, const struct row_heap *row, uint32_t thread, ui
 		.generation = b->state->generation,
 	};
 
-	block.weight = heap_weigh(row->size, row->mean);
+	block.weight = heap_weigh(row->size, row->sampled_size, row->mean);
 	if (profile_in_window(b->profile, row->t))
 		heap_charge_alloc(b->profile, &block);
 	if (row->t <= b->profile->to_ns)
@@ -106,7 +106,7 @@ void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uin
 	}
 	if (row->t > b->profile->to_ns)
 		return;
-	block.weight = heap_weigh(row->size, row->mean);
+	block.weight = heap_weigh(row->size, row->sampled_size, row->mean);
 	if (profile_in_window(b->profile, row->t))
 		heap_charge_alloc(b->profile, &block);
 	heap_keep(b, row->block, &block);

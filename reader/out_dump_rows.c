@@ -114,6 +114,8 @@ static void dump_heap(FILE *out, const struct row_heap *row)
 		return;
 	dump_number(out, "mean", row->mean);
 	dump_number(out, "size", row->size);
+	if (row->sampled_size != row->size)
+		dump_number(out, "sampled_size", row->sampled_size);
 	dump_reference(out, "stack", row->stack);
 }
 
@@ -124,6 +126,8 @@ static void dump_live(FILE *out, const struct row_live *row)
 	dump_number(out, "thread", row->thread);
 	dump_number(out, "mean", row->mean);
 	dump_number(out, "size", row->size);
+	if (row->sampled_size != row->size)
+		dump_number(out, "sampled_size", row->sampled_size);
 	dump_reference(out, "stack", row->stack);
 }
 

@@ -150,7 +150,7 @@ static void build_alloc_event(struct build *b, const struct row_live *row)
 		.size = row->size,
 		.block = row->block,
 	};
-	struct heap_weight weight = heap_weigh(row->size, row->mean);
+	struct heap_weight weight = heap_weigh(row->size, row->sampled_size, row->mean);
 
 	if (!profile_in_window(b->profile, row->t))
 		return;
@@ -163,7 +163,7 @@ static void build_alloc_event(struct build *b, const struct row_live *row)
 static void build_heap(struct build *b, const struct row_heap *row)
 {
 	struct row_live alloc = {
-		row->block, row->t, row->size, row->mean, row->thread, row->stack
+		row->block, row->t, row->size, row->sampled_size, row->mean, row->thread, row->stack
 	};
 	struct profile_event event = {
 		.kind = PROFILE_FREE,

@@ -225,17 +225,19 @@ class Segment:
         return self.record(5, payload)
 
     def heap(self, t0, mean, rows):
-        """rows: (t, thread, block, size, stack) allocate, (t, thread, block) free"""
+        """rows: (t, thread, block, size, stack) allocate, with (size, sampled_size,
+        stack) too, (t, thread, block) free"""
         payload, before = varints(t0, mean, len(rows)), t0
         for row in rows:
-            payload += varint(0 if len(row) == 5 else 1) + zigzag(row[0] - before)
+            payload += varint({5: 0, 3: 1, 6: 2}[len(row)]) + zigzag(row[0] - before)
             payload += varints(*row[1:])
             before = row[0]
         return self.record(6, payload)
 
     def live(self, mean, rows):
         """rows: (block, t, thread, size, stack)"""
-        return self.record(7, varints(mean, len(rows)) + b"".join(varints(*r) for r in rows))
+        return self.record(7, varints(mean, len(rows)) +
+                           b"".join(varints(*r[:4], 0, r[4]) for r in rows))
 
     def thread_stats(self, t, rows):
         """rows: (thread, flags, cpu, user, system, calls, bytes)"""

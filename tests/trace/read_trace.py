@@ -28,7 +28,7 @@ RECORDS = {
     4: ("thread", "thread:v tid:v flags:v t_start:v name:v creator:v stack:v start_mapping:v "
         "start_offset:v", None),
     5: ("samples", "t0:v period_ns:v", "dt:z thread:v cpu:v weight:v stack:v"),
-    7: ("live", "mean_bytes:v", "block:v t:v thread:v size:v stack:v"),
+    7: ("live", "mean_bytes:v", "block:v t:v thread:v size:v sampled_size:v stack:v"),
     8: ("thread_stats", "t:v", "thread:v flags:v cpu_ns:v user_ns:v system_ns:v alloc_calls:v "
         "alloc_bytes:v"),
     9: ("process_stats", "t:v cpu_ns:v rss_bytes:v vsize_bytes:v self_cpu_ns:v self_bytes:v",
@@ -146,7 +146,8 @@ def read_record(kind, src):
         record = {"kind": "heap", **src.fields("t0:v mean_bytes:v"), "rows": []}
         for _ in range(src.varint()):
             row = src.fields("op:v dt:z thread:v block:v")
-            record["rows"].append({**row, **({} if row["op"] else src.fields("size:v stack:v"))})
+            more = {0: "size:v stack:v", 2: "size:v sampled_size:v stack:v"}.get(row["op"], "")
+            record["rows"].append({**row, **src.fields(more)})
         return record
     if kind not in RECORDS:
         return {"kind": kind}

@@ -47,8 +47,9 @@ TEST(random_history)
 			alive[id] = 0;
 			live--;
 		} else {
-			const struct block b = { id, id + 7, id * 3, (uint32_t)(id % 5),
-						 (uint32_t)(id % 11) };
+			const struct block b = { .id = id, .t_ns = id + 7, .size = id * 3,
+						 .thread = (uint32_t)(id % 5),
+						 .node = (uint32_t)(id % 11) };
 
 			EQ(blocks_remove(id), false);
 			EQ(blocks_add(&b), true);
@@ -63,7 +64,7 @@ TEST(random_history)
 
 TEST(init_forgets)
 {
-	const struct block b = { 1, 2, 3, 4, 5 };
+	const struct block b = { .id = 1, .t_ns = 2, .size = 3, .thread = 4, .node = 5 };
 
 	blocks_init();
 	EQ(blocks_count(), 0);

@@ -133,20 +133,25 @@ TEST(samples)
 TEST(heap)
 {
 	define();
-	RECORD(PROF_REC_HEAP, 100, 512, 2, 0, prof_zigzag(1), 1, 33, 64, 2, 1, prof_zigzag(1), 2,
-	       33);
-	RECORD(PROF_REC_LIVE, 512, 1, 33, 101, 1, 64, 2);
+	RECORD(PROF_REC_HEAP, 100, 512, 3, 0, prof_zigzag(1), 1, 33, 64, 2, 1, prof_zigzag(1), 2,
+	       33, 2, prof_zigzag(1), 1, 34, 65, 80, 2);
+	RECORD(PROF_REC_LIVE, 512, 2, 33, 101, 1, 64, 0, 2, 34, 101, 1, 65, 80, 2);
 	decode();
 	EQ(n_errors, 0);
-	EQ(n_rows, 3);
+	EQ(n_rows, 5);
 	EQ(rows[0].heap.op, PROF_HEAP_ALLOC);
 	EQ(rows[0].heap.size, 64);
 	EQ(rows[0].heap.mean, 512);
 	EQ(rows[1].heap.op, PROF_HEAP_FREE);
 	EQ(rows[1].heap.t, 102);
 	EQ(rows[1].heap.size, 0);
-	EQ(rows[2].live.block, 33);
-	EQ(rows[2].live.stack, 2);
+	EQ(rows[2].heap.op, PROF_HEAP_ALLOC);
+	EQ(rows[2].heap.size, 65);
+	EQ(rows[2].heap.sampled_size, 80);
+	EQ(rows[3].live.block, 33);
+	EQ(rows[3].live.stack, 2);
+	EQ(rows[3].live.sampled_size, 64);
+	EQ(rows[4].live.sampled_size, 80);
 }
 
 TEST(facts)
@@ -217,7 +222,7 @@ TEST(record_ends_inside_a_row)
 TEST(count_beyond_the_record)
 {
 	define();
-	RECORD(PROF_REC_LIVE, 1, UINT64_MAX, 1, 2, 3, 4, 0);
+	RECORD(PROF_REC_LIVE, 1, UINT64_MAX, 1, 2, 3, 4, 0, 0);
 	decode();
 	EQ(n_rows, 1);
 	EQ(last_error, ERR_RECORD_COUNT);
@@ -296,7 +301,7 @@ TEST(values_no_program_can_reach)
 	decode();
 	EQ(n_rows, 0);
 	EQ(last_error, ERR_RECORD_VALUE);
-	RECORD(PROF_REC_HEAP, 0, 1, 1, 2, 2, 1, 1);
+	RECORD(PROF_REC_HEAP, 0, 1, 1, 3, 2, 1, 1);
 	decode();
 	EQ(n_rows, 0);
 	EQ(last_error, ERR_RECORD_OP);
