@@ -121,6 +121,7 @@ void thread_recycle(struct thread_state *t)
 
 void thread_abandon(struct thread_state *t)
 {
+	atomic_fetch_sub(&live_count, 1);
 	pool_give(t);
 }
 
@@ -138,7 +139,6 @@ static void take_on(struct thread_state *t)
 	lock_drop(&t->lock);
 	tls->self = t;
 	tls->exit_round = 0;
-	atomic_fetch_add(&live_count, 1);
 	/* release: pairs with the writer's acquire of life, which then reads the rest */
 	atomic_store_explicit(&t->life, THREAD_LIVE, memory_order_release);
 	pthread_setspecific(exit_key, t);
@@ -234,6 +234,7 @@ int thread_init(void)
 	t->base_cpu_ns = before.cpu_ns;
 	t->base_user_ns = before.user_ns;
 	t->base_system_ns = before.system_ns;
+	atomic_store(&live_count, 1);
 	take_on(t);
 	return 0;
 }
@@ -246,8 +247,10 @@ struct thread_state *thread_self(void)
 	if (t || thread_tls.exit_round >= EXIT_ROUNDS)
 		return t;
 	t = pool_take();
-	if (t)
+	if (t) {
+		atomic_fetch_add(&live_count, 1);
 		take_on(t);
+	}
 	return t;
 }
 
@@ -276,6 +279,8 @@ struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(v
 
 	if (!t)
 		return NULL;
+	/* Counted from here: its creator may leave before it has drawn breath. */
+	atomic_fetch_add(&live_count, 1);
 	t->start = start;
 	t->arg = arg;
 	t->site = site;
@@ -358,7 +363,7 @@ void thread_reset_in_child(void)
 
 	memset(&pool, 0, sizeof(pool));
 	atomic_store(&pool.end, 1);
-	atomic_store(&live_count, 0);
+	atomic_store(&live_count, 1);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
 	t = pool_take();

@@ -117,7 +117,7 @@ void thread_snapshot_self(void);
 /* [child] Only the calling thread is left: starts a new pool with it as main. */
 void thread_reset_in_child(void);
 
-/* Registered threads that have not left. */
+/* Threads registered, or about to be, that have not left. */
 uint32_t thread_live_count(void);
 
 #endif
