@@ -8,7 +8,7 @@ from lib import *
 sys.path.insert(0, str(SRC / "tests/trace"))
 import read_trace
 
-CASES = (("w_threads", [100], {"cpu_hz": 999, "heap_bytes": 1}), ("w_sites", [1], {"cpu": "timer", "heap_bytes": "64K"}),
+CASES = (("w_threads", [100], {"cpu_hz": 999, "heap_bytes": 1}), ("w_sites", [1], {"cpu": "timer", "cpu_hz": 999, "heap_bytes": "64K"}),
          ("w_leak", [40000], {"heap_bytes": 1, "segment_bytes": "64K", "flush_ms": 20, "cpu_hz": 999}),
          ("w_dlopen", [5, 20], {"cpu_hz": 999, "heap_bytes": 1}), ("w_short_threads", [60, 4], {"segment_bytes": "64K"}))
 
@@ -77,7 +77,7 @@ for program, args, values in CASES:
     ran, trace = work(program, *args, out=program, **values)
     sums, alive, blocks = examine(trace)
     p = Profile(trace)
-    check(sums["samples"] > 3 and (blocks > 3 or "heap_bytes" not in values), program, "has next to nothing:", sums, blocks)
+    check(sums["samples"] > 0 and (blocks > 3 or "heap_bytes" not in values), program, "has next to nothing:", sums, blocks)
     check(p.process["samples"] == sums["samples"], program, "samples", p.process["samples"], sums)
     check(sum(r["alloc_n"] for _, _, r in p.rows("heap")) == blocks, program, "blocks", blocks)
     check(sum(r["inuse_n"] for _, _, r in p.rows("heap")) == len(alive), program, "alive", len(alive))
