@@ -140,7 +140,7 @@ static void setting_text(const struct setting *s, char *text, size_t bytes)
 		snprintf(text, bytes, "%s=%llu", s->name, (unsigned long long)value);
 		return;
 	}
-	while (value-- && choice)
+	while (value--) /* a value is the position of a word that is there */
 		choice = strchr(choice, ',') + 1;
 	snprintf(text, bytes, "%s=%.*s", s->name, (int)strcspn(choice, ","), choice);
 }

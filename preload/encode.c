@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "blocks.h"
+#include "encode_private.h"
 #include "maps.h"
 #include "roster.h"
 #include "stack.h"
@@ -23,9 +24,10 @@
 #define BATCH_BYTES (640u << 10)
 #define TEXT_MAX 4096u
 
-static struct buffer defs, node_rows, threads, sample_rows, heap_rows, live_rows, misc, frame;
-static struct buffer *const parts[] = { &defs,	    &node_rows, &threads, &sample_rows,
-					&heap_rows, &live_rows, &misc };
+struct buffer encode_defs, encode_misc;
+static struct buffer node_rows, threads, sample_rows, heap_rows, live_rows, frame;
+static struct buffer *const parts[] = { &encode_defs,	    &node_rows, &threads, &sample_rows,
+					&heap_rows, &live_rows, &encode_misc };
 
 /* A batch record being filled: its fixed fields are written when it is taken. */
 struct batch {
@@ -63,14 +65,14 @@ void encode_new_segment(void)
 	next_string = next_mapping = next_node = 1;
 }
 
-static uint64_t since_start(uint64_t t_ns)
+uint64_t encode_since_start(uint64_t t_ns)
 {
 	return t_ns > start ? t_ns - start : 0;
 }
 
 /* Opens a record whose payload is written straight behind it; the length is
  * filled in by record_end, in a varint of fixed width. */
-static size_t record_begin(struct buffer *b, enum prof_record kind)
+size_t encode_record_begin(struct buffer *b, enum prof_record kind)
 {
 	buffer_put_byte(b, (uint8_t)kind);
 	b->used += 3;
@@ -78,7 +80,7 @@ static size_t record_begin(struct buffer *b, enum prof_record kind)
 }
 
 /* Three bytes, seven bits each: payloads stay below 2 MiB. */
-static void record_end(struct buffer *b, size_t payload)
+void encode_record_end(struct buffer *b, size_t payload)
 {
 	size_t n = b->used - payload;
 
@@ -87,13 +89,13 @@ static void record_end(struct buffer *b, size_t payload)
 	b->bytes[payload - 1] = (uint8_t)(n >> 14);
 }
 
-static uint32_t put_string(const char *text)
+uint32_t encode_string(const char *text)
 {
-	size_t payload = record_begin(&defs, PROF_REC_STRING);
+	size_t payload = encode_record_begin(&encode_defs, PROF_REC_STRING);
 
-	buffer_put(&defs, next_string);
-	buffer_put_bytes(&defs, text, strnlen(text, TEXT_MAX));
-	record_end(&defs, payload);
+	buffer_put(&encode_defs, next_string);
+	buffer_put_bytes(&encode_defs, text, strnlen(text, TEXT_MAX));
+	encode_record_end(&encode_defs, payload);
 	return next_string++;
 }
 
@@ -104,21 +106,21 @@ static uint32_t mapping_id(struct mapping *m)
 
 	if (m->segment == segment)
 		return m->segment_id;
-	path = *m->path ? put_string(m->path) : 0;
-	payload = record_begin(&defs, PROF_REC_MAPPING);
-	buffer_put(&defs, next_mapping);
-	buffer_put(&defs, m->flags);
-	buffer_put(&defs, m->start);
-	buffer_put(&defs, m->end);
-	buffer_put(&defs, m->file_offset);
-	buffer_put(&defs, m->load_bias);
-	buffer_put(&defs, since_start(m->t_ns));
-	buffer_put(&defs, m->dev);
-	buffer_put(&defs, m->ino);
-	buffer_put(&defs, path);
-	buffer_put(&defs, m->build_id_len);
-	buffer_put_bytes(&defs, m->build_id, m->build_id_len);
-	record_end(&defs, payload);
+	path = *m->path ? encode_string(m->path) : 0;
+	payload = encode_record_begin(&encode_defs, PROF_REC_MAPPING);
+	buffer_put(&encode_defs, next_mapping);
+	buffer_put(&encode_defs, m->flags);
+	buffer_put(&encode_defs, m->start);
+	buffer_put(&encode_defs, m->end);
+	buffer_put(&encode_defs, m->file_offset);
+	buffer_put(&encode_defs, m->load_bias);
+	buffer_put(&encode_defs, encode_since_start(m->t_ns));
+	buffer_put(&encode_defs, m->dev);
+	buffer_put(&encode_defs, m->ino);
+	buffer_put(&encode_defs, path);
+	buffer_put(&encode_defs, m->build_id_len);
+	buffer_put_bytes(&encode_defs, m->build_id, m->build_id_len);
+	encode_record_end(&encode_defs, payload);
 	m->segment = segment;
 	return m->segment_id = next_mapping++;
 }
@@ -156,22 +158,22 @@ static uint32_t node_id(uint32_t node)
 void encode_thread(struct thread_info *t)
 {
 	struct mapping *m = t->start_pc ? maps_find(t->start_pc) : NULL;
-	uint32_t name = t->name[0] ? put_string(t->name) : 0;
+	uint32_t name = t->name[0] ? encode_string(t->name) : 0;
 	uint32_t creation = node_id(t->creation_node);
 	uint32_t start_mapping = m ? mapping_id(m) : 0;
-	size_t payload = record_begin(&threads, PROF_REC_THREAD);
+	size_t payload = encode_record_begin(&threads, PROF_REC_THREAD);
 
 	buffer_put(&threads, t->id);
 	buffer_put(&threads, t->tid);
 	buffer_put(&threads, (t->main ? PROF_THREAD_MAIN : 0) |
 				     (t->creator || m ? PROF_THREAD_CREATOR : 0));
-	buffer_put(&threads, since_start(t->t_start));
+	buffer_put(&threads, encode_since_start(t->t_start));
 	buffer_put(&threads, name);
 	buffer_put(&threads, t->creator);
 	buffer_put(&threads, creation);
 	buffer_put(&threads, start_mapping);
 	buffer_put(&threads, m ? t->start_pc - m->start : 0);
-	record_end(&threads, payload);
+	encode_record_end(&threads, payload);
 	t->segment = segment;
 	t->renamed = false;
 }
@@ -187,7 +189,7 @@ static uint32_t thread_id(struct thread_info *t)
 /* Time of a batch's next row, as its difference from the row before. */
 static int64_t batch_step(struct batch *b, uint64_t t_ns)
 {
-	uint64_t t = since_start(t_ns);
+	uint64_t t = encode_since_start(t_ns);
 	int64_t step;
 
 	if (!b->count++)
@@ -238,87 +240,11 @@ void encode_live(const struct block *b)
 
 	live.count++;
 	buffer_put(&live_rows, b->id);
-	buffer_put(&live_rows, since_start(b->t_ns));
+	buffer_put(&live_rows, encode_since_start(b->t_ns));
 	buffer_put(&live_rows, b->thread);
 	buffer_put(&live_rows, b->size);
 	buffer_put(&live_rows, b->sampled_size != b->size ? b->sampled_size : 0);
 	buffer_put(&live_rows, id);
-}
-
-void encode_thread_stats(uint64_t t_ns, uint32_t thread, unsigned flags,
-			 const struct thread_totals *totals)
-{
-	size_t payload = record_begin(&misc, PROF_REC_THREAD_STATS);
-
-	buffer_put(&misc, since_start(t_ns));
-	buffer_put(&misc, 1);
-	buffer_put(&misc, thread);
-	buffer_put(&misc, flags);
-	buffer_put(&misc, totals->cpu_ns);
-	buffer_put(&misc, totals->user_ns);
-	buffer_put(&misc, totals->system_ns);
-	buffer_put(&misc, totals->alloc_calls);
-	buffer_put(&misc, totals->alloc_bytes);
-	record_end(&misc, payload);
-}
-
-/* A record of plain numbers, the first of which is a time. */
-static void put_numbers(enum prof_record kind, const uint64_t *numbers, size_t n)
-{
-	size_t payload = record_begin(&misc, kind);
-
-	for (size_t i = 0; i < n; i++)
-		buffer_put(&misc, i ? numbers[i] : since_start(numbers[i]));
-	record_end(&misc, payload);
-}
-#define PUT_NUMBERS(kind, ...)                                                                   \
-	put_numbers(kind, (const uint64_t[]){ __VA_ARGS__ },                                     \
-		    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
-
-void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,
-			  uint64_t self_cpu_ns, uint64_t self_bytes)
-{
-	PUT_NUMBERS(PROF_REC_PROCESS_STATS, t_ns, cpu_ns, rss, vsize, self_cpu_ns, self_bytes);
-}
-
-void encode_loss(uint64_t t_ns, unsigned code, uint64_t count, uint64_t detail)
-{
-	PUT_NUMBERS(PROF_REC_LOSS, t_ns, code, count, detail);
-}
-
-void encode_engine(uint64_t t_ns, unsigned engine, unsigned state, int error, const char *name,
-		   const char *text)
-{
-	uint32_t name_id = put_string(name), text_id = text ? put_string(text) : 0;
-
-	PUT_NUMBERS(PROF_REC_ENGINE, t_ns, engine, state, (uint64_t)error, name_id, text_id);
-}
-
-void encode_mark(uint64_t t_ns, unsigned mark, uint64_t value)
-{
-	PUT_NUMBERS(PROF_REC_MARK, t_ns, mark, value);
-}
-
-void encode_end(uint64_t t_ns, unsigned reason)
-{
-	PUT_NUMBERS(PROF_REC_END, t_ns, reason);
-}
-
-void encode_cumulative(uint64_t t_ns, const struct encode_cumulative *c)
-{
-	size_t payload = record_begin(&defs, PROF_REC_CUMULATIVE);
-	const uint64_t numbers[] = { since_start(t_ns), c->ended_threads, c->ended.cpu_ns,
-				     c->ended.user_ns, c->ended.system_ns, c->ended.alloc_calls,
-				     c->ended.alloc_bytes, c->samples, c->sample_ns, c->heap_events,
-				     c->segments_dropped, PROF_LOSS_CODES - 1 };
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		buffer_put(&defs, numbers[i]);
-	for (unsigned code = 1; code < PROF_LOSS_CODES; code++) {
-		buffer_put(&defs, code);
-		buffer_put(&defs, c->lost[code]);
-	}
-	record_end(&defs, payload);
 }
 
 bool encode_full(void)
@@ -360,24 +286,24 @@ static void take_batch(struct buffer *rows, enum prof_record kind, const uint64_
 
 	if (!rows->used)
 		return;
-	payload = record_begin(&frame, kind);
+	payload = encode_record_begin(&frame, kind);
 	for (size_t i = 0; i < n; i++)
 		buffer_put(&frame, fixed[i]);
 	take(rows);
-	record_end(&frame, payload);
+	encode_record_end(&frame, payload);
 }
 
 const struct buffer *encode_take(void)
 {
 	frame.used = 0;
-	take(&defs);
+	take(&encode_defs);
 	take_batch(&node_rows, PROF_REC_NODES, (uint64_t[]){ nodes_first, nodes_count }, 2);
 	take(&threads);
 	take_batch(&live_rows, PROF_REC_LIVE, (uint64_t[]){ mean, live.count }, 2);
 	take_batch(&sample_rows, PROF_REC_SAMPLES, (uint64_t[]){ samples.t0, period, samples.count },
 		   3);
 	take_batch(&heap_rows, PROF_REC_HEAP, (uint64_t[]){ heap.t0, mean, heap.count }, 3);
-	take(&misc);
+	take(&encode_misc);
 	samples.count = heap.count = live.count = nodes_count = 0;
 	return &frame;
 }

@@ -47,6 +47,17 @@ uint64_t header_start_ns(void)
 	return facts.mono_ns;
 }
 
+/* Without snprintf: a forked child comes by here too. */
+static void take_text(char *to, size_t bytes, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > bytes - 1)
+		n = bytes - 1;
+	memcpy(to, text, n);
+	to[n] = '\0';
+}
+
 static void take_environment(char *to, size_t bytes, const char *name)
 {
 	size_t n = strlen(name);
@@ -54,7 +65,7 @@ static void take_environment(char *to, size_t bytes, const char *name)
 	*to = '\0';
 	for (char *const *e = state.env; e && *e; e++)
 		if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-			snprintf(to, bytes, "%s", *e + n + 1);
+			take_text(to, bytes, *e + n + 1);
 }
 
 /* argv[0] as the kernel keeps it; the rest of the line is not looked at. */
@@ -80,7 +91,10 @@ void header_gather(void)
 	facts.exe[n > 0 ? n : 0] = '\0';
 	take_argv0();
 	uname(&facts.uts);
-	snprintf(facts.kernel, sizeof(facts.kernel), "%s %s", facts.uts.sysname, facts.uts.release);
+	take_text(facts.kernel, sizeof(facts.kernel), facts.uts.sysname);
+	n = (ssize_t)strlen(facts.kernel);
+	facts.kernel[n++] = ' ';
+	take_text(facts.kernel + n, sizeof(facts.kernel) - (size_t)n, facts.uts.release);
 	if (proc_read("/proc/sys/kernel/random/boot_id", facts.boot_id, sizeof(facts.boot_id)) > 0)
 		facts.boot_id[strcspn(facts.boot_id, "\n")] = '\0';
 	proc_container_id(facts.container, sizeof(facts.container));

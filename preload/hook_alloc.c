@@ -136,26 +136,13 @@ HOOK void *realloc(void *block, size_t bytes)
 	return real.realloc(block, bytes);
 }
 
-/* [init] glibc's own reallocarray calls whichever realloc is in force, where it
- * is counted; another allocator's does not. */
-static bool reallocarray_is_libcs(void)
-{
-	Dl_info one, other;
-
-	return dladdr((void *)real.reallocarray, &one) && dladdr((void *)real._exit, &other) &&
-	       one.dli_fbase == other.dli_fbase;
-}
-
 /* [hook] */
 HOOK void *reallocarray(void *block, size_t nmemb, size_t size)
 {
-	static _Atomic int libcs; /* 0 not known, 1 yes, -1 no */
 	size_t bytes;
 
 	real_resolve();
-	if (!libcs)
-		libcs = reallocarray_is_libcs() ? 1 : -1;
-	if (libcs > 0 || __builtin_mul_overflow(nmemb, size, &bytes))
+	if (real_reallocarray_calls_realloc || __builtin_mul_overflow(nmemb, size, &bytes))
 		return real.reallocarray(block, nmemb, size);
 	return realloc(block, bytes);
 }

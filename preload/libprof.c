@@ -97,7 +97,8 @@ static int set_up(const char **why)
 	engine_set_heap_note(heap_why);
 	if (heap_why)
 		log_line(2, "heap: %s", heap_why);
-	at_quick_exit(end_quickly);
+	if (at_quick_exit(end_quickly))
+		log_line(2, "quick_exit will not be flushed: at_quick_exit failed");
 	*why = "pthread_atfork failed";
 	return -pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

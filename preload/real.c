@@ -182,6 +182,15 @@ struct real_fns real = { BOOT_FNS };
 	X(setuid) X(seteuid) X(setgid) X(setegid) X(setreuid) X(setregid) X(setresuid)       \
 	X(setresgid) X(setgroups)
 
+bool real_reallocarray_calls_realloc;
+
+static bool same_object(const void *one, const void *other)
+{
+	Dl_info a, b;
+
+	return dladdr(one, &a) && dladdr(other, &b) && a.dli_fbase == b.dli_fbase;
+}
+
 void real_resolve(void)
 {
 	static const struct real_fns boot = { BOOT_FNS };
@@ -197,6 +206,8 @@ void real_resolve(void)
 			memcpy(&found.name, &f, sizeof(f));                                   \
 	}
 	REAL_NAMES(REAL_LOOKUP)
+	real_reallocarray_calls_realloc = same_object((void *)found.reallocarray,
+						      (void *)found._exit);
 	real = found;
 	atomic_store_explicit(&resolving, 2, memory_order_release);
 }

@@ -75,6 +75,10 @@ extern struct real_fns real __attribute__((visibility("hidden")));
  * publishes the whole set; a second call does nothing. */
 void real_resolve(void);
 
+/* True when the next reallocarray is libc's, which calls whichever realloc is in
+ * force (it is counted there); another allocator's serves itself. */
+extern bool real_reallocarray_calls_realloc __attribute__((visibility("hidden")));
+
 /* True when block lies in the bootstrap buffer: it belongs to no allocator,
  * must not be freed, and is at most real_bootstrap_bytes long. */
 bool real_is_bootstrap(const void *block);

@@ -13,14 +13,9 @@
 #include "config.h"
 #include "cpu_timer.h"
 #include "state.h"
-#include "stats.h"
 #include "sys.h"
+#include "thread_pool.h"
 #include "writer.h"
-
-/* The pool: chunk k holds 64 << k states, so that an index is found with one
- * count of leading zeros and nothing ever moves. */
-#define POOL_FIRST 64u
-#define POOL_CHUNKS 16u /* four million threads alive at once */
 
 /* glibc calls TSD destructors in up to this many rounds while any key is set
  * again; ours ends the thread in the last, so that the destructors of the
@@ -35,94 +30,19 @@ __thread struct thread_tls thread_tls __attribute__((tls_model("initial-exec")))
 
 extern void *__libc_stack_end; /* ld.so: stack pointer at the process's entry */
 
-static struct {
-	struct lock lock;
-	struct thread_state *chunks[POOL_CHUNKS];
-	_Atomic uint32_t end; /* first index never handed out */
-	uint32_t free_list;
-} pool = { .end = 1 };
-
 static _Atomic uint32_t live_count;
 static pthread_key_t exit_key;
 static pthread_attr_t default_attr;
-
-static struct thread_state *pool_slot(uint32_t index)
-{
-	uint32_t group = index / POOL_FIRST + 1;
-	uint32_t chunk = 31 - (uint32_t)__builtin_clz(group);
-	uint32_t first = ((1u << chunk) - 1) * POOL_FIRST;
-
-	if (chunk >= POOL_CHUNKS)
-		return NULL;
-	if (!pool.chunks[chunk])
-		pool.chunks[chunk] = sys_map(((size_t)POOL_FIRST << chunk) * sizeof(struct thread_state));
-	return pool.chunks[chunk] ? pool.chunks[chunk] + (index - first) : NULL;
-}
-
-static struct thread_state *pool_take(void)
-{
-	struct thread_state *t = NULL;
-	uint32_t index;
-
-	lock_take(&pool.lock);
-	index = pool.free_list;
-	if (index) {
-		t = pool_slot(index);
-		pool.free_list = t->next_free;
-	} else {
-		index = atomic_load_explicit(&pool.end, memory_order_relaxed);
-		t = pool_slot(index);
-	}
-	if (t) {
-		memset(t, 0, sizeof(*t));
-		t->index = index;
-		t->timer_id = -1;
-		atomic_store_explicit(&t->life, THREAD_STARTING, memory_order_relaxed);
-		if (index == atomic_load_explicit(&pool.end, memory_order_relaxed))
-			atomic_store_explicit(&pool.end, index + 1, memory_order_release);
-	}
-	lock_drop(&pool.lock);
-	if (!t)
-		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
-	return t;
-}
-
-/* [writer] [hook] */
-static void pool_give(struct thread_state *t)
-{
-	lock_take(&pool.lock);
-	atomic_store_explicit(&t->life, THREAD_FREE, memory_order_relaxed);
-	t->next_free = pool.free_list;
-	pool.free_list = t->index;
-	lock_drop(&pool.lock);
-}
-
-struct thread_state *thread_get(uint32_t index)
-{
-	if (!index || index >= atomic_load_explicit(&pool.end, memory_order_acquire))
-		return NULL;
-	return pool_slot(index);
-}
-
-uint32_t thread_pool_end(void)
-{
-	return atomic_load_explicit(&pool.end, memory_order_acquire);
-}
 
 uint32_t thread_live_count(void)
 {
 	return atomic_load(&live_count);
 }
 
-void thread_recycle(struct thread_state *t)
-{
-	pool_give(t);
-}
-
 void thread_abandon(struct thread_state *t)
 {
 	atomic_fetch_sub(&live_count, 1);
-	pool_give(t);
+	thread_pool_give(t);
 }
 
 /* [hook] The calling thread takes t on. */
@@ -226,7 +146,7 @@ int thread_init(void)
 	if (err)
 		return -err;
 	pthread_attr_init(&default_attr);
-	t = pool_take();
+	t = thread_pool_take();
 	if (!t)
 		return -ENOMEM;
 	main_stack(t);
@@ -246,7 +166,7 @@ struct thread_state *thread_self(void)
 	/* A thread that has left stays left: its last frees are nobody's. */
 	if (t || thread_tls.exit_round >= EXIT_ROUNDS)
 		return t;
-	t = pool_take();
+	t = thread_pool_take();
 	if (t) {
 		atomic_fetch_add(&live_count, 1);
 		take_on(t);
@@ -274,7 +194,7 @@ bool thread_stack_bounds(uint64_t sp, uint64_t *high)
 struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(void *), void *arg,
 				    uint64_t site)
 {
-	struct thread_state *t = pool_take();
+	struct thread_state *t = thread_pool_take();
 	size_t bytes = 0;
 
 	if (!t)
@@ -361,12 +281,11 @@ void thread_reset_in_child(void)
 	struct thread_state *old = thread_tls.self, *t;
 	uint64_t low = old ? old->stack_low : 0, high = old ? old->stack_high : 0;
 
-	memset(&pool, 0, sizeof(pool));
-	atomic_store(&pool.end, 1);
+	thread_pool_reset();
 	atomic_store(&live_count, 1);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
-	t = pool_take();
+	t = thread_pool_take();
 	if (!t)
 		return;
 	t->stack_low = low;

@@ -38,8 +38,6 @@
 #define SECOND UINT64_C(1000000000)
 #define POLLFDS_MAX 1100u       /* rings of 1,024 CPUs, and the bell */
 #define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
-#define FORK_WAIT_NS (50 * MS)   /* a fork waits no longer for the writer */
-#define GESTATION_NS (20 * MS)   /* a forked child's time to exec */
 
 static struct {
 	struct arena arena;
@@ -51,27 +49,6 @@ static struct {
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
 } loop;
-
-/* Held while the writer works: a fork waits for it, so that the child does not
- * inherit the unwinder's memory in the middle of a change. */
-static struct lock work;
-
-bool loop_fork_begin(void)
-{
-	uint64_t until = sys_now_ns() + FORK_WAIT_NS;
-
-	while (!lock_try(&work)) {
-		if (sys_now_ns() > until)
-			return false;
-		sys_futex_wait(&work.word, 2, FORK_WAIT_NS / 50);
-	}
-	return true;
-}
-
-void loop_fork_end(void)
-{
-	lock_drop(&work);
-}
 
 static void set_sampling(bool on)
 {
@@ -184,34 +161,6 @@ int loop_resume(bool apart)
 	return 0;
 }
 
-/* A child that used less than one sampling period and sampled no allocation
- * has nothing to say. */
-static bool child_has_something(void)
-{
-	return ring_used() > 0 || sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= SECOND / config.cpu_hz;
-}
-
-bool loop_gestate(void)
-{
-	const unsigned ends = WRITER_EXIT | WRITER_EXEC | WRITER_PAUSE;
-	uint64_t until = sys_now_ns() + GESTATION_NS, now;
-	uint32_t asked;
-
-	while ((now = sys_now_ns()) < until) {
-		bell_wait(NULL, 0, until - now);
-		if (!(writer_peek_requests() & ends))
-			continue;
-		if (child_has_something())
-			return true;
-		if (writer_take_requests(&asked) & (WRITER_EXIT | WRITER_PAUSE)) {
-			writer_requests_done(asked);
-			return false;
-		}
-		writer_requests_done(asked);
-	}
-	return true;
-}
-
 static uint64_t self_bytes(void)
 {
 	return loop.arena.mapped_bytes + ring_touched_bytes() + live_bytes() + stack_bytes() +
@@ -271,7 +220,7 @@ static void finish(enum prof_end reason)
 	uint64_t now = sys_now_ns();
 
 	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events &&
-	    !child_has_something())
+	    !loop_child_has_something())
 		return;
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
@@ -351,7 +300,7 @@ void loop_run(void)
 		bell_wait(loop.fds, n, time_to_sleep(sys_now_ns(), n > 0));
 		cpu_perf_polled(loop.fds, n);
 		requests = writer_take_requests(&asked);
-		lock_take(&work);
+		lock_take(&loop_work);
 		take_all();
 		now = sys_now_ns();
 		keep_plan(now);
@@ -360,7 +309,7 @@ void loop_run(void)
 		if (now >= loop.flush_at)
 			flush(now);
 		end = answer(requests, now);
-		lock_drop(&work);
+		lock_drop(&loop_work);
 		if (end)
 			bell_stop();
 		writer_requests_done(asked);
@@ -371,7 +320,7 @@ void loop_run(void)
 void loop_reset_in_child(void)
 {
 	memset(&loop, 0, sizeof(loop));
-	memset(&work, 0, sizeof(work));
+	memset(&loop_work, 0, sizeof(loop_work));
 }
 
 struct writer_summary loop_summary(void)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lock.h"
 #include "writer.h"
 
 /* [writer] Opens arena, maps, unwinder, engines and trace; the first process also
@@ -32,6 +33,12 @@ void loop_credentials(const struct credential_call *call);
 
 /* [child] */
 void loop_reset_in_child(void);
+
+/* [writer] True when a forked child has used CPU time or recorded something. */
+bool loop_child_has_something(void);
+
+/* Held while the writer works on what a fork would copy. */
+extern struct lock loop_work;
 
 /* [hook] Around a fork, in the parent: the writer is not in the middle of anything.
  * False: it did not come out in time; nothing to end then. */
