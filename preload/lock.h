@@ -34,6 +34,23 @@ static inline void lock_take(struct lock *l)
 		sys_futex_wait(&l->word, 2, 0);
 }
 
+/* As lock_take, but false after timeout_ns. */
+static inline bool lock_take_for(struct lock *l, uint64_t timeout_ns)
+{
+	uint64_t now, until;
+
+	if (lock_try(l))
+		return true;
+	until = sys_now_ns() + timeout_ns;
+	while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire)) {
+		now = sys_now_ns();
+		if (now >= until)
+			return false;
+		sys_futex_wait(&l->word, 2, until - now);
+	}
+	return true;
+}
+
 static inline void lock_drop(struct lock *l)
 {
 	if (atomic_exchange_explicit(&l->word, 0, memory_order_release) == 2)

@@ -20,14 +20,7 @@ struct lock loop_work;
 
 bool loop_fork_begin(void)
 {
-	uint64_t until = sys_now_ns() + FORK_WAIT_NS;
-
-	while (!lock_try(&loop_work)) {
-		if (sys_now_ns() > until)
-			return false;
-		sys_futex_wait(&loop_loop_work.word, 2, FORK_WAIT_NS / 50);
-	}
-	return true;
+	return lock_take_for(&loop_work, FORK_WAIT_NS);
 }
 
 void loop_fork_end(void)
