@@ -39,7 +39,7 @@ void encode_live(const struct block *b);
 void encode_thread_stats(uint64_t t_ns, uint32_t thread, unsigned flags,
 			 const struct thread_totals *totals);
 void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,
-			  uint64_t self_cpu_ns, uint64_t self_bytes);
+			  uint64_t self_cpu_ns, uint64_t self_bytes, uint64_t rss_peak);
 void encode_loss(uint64_t t_ns, unsigned code, uint64_t count, uint64_t detail);
 void encode_engine(uint64_t t_ns, unsigned engine, unsigned state, int error, const char *name,
 		   const char *text);

@@ -36,9 +36,10 @@ static void put_numbers(enum prof_record kind, const uint64_t *numbers, size_t n
 		    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,
-			  uint64_t self_cpu_ns, uint64_t self_bytes)
+			  uint64_t self_cpu_ns, uint64_t self_bytes, uint64_t rss_peak)
 {
-	PUT_NUMBERS(PROF_REC_PROCESS_STATS, t_ns, cpu_ns, rss, vsize, self_cpu_ns, self_bytes);
+	PUT_NUMBERS(PROF_REC_PROCESS_STATS, t_ns, cpu_ns, rss, vsize, self_cpu_ns, self_bytes,
+		    rss_peak);
 }
 
 void encode_loss(uint64_t t_ns, unsigned code, uint64_t count, uint64_t detail)

@@ -50,16 +50,24 @@ int proc_thread_times(uint32_t pid, uint32_t tid, uint64_t *user_ns, uint64_t *s
 	return 0;
 }
 
-int proc_memory(uint64_t *rss, uint64_t *vsize)
+/* The value of a "Name:   123 kB" line, bytes; 0 when it is not there. */
+static uint64_t status_bytes(const char *status, const char *name)
 {
-	char text[128], *p = text;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	ssize_t n = proc_read("/proc/thread-self/statm", text, sizeof(text));
+	const char *line = strstr(status, name);
+
+	return line ? strtoull(line + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak)
+{
+	char status[4096];
+	ssize_t n = proc_read("/proc/thread-self/status", status, sizeof(status));
 
 	if (n < 0)
 		return (int)n;
-	*vsize = strtoull(p, &p, 10) * page;
-	*rss = strtoull(p, NULL, 10) * page;
+	*rss = status_bytes(status, "\nVmRSS:");
+	*vsize = status_bytes(status, "\nVmSize:");
+	*peak = status_bytes(status, "\nVmHWM:");
 	return 0;
 }
 

@@ -17,8 +17,9 @@ ssize_t proc_read(const char *path, char *text, size_t bytes);
 /* [writer] User and system time of one thread.  0 or -errno. */
 int proc_thread_times(uint32_t pid, uint32_t tid, uint64_t *user_ns, uint64_t *system_ns);
 
-/* [writer] VmSize and VmRSS of this process, bytes.  0 or -errno. */
-int proc_memory(uint64_t *rss, uint64_t *vsize);
+/* [writer] VmSize, VmRSS and VmHWM (the most that was resident) of this process,
+ * bytes.  0 or -errno. */
+int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak);
 
 /* [writer] The container's id out of the cgroup path, "" when there is none. */
 void proc_container_id(char *id, size_t bytes);

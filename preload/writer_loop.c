@@ -177,11 +177,11 @@ static uint64_t process_cpu_ns(void)
 
 static void every_second(uint64_t now)
 {
-	uint64_t rss = 0, vsize = 0;
+	uint64_t rss = 0, vsize = 0, peak = 0;
 
-	proc_memory(&rss, &vsize);
+	proc_memory(&rss, &vsize, &peak);
 	encode_process_stats(now, process_cpu_ns(), rss, vsize,
-			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes());
+			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes(), peak);
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
