@@ -85,7 +85,7 @@ HOOK int daemon(int nochdir, int noclose)
 static void before_exec(void)
 {
 	real_resolve();
-	if (ours())
+	if (ours() && !writer_has_nothing())
 		writer_request(WRITER_EXEC, LAST_FLUSH_NS);
 	if (state_cpu_engine() == STATE_CPU_TIMER)
 		cpu_timer_exec(true);
@@ -200,7 +200,7 @@ HOOK int execle(const char *path, const char *arg, ...)
 HOOK void _exit(int status)
 {
 	real_resolve();
-	if (ours()) {
+	if (ours() && !writer_has_nothing()) {
 		thread_snapshot_self();
 		writer_request(WRITER_EXIT, LAST_FLUSH_NS);
 	}

@@ -152,6 +152,11 @@ int writer_start(bool in_child, const char **why)
 	return w.start_error;
 }
 
+bool writer_has_nothing(void)
+{
+	return w.in_child && !atomic_load(&w.ready) && !loop_child_has_something();
+}
+
 void writer_ring_bell(void)
 {
 	bell_ring();

@@ -35,6 +35,10 @@ int writer_start(bool in_child, const char **why);
  * at most timeout_ns.  False when there is no writer or time was up. */
 bool writer_request(unsigned requests, uint64_t timeout_ns);
 
+/* [hook] True in a forked child that has nothing to record yet: the writer need
+ * not be asked before the child execs or exits. */
+bool writer_has_nothing(void);
+
 /* [hook] [signal] Tells the writer that the event ring is filling.  Never
  * waits; a system call only when the writer may be asleep. */
 void writer_ring_bell(void);
