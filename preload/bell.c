@@ -124,12 +124,14 @@ void bell_reset(void)
 
 int bell_tid(void)
 {
-	return (int)atomic_load(&relay.tid);
+	int tid = (int)atomic_load(&relay.tid);
+
+	return relay.running && !tid ? -1 : tid;
 }
 
 uint64_t bell_cpu_ns(void)
 {
 	int tid = bell_tid();
 
-	return relay.running && tid ? sys_clock_ns(sys_thread_cpu_clock(tid)) : 0;
+	return relay.running && tid > 0 ? sys_clock_ns(sys_thread_cpu_clock(tid)) : 0;
 }

@@ -31,7 +31,7 @@ void bell_stop(void);
 /* [child] */
 void bell_reset(void);
 
-/* [writer] The bell thread's id, 0 before its first breath, and its CPU time.
+/* [writer] The bell thread's id, -1 before its first breath, 0 without one, and its CPU time.
  * The thread is ours: it is never profiled. */
 int bell_tid(void);
 uint64_t bell_cpu_ns(void);

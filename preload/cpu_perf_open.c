@@ -50,6 +50,8 @@ static int read_sysctl(const char *path)
 
 static const char *explain(enum perf_step step, int err)
 {
+	int paranoid;
+
 	if (step == STEP_MAP)
 		return say_why(
 			"no locked memory left for the perf rings: raise it with "
@@ -59,11 +61,17 @@ static const char *explain(enum perf_step step, int err)
 		return "no memory for the perf engine's tables";
 	if (step == STEP_CPUS)
 		return say_why("sched_getaffinity failed (errno %d)", -err);
+	paranoid = (int)read_sysctl("/proc/sys/kernel/perf_event_paranoid");
 	switch (err) {
 	case -EACCES:
-		return say_why("perf_event_open is forbidden, kernel.perf_event_paranoid is %d: "
-			       "allow it with 'sysctl kernel.perf_event_paranoid=2'",
-			       read_sysctl("/proc/sys/kernel/perf_event_paranoid"));
+		return paranoid > 2 ?
+			       say_why("perf_event_open is forbidden, kernel.perf_event_paranoid is %d: "
+				       "allow it with 'sysctl kernel.perf_event_paranoid=2'",
+				       paranoid) :
+			       say_why("perf_event_open is forbidden although "
+				       "kernel.perf_event_paranoid is %d: a sandbox or security module "
+				       "does it, allow the call there",
+				       paranoid);
 	case -EPERM:
 	case -ENOSYS:
 		return say_why(

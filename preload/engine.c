@@ -40,9 +40,11 @@ static uint64_t period_ns(void)
 static void each_task(void (*visit)(int tid))
 {
 	char list[TASK_LIST_BYTES], path[64];
-	int fd, self = sys_gettid();
+	int fd, self = sys_gettid(), bell = bell_tid();
 	ssize_t n;
 
+	if (bell < 0)
+		return; /* one of these is ours and we cannot tell which: next time */
 	snprintf(path, sizeof(path), "/proc/%d/task", state.pid);
 	fd = sys_open(path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
@@ -54,7 +56,7 @@ static void each_task(void (*visit)(int tid))
 			int tid = atoi(list + at + 19);
 
 			memcpy(&length, list + at + 16, sizeof(length));
-			if (tid > 0 && tid != self && tid != state.pid && tid != bell_tid())
+			if (tid > 0 && tid != self && tid != state.pid && tid != bell)
 				visit(tid);
 			at += length;
 		}

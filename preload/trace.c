@@ -166,9 +166,19 @@ static void encode_losses(uint64_t t_ns)
 	}
 }
 
+/* Room is made for the segment being written before it needs it: whole frames
+ * go in, so it may pass its own limit by one. */
 static void drop_old_segments(void)
 {
-	uint32_t dropped = segment_drop_oldest(config.limit_bytes);
+	uint64_t room = 2 * segment_limit(), limit = config.limit_bytes;
+	uint32_t dropped = 0;
+
+	if (room > segment_bytes())
+		room -= segment_bytes();
+	else
+		room = 0;
+	if (limit)
+		dropped = segment_drop_oldest(limit > room ? limit - room : 1);
 
 	trace_sums.segments_dropped += dropped;
 	stats_lose(PROF_LOSS_SEGMENT_DROPPED, dropped);
