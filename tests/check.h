@@ -28,45 +28,45 @@ struct check_test {
 };
 
 /* The section holds pointers: a sanitizer may pad it, and a hole is NULL. */
-#define TEST(name_)                                                            \
-	static void test_##name_(void);                                        \
+#define TEST(name_)                                                              \
+	static void test_##name_(void);                                          \
 	static const struct check_test check_##name_ = { #name_, test_##name_ }; \
-	static const struct check_test *const check_entry_##name_              \
-		__attribute__((section("check_tests"), used)) = &check_##name_; \
+	static const struct check_test *const check_entry_##name_                \
+		__attribute__((section("check_tests"), used)) = &check_##name_;  \
 	static void test_##name_(void)
 
 extern const struct check_test *const __start_check_tests[], *const __stop_check_tests[];
 
-#define CHECK_FAIL(...)                                                        \
-	do {                                                                   \
-		printf("%s:%d: ", __FILE__, __LINE__);                         \
-		printf(__VA_ARGS__);                                           \
-		printf("\n");                                                  \
-		fflush(stdout);                                                \
-		_exit(1);                                                      \
+#define CHECK_FAIL(...)                                \
+	do {                                           \
+		printf("%s:%d: ", __FILE__, __LINE__); \
+		printf(__VA_ARGS__);                   \
+		printf("\n");                          \
+		fflush(stdout);                        \
+		_exit(1);                              \
 	} while (0)
 
-#define TRUE(cond)                                                             \
-	do {                                                                   \
-		if (!(cond))                                                   \
-			CHECK_FAIL("not true: %s", #cond);                     \
+#define TRUE(cond)                                         \
+	do {                                               \
+		if (!(cond))                               \
+			CHECK_FAIL("not true: %s", #cond); \
 	} while (0)
 
-#define EQ(a, b)                                                               \
-	do {                                                                   \
-		long long check_a = (long long)(a), check_b = (long long)(b);  \
-                                                                               \
-		if (check_a != check_b)                                        \
+#define EQ(a, b)                                                                               \
+	do {                                                                                   \
+		long long check_a = (long long)(a), check_b = (long long)(b);                  \
+                                                                                               \
+		if (check_a != check_b)                                                        \
 			CHECK_FAIL("%s is %lld (%#llx), wanted %s: %lld (%#llx)", #a, check_a, \
-				   (unsigned long long)check_a, #b, check_b,   \
-				   (unsigned long long)check_b);               \
+				   (unsigned long long)check_a, #b, check_b,                   \
+				   (unsigned long long)check_b);                               \
 	} while (0)
 
-#define STREQ(a, b)                                                            \
-	do {                                                                   \
-		const char *check_a = (a), *check_b = (b);                     \
-                                                                               \
-		if (strcmp(check_a, check_b))                                  \
+#define STREQ(a, b)                                                                      \
+	do {                                                                             \
+		const char *check_a = (a), *check_b = (b);                               \
+                                                                                         \
+		if (strcmp(check_a, check_b))                                            \
 			CHECK_FAIL("%s is \"%s\", wanted \"%s\"", #a, check_a, check_b); \
 	} while (0)
 

@@ -95,7 +95,9 @@ class Ran:
 def words(command, user=None, env=None):
     """The whole command line: what changes the user comes first, unprofiled."""
     setting = [f"{k}={v}" for k, v in (env or {}).items()]
-    return [str(w) for w in (user.prefix if user else []) + (["env", *setting] if setting else []) + list(command)]
+    return [str(w) for w in (user.prefix if user else []) + (["env",
+                                                              *setting] if setting
+                                                             else []) + list(command)]
 
 
 def run(command, user=None, env=None, cwd=None, stdin=None, timeout=50):
@@ -118,15 +120,18 @@ def preload(user=None, extra=(), **values):
 def same(bare, profiled, what=""):
     check(profiled.status == bare.status, what, "status", profiled.status, "bare", bare.status,
           profiled.err.decode(errors="replace")[-2000:])
-    check(profiled.out == bare.out, what, "output differs:\n", profiled.out.decode(errors="replace")[:3000],
+    check(profiled.out == bare.out, what, "output differs:\n",
+          profiled.out.decode(errors="replace")[:3000],
           "\nbare:\n", bare.out.decode(errors="replace")[:3000])
-    check(profiled.err == bare.err, what, "stderr differs:\n", profiled.err.decode(errors="replace")[:3000])
+    check(profiled.err == bare.err, what, "stderr differs:\n",
+          profiled.err.decode(errors="replace")[:3000])
 
 
 def work(name, *args, user=None, out="trace", env=None, quiet=True, status=0, **values):
     """Runs a work program under the library; returns (Ran, trace directory)."""
     user = user or User("self")
-    ran = run([user.file(W / name), *args], user, dict(preload(user, out=out, **values), **(env or {})))
+    ran = run([user.file(W / name), *args], user, dict(preload(user, out=out, **values),
+                                                       **(env or {})))
     check(status is None or ran.status == status, name, "status", ran.status,
           ran.err.decode(errors="replace"))
     check(not quiet or ran.err == b"", name, "said on stderr:", ran.err.decode(errors="replace"))
@@ -186,11 +191,13 @@ class Profile:
     def cpu(self, function=None, thread=None):
         """CPU ns of stacks with function anywhere in them."""
         return sum(ns for t, s, _, ns in self.stacks()
-                   if (function is None or function in s) and (thread is None or t["name"] == thread))
+                   if (function is None or function in s) and (thread is None
+                                                               or t["name"] == thread))
 
     def site(self, function):
         """Heap sums of the stacks that hold function."""
-        names = ("alloc_n", "alloc_objects", "alloc_space", "inuse_n", "inuse_objects", "inuse_space")
+        names = ("alloc_n", "alloc_objects", "alloc_space", "inuse_n", "inuse_objects",
+                 "inuse_space")
         total = dict.fromkeys(names, 0)
         for _, stack, row in self.rows("heap"):
             if function in stack:
@@ -220,7 +227,8 @@ def check_whole(profile, least=0.99, root=("main",), what=""):
     total = profile.count(is_sampled)
     whole = profile.count(lambda s: is_sampled(s) and is_whole(s) and any(r in s for r in root))
     check(total > 0, what, "no samples")
-    bad = [s for _, s, n, _ in profile.stacks() if is_sampled(s) and not (is_whole(s) and set(root) & set(s))]
+    bad = [s for _, s, n, _ in profile.stacks() if is_sampled(s)
+           and not (is_whole(s) and set(root) & set(s))]
     check(whole >= least * total, what, f"{whole} of {total} samples are whole; others:",
           *("\n  " + ";".join(s[:2] + ("...",) + s[-8:]) for s in bad[:5]))
 
@@ -241,7 +249,8 @@ def check_share(n, hits, share, what, rate=1e-6):
     sampling, as timers do it, varies less than that)."""
     z = math.sqrt(2 * math.log(2 / rate))  # P(|Z| > z) < 2 exp(-z*z/2)
     bound = z * math.sqrt(n * share * (1 - share)) + z * z / 6 + 1
-    check(abs(hits - n * share) <= bound, what, f"{hits} of {n} samples, wanted {n * share:.0f} +- {bound:.0f}")
+    check(abs(hits - n * share) <= bound, what,
+          f"{hits} of {n} samples, wanted {n * share:.0f} +- {bound:.0f}")
 
 
 def poisson_bound(calls, size, mean, rate=1e-6):
@@ -258,7 +267,8 @@ def poisson_bound(calls, size, mean, rate=1e-6):
 
 def check_heap(got_bytes, calls, size, mean, what, rate=1e-6):
     bound = poisson_bound(calls, size, mean, rate) + 1
-    check(abs(got_bytes - calls * size) <= bound, what, f"{got_bytes} bytes, wanted {calls * size} +- {bound:.0f}")
+    check(abs(got_bytes - calls * size) <= bound, what,
+          f"{got_bytes} bytes, wanted {calls * size} +- {bound:.0f}")
 
 
 def segments(trace):

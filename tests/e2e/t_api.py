@@ -14,8 +14,10 @@ for engine in ENGINES:
     near(p.cpu("api_inside"), inside, 0.05, engine + " inside", 2_000_000)
     for other in ("api_before", "api_after"):
         check(p.cpu(other) < 10e6, engine, other, "is there:", p.cpu(other))
-    check(p.site("api_inside")["alloc_objects"] == 100, engine, "heap inside:", p.site("api_inside"))
+    check(p.site("api_inside")["alloc_objects"] == 100, engine, "heap inside:",
+          p.site("api_inside"))
     marks = [m["mark"] for m in p.process["marks"]]
     check(marks.count("start") == 1 and marks.count("stop") == 1, engine, "marks", marks)
-    near(p.thread(p.process["pid"])["clock_cpu_ns"], sum(int(line[1]) for line in ran.lines), 0.05, engine + " clock",
+    near(p.thread(p.process["pid"])["clock_cpu_ns"], sum(int(line[1]) for line in ran.lines), 0.05,
+         engine + " clock",
          5_000_000)

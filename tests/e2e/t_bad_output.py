@@ -15,7 +15,8 @@ else:
     cases["proc"] = "/proc/t"
 for what, out in cases.items():
     ran = run([W / "w_exact"], env=preload(out=out, heap_bytes=1))
-    check((ran.status, ran.out) == (bare.status, bare.out), what, "changed the program:", ran.status, ran.out[-300:])
+    check((ran.status, ran.out) == (bare.status, bare.out), what, "changed the program:",
+          ran.status, ran.out[-300:])
     lines = ran.err.decode().splitlines()
     check(len(lines) == 1 and out[:60] in lines[0], what, "says", lines)
 
@@ -33,14 +34,17 @@ if ROOT:
         skip("cannot mount a small file system; the rest passed")
     try:
         bare = run([W / "w_leak", 100000])
-        ran = run([W / "w_leak", 100000], env=preload(out=small / "t", heap_bytes=1, cpu="off", segment_bytes="64K",
+        ran = run([W / "w_leak", 100000], env=preload(out=small / "t", heap_bytes=1, cpu="off",
+                                                      segment_bytes="64K",
                                                           flush_ms=10))
-        check((ran.status, ran.out) == (bare.status, bare.out), "full disk changed the program:", ran.status, ran.err)
+        check((ran.status, ran.out) == (bare.status, bare.out), "full disk changed the program:",
+              ran.status, ran.err)
         check(len(ran.err.splitlines()) <= 1, "full disk says", ran.err)
         for s in segments(small / "t"):
             check(run(["lz4", "-t", "-q", s]).status == 0, "full disk: lz4 -t refuses", s)
         p = Profile(small / "t", status=None)
         check(p.site("churn_block")["alloc_objects"] > 100, "full disk: nothing of it can be read")
-        check(p.losses["write_failed"] > 0 or p.losses["segment_dropped"] > 0, "full disk: losses", p.losses)
+        check(p.losses["write_failed"] > 0 or p.losses["segment_dropped"] > 0, "full disk: losses",
+              p.losses)
     finally:
         run(["umount", small])

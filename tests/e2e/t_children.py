@@ -9,25 +9,31 @@ for user in users():
     for engine in ENGINES:
         what = f"{engine} as {user.name}:"
         bare = run([user.file(W / "w_fork"), 150], user)
-        ran = run([user.file(W / "w_fork"), 150], user, preload(user, out=f"{engine}-%p", cpu=engine, cpu_hz=499,
+        ran = run([user.file(W / "w_fork"), 150], user, preload(user, out=f"{engine}-%p",
+                                                                cpu=engine, cpu_hz=499,
                                                                              heap_bytes="256K"))
         check((ran.status, ran.err) == (bare.status, bare.err), what, "status", ran.status, ran.err)
-        check([r[0] for r in ran.rows("process")] == [r[0] for r in bare.rows("process")], what, ran.out)
-        leaf = {"allocates": "child_allocates", "computes": "child_computes", "grandchild": "grandchild",
+        check([r[0] for r in ran.rows("process")] == [r[0] for r in bare.rows("process")], what,
+              ran.out)
+        leaf = {"allocates": "child_allocates", "computes": "child_computes",
+                "grandchild": "grandchild",
                 "forks": "child_forks", "parent": "parent_computes"}
         ids = {}
         for kind, pid, cpu_ns in ran.rows("process"):
             p = Profile(user.home / f"{engine}-{pid}")
             near(sum(ns for *_, ns in p.stacks()), cpu_ns, 0.03, f"{what} CPU of {kind}", 5_000_000)
-            check(p.count(lambda s: leaf[kind] in s and is_sampled(s)) > 5, what, kind, "has too few samples")
-            check(p.cpu(leaf[kind]) > 0.55 * cpu_ns, what, kind, "CPU below", leaf[kind], p.cpu(leaf[kind]))
+            check(p.count(lambda s: leaf[kind] in s and is_sampled(s)) > 5, what, kind,
+                  "has too few samples")
+            check(p.cpu(leaf[kind]) > 0.55 * cpu_ns, what, kind, "CPU below", leaf[kind],
+                  p.cpu(leaf[kind]))
             check_whole(p, 0.95, what=f"{what} {kind}")
             ids[kind] = p.raw["trace_id"], p.process["parent_trace_id"]
             if kind == "allocates":
                 check(p.site("child_allocates")["alloc_space"] > 100000, what, "heap of the child")
         check(ids["computes"][1] == ids["parent"][0], what, "parent of the child:", ids)
         check(ids["grandchild"][1] == ids["forks"][0], what, "parent of the grandchild:", ids)
-        check(len(list(user.home.glob(f"{engine}-*"))) == 5, what, "traces", list(user.home.glob(f"{engine}-*")))
+        check(len(list(user.home.glob(f"{engine}-*"))) == 5, what, "traces",
+              list(user.home.glob(f"{engine}-*")))
 
     ran = run([user.file(W / "w_exec"), 3, 60], user, preload(user, out="x-%p"))
     check(ran.status == 3, "exec chain: status", ran.status, ran.err)

@@ -13,7 +13,8 @@ def denied(calls, error, out, **values):
     ran = run([*wrap, "env", *(f"{k}={v}" for k, v in preload(out=out, **values).items()),
                W / "w_threads", 100])
     check(ran.status == bare.status, error, "status", ran.status)
-    check([r[1] for r in ran.rows("thread")] == [r[1] for r in bare.rows("thread")], error, "output differs", ran.out)
+    check([r[1] for r in ran.rows("thread")] == [r[1] for r in bare.rows("thread")], error,
+          "output differs", ran.out)
     return ran, Profile(HOME / out)
 
 
@@ -25,7 +26,8 @@ for error in ("EACCES", "EPERM", "ENOSYS"):
     ran, p = denied(["perf_event_open"], error, error)
     check(ran.err == b"", error, "said", ran.err)
     check(p.cpu_engine == "timer", error, p.cpu_engine)
-    check(any(s == "denied" and n == "perf" and e and t for s, n, e, t in engines(p, "cpu")), error, engines(p, "cpu"))
+    check(any(s == "denied" and n == "perf" and e and t for s, n, e, t in engines(p, "cpu")), error,
+          engines(p, "cpu"))
     check(p.count(is_sampled) > 5, error, "samples:", p.count(is_sampled))
     _, p = denied(["perf_event_open"], error, error + "-perf", cpu="perf")
     check(p.cpu_engine == "off", error, "explicit perf:", p.cpu_engine)

@@ -20,8 +20,10 @@ for user in users():
         near(thread["user_ns"], user_ns, 0.05, what + " user time", 20_000_000)
         named = sum(ns for _, s, _, ns in p.stacks() if s[-1] == "[kernel: not sampled]")
         if p.kernel:
-            reads = sum(ns for _, s, _, ns in p.stacks() if "work_read" in s and s[-1] != "work_read")
-            check(named < 0.05 * cpu_ns, what, "kernel is sampled, and", named, "ns are said not to be")
+            reads = sum(ns for _, s, _, ns in p.stacks() if "work_read" in s
+                        and s[-1] != "work_read")
+            check(named < 0.05 * cpu_ns, what, "kernel is sampled, and", named,
+                  "ns are said not to be")
             check(reads > 0.1 * cpu_ns, what, "below work_read:", reads)
         elif engine == "perf":
             near(named, system_ns, 0.15, what + " [kernel: not sampled]", 50_000_000)

@@ -23,4 +23,5 @@ for user in users():
             share = p.cpu(function) / sum(ns for *_, ns in p.stacks())
             check_share(n, share * n, cpu_ns / total, f"{what} {function}")
             leaf = p.count(lambda s: s[-1] == function)
-            check(leaf >= 0.9 * p.count(lambda s: function in s), what, function, "is the leaf of", leaf, "samples only")
+            check(leaf >= 0.9 * p.count(lambda s: function in s), what, function, "is the leaf of",
+                  leaf, "samples only")

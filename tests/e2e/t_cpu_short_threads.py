@@ -27,5 +27,6 @@ for user in users():
         near(total, ran.rows("sum")[0][0], 0.01, what + " sum")
         missed = sum(ns for _, s, _, ns in p.stacks() if not is_sampled(s))
         check(missed > 0, what, "nothing is [not sampled], which cannot be with such threads")
-        starts = {s[-2] for t, s, _, _ in p.stacks() if not is_sampled(s) and t["name"].startswith("short-")}
+        starts = {s[-2] for t, s, _, _ in p.stacks() if not is_sampled(s)
+                  and t["name"].startswith("short-")}
         check(starts == {"short_body"}, what, "[not sampled] stands under", starts)

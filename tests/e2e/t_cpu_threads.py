@@ -15,12 +15,16 @@ for user in users():
             check(t["name"] == name, what, "thread", tid, "is called", t["name"], "not", name)
             # what main does after it has printed its clock is its end alone
             near(t["cpu_ns"], cpu_ns, 0.01, f"{what} cpu of {name}", 3_000_000 if t is main else 0)
-            near(sum(ns for th, *_, ns in p.stacks() if th is t), t["cpu_ns"], 0.001, f"{what} stacks of {name}", 1)
+            near(sum(ns for th, *_, ns in p.stacks() if th is t), t["cpu_ns"], 0.001,
+                 f"{what} stacks of {name}", 1)
             if t is main:
                 continue
-            check(t["creator"] is not None and p.threads[t["creator"]] is main, what, "creator of", name, t["creator"])
-            check("create_workers" in p.stack(t["creator_stack"]), what, "creation stack:", p.stack(t["creator_stack"]))
-            check(p.frames[t["start_frame"]] == "thread_body", what, "start routine:", t["start_frame"])
+            check(t["creator"] is not None and p.threads[t["creator"]] is main, what, "creator of",
+                  name, t["creator"])
+            check("create_workers" in p.stack(t["creator_stack"]), what, "creation stack:",
+                  p.stack(t["creator_stack"]))
+            check(p.frames[t["start_frame"]] == "thread_body", what, "start routine:",
+                  t["start_frame"])
             roots = {s[:3] for th, s, _, _ in p.stacks() if th is t and is_sampled(s)}
             check(all("thread_body" in r for r in roots), what, "roots of", name, roots)
         check_named(p)

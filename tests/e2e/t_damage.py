@@ -20,12 +20,15 @@ def look(what, content, statuses=(1, 2), commands=(["check"], ["folded"])):
     bad.write_bytes(content)
     for command in commands:
         ran = run([PROF, *command, bad])
-        check(ran.status in statuses, what, command, "-> status", ran.status, ran.err.decode()[-300:])
+        check(ran.status in statuses, what, command, "-> status", ran.status,
+              ran.err.decode()[-300:])
         lines = ran.err.decode(errors="replace").splitlines()
         # losses that a reader without the lost part cannot know are no concern here
-        check(ran.status == 0 or any(re.match(rf"prof: {re.escape(str(bad))}: (offset \d+: )?.+", e) for e in lines),
+        check(ran.status == 0 or any(re.match(rf"prof: {re.escape(str(bad))}: (offset \d+: )?.+",
+                                              e) for e in lines),
               what, command, "says", lines)
-        check(ran.status != 0 or not any("offset" in e for e in lines), what, command, "is good, but says", lines)
+        check(ran.status != 0 or not any("offset" in e for e in lines), what, command,
+              "is good, but says", lines)
     return ran
 
 
@@ -53,8 +56,10 @@ middle = bytearray(data)
 middle[len(data) // 2:len(data) // 2 + 64] = bytes(64)
 ran = look("a hole in the middle", bytes(middle), (1,))
 whole = len(prof("folded", trace).splitlines())
-check(len(ran.out.splitlines()) > whole / 4, "a hole in the middle leaves", len(ran.out.splitlines()), "of", whole)
+check(len(ran.out.splitlines()) > whole / 4, "a hole in the middle leaves",
+      len(ran.out.splitlines()), "of", whole)
 ran = run([PROF, "report", home / "not-there"])
 check(ran.status == 2 and ran.err.startswith(b"prof: "), "a missing trace:", ran.status, ran.err)
 ran = run([PROF, "report", "/etc"])
-check(ran.status == 2 and ran.err.startswith(b"prof: "), "a directory without traces:", ran.status, ran.err)
+check(ran.status == 2 and ran.err.startswith(b"prof: "), "a directory without traces:", ran.status,
+      ran.err)

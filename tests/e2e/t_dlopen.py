@@ -14,11 +14,13 @@ for engine in ENGINES:
     for name, cpu_ns in truth.items():
         near(got[name], cpu_ns, 0.15, f"{engine} cpu of {name}")
     for _, stack, _, _ in p.stacks():
-        check(not {"alpha_inner", "beta_inner"} <= set(stack), engine, "both plugins in one stack:", stack)
+        check(not {"alpha_inner", "beta_inner"} <= set(stack), engine, "both plugins in one stack:",
+              stack)
     modules = {m["path"].rsplit("/", 1)[-1] for m in p.raw["modules"]}
     check({"p_alpha.so", "p_beta.so"} <= modules, engine, "modules:", modules)
     sizes = {1000: 0, 3000: 0}
     for _, stack, row in p.rows("heap"):
         if "plugin_work" in stack:
             sizes[row["alloc_space"] // row["alloc_objects"]] += row["alloc_objects"]
-    check(sizes == {1000: 0, 3000: 15} or sizes[3000] == 15, engine, "allocations of the plugins:", sizes)
+    check(sizes == {1000: 0, 3000: 15} or sizes[3000] == 15, engine, "allocations of the plugins:",
+          sizes)

@@ -25,8 +25,10 @@ for name, calls, _, live, _, size in ran.rows("site"):
     check_heap(p.site(name)["inuse_space"], live, size, 65536, f"in front of jemalloc: {name} live")
 
 bare = run([W / "w_sites", 1])
-ran = run([PROF, "run", "--heap", "jemalloc", "--heap-bytes", "64K", "--cpu", "off", "--out", "run", W / "w_sites", 1])
-check((ran.status, ran.out) == (bare.status, bare.out), "prof run --heap jemalloc:", ran.status, ran.err.decode())
+ran = run([PROF, "run", "--heap", "jemalloc", "--heap-bytes", "64K", "--cpu", "off", "--out", "run",
+           W / "w_sites", 1])
+check((ran.status, ran.out) == (bare.status, bare.out), "prof run --heap jemalloc:", ran.status,
+      ran.err.decode())
 p = Profile(HOME / "run")
 check(p.heap_engine.startswith("jemalloc 5."), "preloaded:", p.heap_engine)
 for name, calls, _, live, _, size in ran.rows("site"):

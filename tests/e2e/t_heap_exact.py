@@ -26,5 +26,6 @@ ran, trace = work("w_exceptions", 100, out="cxx", cpu="off", heap_bytes=1)
 p = Profile(trace)
 for name, calls, total in ran.rows("site"):
     got = p.site(name + "()")
-    check((got["alloc_objects"], got["alloc_space"]) == (calls, total), name, got, "wanted", calls, total)
+    check((got["alloc_objects"], got["alloc_space"]) == (calls, total), name, got, "wanted", calls,
+          total)
     check(got["inuse_objects"] == 0, name, "is live:", got)

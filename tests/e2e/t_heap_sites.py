@@ -26,9 +26,11 @@ for mean, seed in ((16 << 10, 1), (64 << 10, 0), (512 << 10, 0)):
             check((t["alloc_calls"], t["alloc_bytes"]) == (calls, total), t["name"], "has",
                   t["alloc_calls"], t["alloc_bytes"], "wanted", calls, total)
     whole = [s for _, s, _ in p.rows("heap") if is_whole(s)]
-    check(len(whole) >= 0.99 * len(p.raw["heap"]), len(whole), "of", len(p.raw["heap"]), "heap stacks are whole")
+    check(len(whole) >= 0.99 * len(p.raw["heap"]), len(whole), "of", len(p.raw["heap"]),
+          "heap stacks are whole")
 
 work("w_sites", 1, out="totals", cpu="off", heap="totals")
 p = Profile(HOME / "totals")
 check(not p.raw["heap"] and p.heap_engine == "totals", "totals:", p.heap_engine)
-check(sorted(t["alloc_calls"] for t in p.threads)[0] >= calls // 2, "totals:", [t["alloc_calls"] for t in p.threads])
+check(sorted(t["alloc_calls"] for t in p.threads)[0] >= calls // 2, "totals:",
+      [t["alloc_calls"] for t in p.threads])

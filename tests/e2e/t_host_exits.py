@@ -8,12 +8,14 @@ import time
 from lib import *
 
 for engine in ENGINES:
-    for how in ("return", "exit", "_exit", "quick_exit", "abort", "signal", "kill", "threads", "many", "handler"):
+    for how in ("return", "exit", "_exit", "quick_exit", "abort", "signal", "kill", "threads",
+                "many", "handler"):
         bare_began = time.monotonic()
         bare = run([W / "w_exits", how])
         bare_time = time.monotonic() - bare_began
         began = time.monotonic()
-        ran, trace = work("w_exits", how, out=f"{engine}-{how}", status=None, cpu=engine, heap_bytes="16K",
+        ran, trace = work("w_exits", how, out=f"{engine}-{how}", status=None, cpu=engine,
+                          heap_bytes="16K",
                           flush_ms=50)
         late = time.monotonic() - began - bare_time
         same(bare, ran, f"{how} under {engine}:")
@@ -24,7 +26,8 @@ for engine in ENGINES:
         killed = how in ("abort", "signal", "kill", "many")
         check(p.cpu() > (50e6 if killed else 145e6), how, engine, "CPU time recorded:", p.cpu())
         check(p.cpu("before_exit") > (40e6 if killed else 100e6), how, engine, p.cpu("before_exit"))
-        check(p.site("before_exit")["alloc_space"] > 2e6, how, engine, "heap:", p.site("before_exit"))
+        check(p.site("before_exit")["alloc_space"] > 2e6, how, engine, "heap:",
+              p.site("before_exit"))
         prof("check", trace)
 
     bare = run([W / "w_pthread_exit"])
@@ -34,4 +37,5 @@ for engine in ENGINES:
     (tid, cpu_ns), = ran.rows("worker")
     p = Profile(trace)
     near(p.thread(tid)["cpu_ns"], cpu_ns, 0.01, "cpu of the worker after main", 500_000)
-    check(p.count(lambda s: "worker_after_main" in s and is_sampled(s)) > 5, engine, "no samples after main has gone")
+    check(p.count(lambda s: "worker_after_main" in s and is_sampled(s)) > 5, engine,
+          "no samples after main has gone")

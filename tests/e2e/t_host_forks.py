@@ -36,7 +36,8 @@ print(out)
 for engine in ENGINES:
     env = preload(out=f"{engine}-%p", cpu=engine, heap_bytes=65536)
     bare = run(["/usr/bin/python3", "-I", "-c", SCRIPT])
-    check(b"bad" not in bare.out and b"7, 'popen" in bare.out, "the script itself:", bare.out, bare.err)
+    check(b"bad" not in bare.out and b"7, 'popen" in bare.out, "the script itself:", bare.out,
+          bare.err)
     same(bare, run(["/usr/bin/python3", "-I", "-c", SCRIPT], env=env), engine)
     for trace in traces(HOME):
         prof("check", trace)

@@ -5,8 +5,10 @@ memory, no standard descriptors, a umask of 777, a directory that is gone.  The
 program runs as without us; what cannot be recorded is not."""
 from lib import *
 
-LIMITS = (["--as=400000000"], ["--as=100000000"], ["--as=40000000"], ["--as=20000000"], ["--data=3000000"],
-          ["--fsize=20000"], ["--nofile=4"], ["--nofile=256"], ["--memlock=0"], ["--stack=262144"], ["--sigpending=0"],
+LIMITS = (["--as=400000000"], ["--as=100000000"], ["--as=40000000"], ["--as=20000000"],
+          ["--data=3000000"],
+          ["--fsize=20000"], ["--nofile=4"], ["--nofile=256"], ["--memlock=0"], ["--stack=262144"],
+          ["--sigpending=0"],
           ["--core=0"])
 for user in users():
     file = user.file(W / "w_threads")
@@ -15,18 +17,20 @@ for user in users():
         bare = run(["prlimit", *limit, "--", file, 20], user)
         for engine in ENGINES:
             what = f"{limit[0]} {engine} as {user.name}:"
-            env = preload(user, out=f"{limit[0][2:]}-{engine}", cpu=engine, heap_bytes=4096, cpu_hz=999)
-            words = [f"{k}={v}" for k, v in env.items()]
-            ran = run(["prlimit", *limit, "--", "env", *words, file, 20], user)
-            check(ran.status == bare.status, what, "status", ran.status, "bare", bare.status, ran.err.decode()[-500:])
+            env = preload(user, out=f"{limit[0][2:]}-{engine}", cpu=engine, heap_bytes=4096,
+                          cpu_hz=999)
+            ran = run(["prlimit", *limit, "--", *words([file, 20], env=env)], user)
+            check(ran.status == bare.status, what, "status", ran.status, "bare", bare.status,
+                  ran.err.decode()[-500:])
             check(names(ran) == names(bare), what, "output", ran.out, "bare", bare.out)
-            check(len(ran.err.splitlines()) <= len(bare.err.splitlines()) + 1, what, "says", ran.err.decode())
-for script in ("exec <&-; {} 3", "exec <&- >&- 2>&-; {} 3", "umask 777; {} 3", "mkdir gone; cd gone; rmdir ../gone; {} 3",
+            check(len(ran.err.splitlines()) <= len(bare.err.splitlines()) + 1, what, "says",
+                  ran.err.decode())
+for script in ("exec <&-; {} 3", "exec <&- >&- 2>&-; {} 3", "umask 777; {} 3",
+               "mkdir gone; cd gone; rmdir ../gone; {} 3",
                "cd /; {} 3"):
     for engine in ENGINES:
-        out = HOME / f"s-{engine}-%p"
-        ran = run(["bash", "-c", script.format(f"env {' '.join(f'{k}={v}' for k, v in preload(out=out, cpu=engine).items())}"
-                                                f" {W}/w_mini")])
+        program = words([W / "w_mini"], env=preload(out=HOME / f"s-{engine}-%p", cpu=engine))
+        ran = run(["bash", "-c", script.format(" ".join(program))])
         check((ran.status, ran.out, ran.err) == (3, b"", b""), script, engine, ran.status, ran.err)
 found = [t for t in HOME.iterdir() if t.name.startswith("s-") and segments(t)]
 check(len(found) == 10, "traces under such conditions:", len(found), "of 10")

@@ -21,5 +21,7 @@ for engine in ENGINES:
     check(arrived == 1, engine, "its own signal did not arrive")
     check(eintr <= (0 if engine == "perf" else 3), engine, eintr, "calls were interrupted")
 for sig in ("PROF", "USR1", "TERM"):
-    ran = run(["env", "--ignore-signal=" + sig, "--", W / "w_fds"], env=preload(out="ign" + sig, cpu="timer"))
-    same(run(["env", "--ignore-signal=" + sig, "--", W / "w_fds"]), ran, f"SIG{sig} ignored at start:")
+    ran = run(["env", "--ignore-signal=" + sig, "--", W / "w_fds"],
+              env=preload(out="ign" + sig, cpu="timer"))
+    same(run(["env", "--ignore-signal=" + sig, "--", W / "w_fds"]), ran,
+         f"SIG{sig} ignored at start:")

@@ -8,7 +8,8 @@ for program, args in (("w_idle", [1200]), ("w_mini", [])):
     _, trace = work(program, *args, out=program)
     report = prof("report", trace)
     check(program in report and len(report.splitlines()) >= 8, "report:", report)
-    check("idle" in report.lower() or "no cpu" in report.lower() or "no samples" in report.lower(), "report:", report)
+    check("idle" in report.lower() or "no cpu" in report.lower() or "no samples" in report.lower(),
+          "report:", report)
     check("loss" in report.lower() or "lost" in report.lower(), "losses are not stated:", report)
     p = Profile(trace)
     check(p.cpu() < 100e6, program, "CPU time", p.cpu())
@@ -16,6 +17,7 @@ for program, args in (("w_idle", [1200]), ("w_mini", [])):
     prof("check", trace)
     for line in prof("folded", trace).splitlines():
         check(line.rsplit(" ", 1)[1].isdigit(), "folded:", line)
-check(len(Profile(HOME / "w_idle").raw["memory"]) >= 2, "memory over 1.2 s:", Profile(HOME / "w_idle").raw["memory"])
+check(len(Profile(HOME / "w_idle").raw["memory"]) >= 2, "memory over 1.2 s:",
+      Profile(HOME / "w_idle").raw["memory"])
 for point in Profile(HOME / "w_idle").raw["memory"]:
     check(500_000 < point["rss_bytes"] < point["vsize_bytes"], "memory:", point)

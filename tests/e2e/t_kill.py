@@ -13,9 +13,11 @@ random.seed(11)
 files = 0
 for i in range(60):
     trace = HOME / f"t{i}"
-    env = dict(os.environ, **preload(out=trace.name, heap_bytes=256, flush_ms=10, segment_bytes="64K",
+    env = dict(os.environ, **preload(out=trace.name, heap_bytes=256, flush_ms=10,
+                                     segment_bytes="64K",
                                      cpu=ENGINES[i % 2], cpu_hz=999))
-    proc = subprocess.Popen([W / "w_leak", "100000000"], env=env, cwd=HOME, stdout=subprocess.DEVNULL)
+    proc = subprocess.Popen([W / "w_leak", "100000000"], env=env, cwd=HOME,
+                            stdout=subprocess.DEVNULL)
     time.sleep(0.01 + random.random() * 0.15)
     proc.send_signal(signal.SIGKILL)
     check(proc.wait() == -signal.SIGKILL, "ended by itself with", proc.returncode)
@@ -34,4 +36,5 @@ proc = subprocess.Popen([W / "w_idle", "5000"], env=env, cwd=HOME, stdout=subpro
 time.sleep(0.6)
 proc.kill()
 proc.wait()
-check(Profile(trace).process["state"] == "open", "state of a killed program:", Profile(trace).process["state"])
+check(Profile(trace).process["state"] == "open", "state of a killed program:",
+      Profile(trace).process["state"])

@@ -10,7 +10,8 @@ command = ["/usr/bin/sort", "--parallel=1", "lines"]
 same(run(command), run(command, env=preload(out="t", cpu="perf", cpu_hz=999)))
 libc = [m for m in Profile("t").raw["modules"] if m["path"].endswith("/libc.so.6")]
 check(libc and libc[0]["build_id"], "libc:", libc)
-debug = pathlib.Path("/usr/lib/debug/.build-id") / libc[0]["build_id"][:2] / (libc[0]["build_id"][2:] + ".debug")
+build_id = libc[0]["build_id"]
+debug = pathlib.Path(f"/usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug")
 
 
 def libc_names(p):
@@ -24,5 +25,7 @@ check(any("!fn_" in n for n in without), "no made-up names in the stripped progr
 if not debug.exists():
     skip("libc6-dbg is not installed for this libc; the rest passed")
 names = libc_names(Profile("t"))
-check(not any("!fn_" in n for n in names), "libc6-dbg is there, yet:", {n for n in names if "!fn_" in n})
-check(names & {"__libc_start_call_main", "__libc_start_main_impl"}, "no start function among", sorted(names))
+check(not any("!fn_" in n for n in names), "libc6-dbg is there, yet:",
+      {n for n in names if "!fn_" in n})
+check(names & {"__libc_start_call_main", "__libc_start_main_impl"}, "no start function among",
+      sorted(names))

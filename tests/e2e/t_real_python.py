@@ -22,7 +22,8 @@ def database():
     db.execute("create table t(a, b)")
     db.executemany("insert into t values(?, ?)", ((i, i * i) for i in range(3000)))
     assert db.execute("select count(*), sum(a) from t where b % 2").fetchone() == (1500, 2250000)
-threads = [named("hash", lambda: hashlib.sha256(data).digest()), named("deflate", lambda: zlib.compress(data, 6)),
+threads = [named("hash", lambda: hashlib.sha256(data).digest()),
+           named("deflate", lambda: zlib.compress(data, 6)),
            named("database", database)]
 for t in threads: t.start()
 for t in threads: t.join()
@@ -51,7 +52,9 @@ for user in users():
                     hit = module is not None and library in p.raw["modules"][module]["path"]
                     at = p.raw["stacks"][at]["parent"]
                 inside += row["cpu_ns"] * hit
-            check(inside > (0.8 if name != "database" else 0.3) * t["cpu_ns"], what, name, "in", library, inside, "of",
+            check(inside > (0.8 if name != "database" else 0.3) * t["cpu_ns"], what, name, "in",
+                  library, inside, "of",
                   t["cpu_ns"])
         names = {f["name"] for f in p.raw["functions"]}
-        check(any("PyEval" in n for n in names), what, "no interpreter function among", sorted(names)[:20])
+        check(any("PyEval" in n for n in names), what, "no interpreter function among",
+              sorted(names)[:20])

@@ -7,11 +7,14 @@ import stat
 
 from lib import *
 
-ran, trace = work("w_leak", 1000000, cpu="off", heap_bytes=1, segment_bytes="64K", limit_bytes="512K", flush_ms=20)
+ran, trace = work("w_leak", 1000000, cpu="off", heap_bytes=1, segment_bytes="64K",
+                  limit_bytes="512K", flush_ms=20)
 kept = segments(trace)
 p = Profile(trace)
-check(p.process["segments_dropped"] >= 50, "only", p.process["segments_dropped"], "segments were dropped")
-check(p.losses["segment_dropped"] == int(kept[0].name[8:14]) - 1, "losses", p.losses, "first left", kept[0])
+check(p.process["segments_dropped"] >= 50, "only", p.process["segments_dropped"],
+      "segments were dropped")
+check(p.losses["segment_dropped"] == int(kept[0].name[8:14]) - 1, "losses", p.losses, "first left",
+      kept[0])
 size = sum(s.stat().st_size for s in kept)
 check(size <= 512 << 10, "the trace has", size, "bytes")
 check(len(kept) >= 4, "only", len(kept), "segments are left")
@@ -24,16 +27,19 @@ lost = sum(p.losses[k] for k in p.losses if k != "segment_dropped")
 thread, = p.threads
 check(lost == 0, "losses", p.losses)
 before = p.process["ended_before"]["alloc_calls"]
-check(0 <= thread["alloc_calls"] + before <= calls + 1000, "calls", thread["alloc_calls"], before, calls)
+check(0 <= thread["alloc_calls"] + before <= calls + 1000, "calls", thread["alloc_calls"], before,
+      calls)
 check(p.site("churn_block")["alloc_objects"] <= calls, "more churn than there was")
 
-check(stat.S_IMODE(trace.stat().st_mode) == 0o700, "mode of the directory", oct(trace.stat().st_mode))
+check(stat.S_IMODE(trace.stat().st_mode) == 0o700, "mode of the directory",
+      oct(trace.stat().st_mode))
 for s in kept:
     check(stat.S_IMODE(s.stat().st_mode) == 0o600, "mode of", s.name, oct(s.stat().st_mode))
 for subset in ([kept[0]], [kept[-1]], kept[1::2], kept[:-1]):
     raw = json.loads(prof("json", *subset, status=None))
     p = Profile(None, raw=raw)
-    check(p.site("leak_early")["inuse_space"] == ran.rows("leak")[0][2], "segments", [s.name for s in subset],
+    check(p.site("leak_early")["inuse_space"] == ran.rows("leak")[0][2], "segments",
+          [s.name for s in subset],
           "say of the leak", p.site("leak_early"))
 prof("check", trace)
 for s in kept:

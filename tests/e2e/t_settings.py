@@ -20,13 +20,15 @@ def shares(ms=300, **values):
     for name, value in values.items():
         got = p.raw["settings"].get("LIBPROF_" + name.upper())
         expand = {"64K": "65536", "2K": "2048", "1M": "1048576", "0K": "0"}
-        check(got == expand.get(str(value), str(value)), name, "is", got, "in the trace, wanted", value)
+        check(got == expand.get(str(value), str(value)), name, "is", got, "in the trace, wanted",
+              value)
     return p
 
 
 work("w_mini", out="a-%e-%p-%h-%t-%%", status=0)
 made, = [t.name for t in traces(HOME)]
-check(re.fullmatch(rf"a-w_mini-\d+-{re.escape(HOST)}-\d[-\dT:]+Z?-%", made), "LIBPROF_OUT became", made)
+check(re.fullmatch(rf"a-w_mini-\d+-{re.escape(HOST)}-\d[-\dT:]+Z?-%", made), "LIBPROF_OUT became",
+      made)
 work("w_mini", out="deep")
 work("w_mini", out="deep")
 work("w_mini", out="deep")
@@ -37,7 +39,8 @@ for cpu in ("perf", "timer", "off"):
 low, high = shares(600, cpu_hz=20), shares(600, cpu_hz=2000)
 check(8 <= low.count(is_sampled) <= 16, "20 Hz over 0.6 s:", low.count(is_sampled))
 check(high.raw["engines"]["cpu"]["period_ns"] == 500_000, high.raw["engines"]["cpu"])
-check(high.cpu_engine != "perf" or 900 <= high.count(is_sampled) <= 1500, "2000 Hz:", high.count(is_sampled))
+check(high.cpu_engine != "perf" or 900 <= high.count(is_sampled) <= 1500, "2000 Hz:",
+      high.count(is_sampled))
 _, trace = work("w_recursion", 600, 100, out="narrow", stack_bytes=2048)
 p = Profile(trace)
 check(p.raw["engines"]["cpu"]["stack_bytes"] == 2048, p.raw["engines"]["cpu"])
@@ -66,7 +69,8 @@ count = lambda data: data.count(b"\x04\x22\x4d\x18")  # LZ4 frames
 shares(flush_ms=20)
 flushed = count(segments(HOME / "t")[0].read_bytes())
 shares(flush_ms=10000)
-check(count(segments(HOME / "t")[0].read_bytes()) < flushed, "LIBPROF_FLUSH_MS=10000 flushes as often as 20 ms")
+check(count(segments(HOME / "t")[0].read_bytes()) < flushed,
+      "LIBPROF_FLUSH_MS=10000 flushes as often as 20 ms")
 work("w_leak", 60000, out="seg", cpu="off", heap_bytes=1, segment_bytes="64K", limit_bytes="0")
 kept = segments(HOME / "seg")
 check(len(kept) >= 3 and all(s.stat().st_size < 200_000 for s in kept), "LIBPROF_SEGMENT_BYTES",

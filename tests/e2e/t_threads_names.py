@@ -7,10 +7,12 @@ from lib import *
 for engine in ENGINES:
     ran, trace = work("w_rename", out=engine, cpu=engine)
     p = Profile(trace)
-    want = {"pthread": "second-name", "prctl": "by-prctl", "other": "by-other", "hostile": "a;b\n\x1b[31mc\"\\"}
+    want = {"pthread": "second-name", "prctl": "by-prctl", "other": "by-other",
+            "hostile": "a;b\n\x1b[31mc\"\\"}
     for tid, kind, cpu_ns in ran.rows("thread"):
         t = p.thread(tid)
-        check(kind not in want or t["name"] == want[kind], engine, kind, "is called", repr(t["name"]))
+        check(kind not in want or t["name"] == want[kind], engine, kind, "is called",
+              repr(t["name"]))
         check(kind != "bytes" or t["name"].endswith("\x01 <&>"), engine, "bytes:", repr(t["name"]))
         near(t["cpu_ns"], cpu_ns, 0.01, f"{engine} cpu of {kind}")
     for command in (["report"], ["folded", "--threads"], ["dump"], ["check"]):

@@ -47,7 +47,9 @@ TEST(random_history)
 			alive[id] = 0;
 			live--;
 		} else {
-			const struct block b = { .id = id, .t_ns = id + 7, .size = id * 3,
+			const struct block b = { .id = id,
+						 .t_ns = id + 7,
+						 .size = id * 3,
 						 .thread = (uint32_t)(id % 5),
 						 .node = (uint32_t)(id % 11) };
 

@@ -95,22 +95,36 @@ TEST(stack_bytes_are_rounded_to_words)
 TEST(bad_values)
 {
 	static const char *const bad[][2] = {
-		{ "LIBPROF_CPU", "on" },	 { "LIBPROF_CPU", "off " },
-		{ "LIBPROF_CPU", "PERF" },	 { "LIBPROF_CPU_HZ", "0" },
-		{ "LIBPROF_CPU_HZ", "10001" },	 { "LIBPROF_CPU_HZ", "-1" },
-		{ "LIBPROF_CPU_HZ", "99.5" },	 { "LIBPROF_CPU_HZ", "9 9" },
-		{ "LIBPROF_CPU_HZ", "1e3" },	 { "LIBPROF_CPU_HZ", "0x10" },
-		{ "LIBPROF_STACK_BYTES", "1023" }, { "LIBPROF_STACK_BYTES", "65529" },
-		{ "LIBPROF_STACK_BYTES", "64K" }, { "LIBPROF_HEAP", "yes" },
-		{ "LIBPROF_HEAP_BYTES", "0" },	 { "LIBPROF_HEAP_BYTES", "2T" },
-		{ "LIBPROF_HEAP_BYTES", "K" },	 { "LIBPROF_HEAP_BYTES", "1KB" },
+		{ "LIBPROF_CPU", "on" },
+		{ "LIBPROF_CPU", "off " },
+		{ "LIBPROF_CPU", "PERF" },
+		{ "LIBPROF_CPU_HZ", "0" },
+		{ "LIBPROF_CPU_HZ", "10001" },
+		{ "LIBPROF_CPU_HZ", "-1" },
+		{ "LIBPROF_CPU_HZ", "99.5" },
+		{ "LIBPROF_CPU_HZ", "9 9" },
+		{ "LIBPROF_CPU_HZ", "1e3" },
+		{ "LIBPROF_CPU_HZ", "0x10" },
+		{ "LIBPROF_STACK_BYTES", "1023" },
+		{ "LIBPROF_STACK_BYTES", "65529" },
+		{ "LIBPROF_STACK_BYTES", "64K" },
+		{ "LIBPROF_HEAP", "yes" },
+		{ "LIBPROF_HEAP_BYTES", "0" },
+		{ "LIBPROF_HEAP_BYTES", "2T" },
+		{ "LIBPROF_HEAP_BYTES", "K" },
+		{ "LIBPROF_HEAP_BYTES", "1KB" },
 		{ "LIBPROF_HEAP_BYTES", "99999999999999999999" },
 		{ "LIBPROF_HEAP_BYTES", "18014398509481984K" },
-		{ "LIBPROF_SEED", "x" },	 { "LIBPROF_DELAY_MS", "-5" },
-		{ "LIBPROF_DURATION_MS", "1s" }, { "LIBPROF_FLUSH_MS", "9" },
-		{ "LIBPROF_FLUSH_MS", "60001" }, { "LIBPROF_SEGMENT_BYTES", "63K" },
-		{ "LIBPROF_SEGMENT_BYTES", "2G" }, { "LIBPROF_LIMIT_BYTES", "many" },
-		{ "LIBPROF_CHILDREN", "2" },	 { "LIBPROF_CHILDREN", "true" },
+		{ "LIBPROF_SEED", "x" },
+		{ "LIBPROF_DELAY_MS", "-5" },
+		{ "LIBPROF_DURATION_MS", "1s" },
+		{ "LIBPROF_FLUSH_MS", "9" },
+		{ "LIBPROF_FLUSH_MS", "60001" },
+		{ "LIBPROF_SEGMENT_BYTES", "63K" },
+		{ "LIBPROF_SEGMENT_BYTES", "2G" },
+		{ "LIBPROF_LIMIT_BYTES", "many" },
+		{ "LIBPROF_CHILDREN", "2" },
+		{ "LIBPROF_CHILDREN", "true" },
 		{ "LIBPROF_VERBOSE", "3" },
 	};
 	char setting[256];
@@ -123,7 +137,8 @@ TEST(bad_values)
 			CHECK_FAIL("%s: the sentence is \"%s\"", setting, why);
 	}
 	EQ(read_one("LIBPROF_CPU=on"), -EINVAL);
-	TRUE(strstr(why, "auto") && strstr(why, "perf") && strstr(why, "timer") && strstr(why, "off"));
+	TRUE(strstr(why, "auto") && strstr(why, "perf") && strstr(why, "timer") &&
+	     strstr(why, "off"));
 	EQ(read_one("LIBPROF_CPU_HZ=0"), -EINVAL);
 	TRUE(strstr(why, "1") && strstr(why, "10000"));
 }

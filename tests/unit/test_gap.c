@@ -82,7 +82,8 @@ TEST(threads_are_independent)
 	for (uint32_t t = 1; t <= 1000; t++) {
 		uint64_t a = gap_seed(42, t), b = gap_seed(42, t + 1);
 
-		sum += ((double)gap_draw(&a, 100000) / 1e5 - 1) * ((double)gap_draw(&b, 100000) / 1e5 - 1);
+		sum += ((double)gap_draw(&a, 100000) / 1e5 - 1) *
+		       ((double)gap_draw(&b, 100000) / 1e5 - 1);
 	}
 	TRUE(fabs(sum) < 5 * sqrt(1000));
 }

@@ -86,7 +86,8 @@ static void lz4_accepts(unsigned number)
 
 static void frames(bool keep)
 {
-	struct buffer header = bytes_of(50, 1), small = bytes_of(100, 2), large = bytes_of(1 << 20, 3);
+	struct buffer header = bytes_of(50, 1), small = bytes_of(100, 2),
+		      large = bytes_of(1 << 20, 3);
 	struct buffer zeros;
 	unsigned files;
 
@@ -111,8 +112,14 @@ static void frames(bool keep)
 	end();
 }
 
-TEST(frames_with_descriptors_kept) { frames(true); }
-TEST(frames_with_files_reopened) { frames(false); }
+TEST(frames_with_descriptors_kept)
+{
+	frames(true);
+}
+TEST(frames_with_files_reopened)
+{
+	frames(false);
+}
 
 TEST(suffix_where_the_name_is_taken)
 {
@@ -176,8 +183,8 @@ TEST(limit_does_not_drift)
 			uint64_t real = bytes_on_disk(&files);
 
 			if (real > limit)
-				CHECK_FAIL("after %u segments: %llu bytes on disk, %llu accounted", i + 1,
-					   (unsigned long long)real,
+				CHECK_FAIL("after %u segments: %llu bytes on disk, %llu accounted",
+					   i + 1, (unsigned long long)real,
 					   (unsigned long long)segment_total_bytes());
 			TRUE(files >= limit / 1200 - 1);
 		}

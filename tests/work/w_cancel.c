@@ -98,7 +98,7 @@ int main(void)
 		pthread_join(id, &ret);
 		small += ret == (void *)9;
 	}
-	printf("cancelled %u exited %u small %u refused %u destroyed %s\n", cancelled, exited, small,
-	       refused(), destroyed >= 25 * 4 ? "enough" : "too few");
+	printf("cancelled %u exited %u small %u refused %u destroyed %s\n", cancelled, exited,
+	       small, refused(), destroyed >= 25 * 4 ? "enough" : "too few");
 	return 0;
 }

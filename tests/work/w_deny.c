@@ -28,7 +28,9 @@ static const struct {
 static const struct {
 	const char *name;
 	unsigned value;
-} errors[] = { { "EACCES", EACCES }, { "EPERM", EPERM }, { "ENOSYS", ENOSYS }, { "EINVAL", EINVAL } };
+} errors[] = {
+	{ "EACCES", EACCES }, { "EPERM", EPERM }, { "ENOSYS", ENOSYS }, { "EINVAL", EINVAL }
+};
 
 int main(int argc, char **argv)
 {
@@ -52,7 +54,8 @@ int main(int argc, char **argv)
 	};
 	struct sock_fprog prog = { sizeof(filter) / sizeof(filter[0]), filter };
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog)) {
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog)) {
 		perror("w_deny: seccomp");
 		return 125;
 	}

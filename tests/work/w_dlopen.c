@@ -40,7 +40,8 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		*(void **)&work = dlsym(plugin, "plugin_work");
-		reused += (void *)work == last || ((uintptr_t)work & ~4095ul) == ((uintptr_t)last & ~4095ul);
+		reused += (void *)work == last ||
+			  ((uintptr_t)work & ~4095ul) == ((uintptr_t)last & ~4095ul);
 		last = (void *)work;
 		work(ns);
 		dlclose(plugin);

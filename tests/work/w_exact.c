@@ -25,25 +25,32 @@ static inline __attribute__((always_inline)) void *opaque(void *p)
 	return p;
 }
 
-static FRAME void exact_malloc(int i) { free(opaque(malloc(100 + (size_t)i))); }
-static FRAME void exact_malloc_zero(int i) { (void)i; free(opaque(malloc(0))); }
-static FRAME void exact_malloc_fails(int i) { (void)i; free(opaque(malloc(huge))); }
-static FRAME void exact_malloc_kept(int i) { keep[i] = opaque(malloc(48)); }
-static FRAME void exact_calloc(int i) { (void)i; free(opaque(calloc(7, 9))); }
-static FRAME void exact_calloc_overflow(int i) { (void)i; free(opaque(calloc(huge, 4))); }
-static FRAME void exact_free_null(int i) { (void)i; free(opaque(NULL)); }
-static FRAME void exact_realloc_null(int i) { (void)i; free(opaque(realloc(opaque(NULL), 33))); }
-static FRAME void exact_aligned_alloc(int i) { (void)i; free(opaque(aligned_alloc(64, 640))); }
-static FRAME void exact_memalign(int i) { (void)i; free(opaque(memalign(32, 50))); }
-static FRAME void exact_valloc(int i) { (void)i; free(opaque(valloc(70))); }
-static FRAME void exact_pvalloc(int i) { (void)i; free(opaque(pvalloc(4096))); }
-static FRAME void exact_strdup(int i) { (void)i; free(opaque(strdup("eleven char"))); }
+#define SIMPLE(name, make)            \
+	static FRAME void name(int i) \
+	{                             \
+		(void)i;              \
+		free(opaque(make));   \
+	}
 
-/* A block of 10 bytes, then one of 2000: two allocations. */
-static FRAME void exact_realloc_grows(int i)
+SIMPLE(exact_malloc, malloc(100 + (size_t)i))
+SIMPLE(exact_malloc_zero, malloc(0))
+SIMPLE(exact_malloc_fails, malloc(huge))
+SIMPLE(exact_calloc, calloc(7, 9))
+SIMPLE(exact_calloc_overflow, calloc(huge, 4))
+SIMPLE(exact_free_null, NULL)
+SIMPLE(exact_realloc_null, realloc(opaque(NULL), 33))
+SIMPLE(exact_aligned_alloc, aligned_alloc(64, 640))
+SIMPLE(exact_memalign, memalign(32, 50))
+SIMPLE(exact_valloc, valloc(70))
+SIMPLE(exact_pvalloc, pvalloc(4096))
+SIMPLE(exact_strdup, strdup("eleven char"))
+SIMPLE(exact_reallocarray, reallocarray(opaque(NULL), 5, 8))
+SIMPLE(exact_reallocarray_overflow, reallocarray(opaque(NULL), huge, 8))
+SIMPLE(exact_realloc_grows, realloc(opaque(malloc(10)), 2000)) /* two allocations */
+
+static FRAME void exact_malloc_kept(int i)
 {
-	(void)i;
-	free(opaque(realloc(opaque(malloc(10)), 2000)));
+	keep[i] = opaque(malloc(48));
 }
 
 /* The failed realloc changes nothing. */
@@ -61,18 +68,6 @@ static FRAME void exact_realloc_zero(int i)
 	(void)i;
 	opaque(realloc(opaque(malloc(30)), 0));
 	STAY;
-}
-
-static FRAME void exact_reallocarray(int i)
-{
-	(void)i;
-	free(opaque(reallocarray(opaque(NULL), 5, 8)));
-}
-
-static FRAME void exact_reallocarray_overflow(int i)
-{
-	(void)i;
-	free(opaque(reallocarray(opaque(NULL), huge, 8)));
 }
 
 static FRAME void exact_posix_memalign(int i)
@@ -94,6 +89,7 @@ static FRAME void exact_posix_memalign_fails(int i)
 }
 
 /* name, calls and bytes of one run, whether its block stays */
+/* clang-format off */
 #define SITES(X)                                                               \
 	X(exact_malloc, 1, 100 + i, 0) X(exact_malloc_zero, 1, 0, 0)           \
 	X(exact_malloc_fails, 0, 0, 0) X(exact_malloc_kept, 1, 48, 1)          \
@@ -105,6 +101,7 @@ static FRAME void exact_posix_memalign_fails(int i)
 	X(exact_realloc_fails, 1, 20, 0) X(exact_realloc_zero, 1, 30, 0)       \
 	X(exact_reallocarray, 1, 40, 0) X(exact_reallocarray_overflow, 0, 0, 0) \
 	X(exact_posix_memalign, 1, 99, 0) X(exact_posix_memalign_fails, 0, 0, 0)
+/* clang-format on */
 
 #define ENTRY(name, ...) { #name, name },
 static const struct {
@@ -123,8 +120,9 @@ static FRAME void *run_all(void *unused)
 
 int main(void)
 {
-	unsigned long long calls[SITE_COUNT] = { 0 }, bytes[SITE_COUNT] = { 0 }, all_calls = 0, all = 0;
-	unsigned long long live[SITE_COUNT] = { 0 }, live_bytes[SITE_COUNT] = { 0 };
+	unsigned long long calls[SITE_COUNT] = { 0 }, bytes[SITE_COUNT] = { 0 };
+	unsigned long long all_calls = 0, all = 0, live[SITE_COUNT] = { 0 };
+	unsigned long long live_bytes[SITE_COUNT] = { 0 };
 	pthread_t id;
 
 	run_all(NULL);
@@ -134,7 +132,7 @@ int main(void)
 	for (int i = 0; i < TIMES; i++) {
 		size_t s = 0;
 
-#define SUM(name, c, b, stays)                                                 \
+#define SUM(name, c, b, stays)                                                          \
 	calls[s] += (c), bytes[s] += (unsigned long long)(b), live[s] += (c) * (stays), \
 		live_bytes[s++] += (unsigned long long)(b) * (stays);
 		SITES(SUM)

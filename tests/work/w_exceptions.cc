@@ -15,7 +15,10 @@
 static unsigned long long cleanups;
 
 struct cleanup {
-	~cleanup() { cleanups++; }
+	~cleanup()
+	{
+		cleanups++;
+	}
 };
 
 static FRAME void thrower(int n)
@@ -43,7 +46,8 @@ struct alignas(64) wide {
 	char bytes[192];
 };
 
-namespace shapes {
+namespace shapes
+{
 FRAME void *make_plain()
 {
 	void *p = operator new(3000);

@@ -40,8 +40,9 @@ static void print_signals(const char *when)
 			continue;
 		if (act.sa_handler != SIG_DFL || act.sa_flags || sigismember(&mask, sig) == 1)
 			printf(" %d:%s:%x:%d", sig,
-			       act.sa_handler == SIG_DFL ? "default" :
-			       act.sa_handler == SIG_IGN ? "ignored" : "handler",
+			       act.sa_handler == SIG_DFL   ? "default"
+			       : act.sa_handler == SIG_IGN ? "ignored"
+							   : "handler",
 			       (unsigned)act.sa_flags, sigismember(&mask, sig));
 	}
 	printf("\n");

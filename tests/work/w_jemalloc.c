@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	mallctl("version", &version, &len, NULL, 0);
 	printf("site jemalloc_churn %llu %llu 0 0 4096\n", (unsigned long long)calls,
 	       (unsigned long long)calls * 4096);
-	printf("site jemalloc_kept 400 %d 400 %d %d\n", 400 * KEPT_BYTES, 400 * KEPT_BYTES, KEPT_BYTES);
+	printf("site jemalloc_kept 400 %d 400 %d %d\n", 400 * KEPT_BYTES, 400 * KEPT_BYTES,
+	       KEPT_BYTES);
 	printf("jemalloc %.5s\n", version);
 	return 0;
 }

@@ -14,10 +14,8 @@
 
 /* What each is called at its end, by kind. */
 static const char *const names[][2] = {
-	{ "pthread", "second-name" },
-	{ "prctl", "by-prctl" },
-	{ "other", "by-other" },
-	{ "hostile", "a;b\n\033[31mc\"\\" },
+	{ "pthread", "second-name" },	 { "prctl", "by-prctl" },
+	{ "other", "by-other" },	 { "hostile", "a;b\n\033[31mc\"\\" },
 	{ "bytes", "\xff\xfe\x01 <&>" },
 };
 
@@ -54,7 +52,8 @@ int main(void)
 		if (i == 2)
 			pthread_setname_np(w[i].id, names[i][1]);
 		pthread_join(w[i].id, NULL);
-		printf("thread %d %s %llu\n", w[i].tid, names[i][0], (unsigned long long)w[i].cpu_ns);
+		printf("thread %d %s %llu\n", w[i].tid, names[i][0],
+		       (unsigned long long)w[i].cpu_ns);
 	}
 	return 0;
 }

@@ -13,17 +13,17 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define SITES(X)                                                               \
-	X(site_malloc_64, 64, 20000, 0, malloc(64))                            \
-	X(site_malloc_1000, 1000, 16000, 100, malloc(1000))                    \
-	X(site_malloc_1m, 1 << 20, 16, 2, malloc(1 << 20))                     \
-	X(site_calloc, 3 * 1111, 5000, 0, calloc(3, 1111))                     \
-	X(site_realloc_null, 5000, 3200, 0, realloc(NULL, 5000))               \
-	X(site_reallocarray, 7 * 300, 8000, 50, reallocarray(NULL, 7, 300))    \
-	X(site_aligned_alloc, 4096, 4000, 0, aligned_alloc(64, 4096))          \
-	X(site_memalign, 10000, 1600, 10, memalign(256, 10000))                \
-	X(site_valloc, 9000, 1800, 0, valloc(9000))                            \
-	X(site_posix_memalign, 6000, 2600, 0, posix(6000))                     \
+#define SITES(X)                                                            \
+	X(site_malloc_64, 64, 20000, 0, malloc(64))                         \
+	X(site_malloc_1000, 1000, 16000, 100, malloc(1000))                 \
+	X(site_malloc_1m, 1 << 20, 16, 2, malloc(1 << 20))                  \
+	X(site_calloc, 3 * 1111, 5000, 0, calloc(3, 1111))                  \
+	X(site_realloc_null, 5000, 3200, 0, realloc(NULL, 5000))            \
+	X(site_reallocarray, 7 * 300, 8000, 50, reallocarray(NULL, 7, 300)) \
+	X(site_aligned_alloc, 4096, 4000, 0, aligned_alloc(64, 4096))       \
+	X(site_memalign, 10000, 1600, 10, memalign(256, 10000))             \
+	X(site_valloc, 9000, 1800, 0, valloc(9000))                         \
+	X(site_posix_memalign, 6000, 2600, 0, posix(6000))                  \
 	X(site_strdup, 2001, 8000, 0, strdup(text))
 
 static char text[2001];
@@ -50,18 +50,18 @@ static inline __attribute__((always_inline)) void *posix(size_t n)
 }
 
 /* calls allocations of one kind, of which the first keep stay alive. */
-#define DEFINE(name, size, calls, keep, make)                                  \
-	static FRAME void name(void)                                           \
-	{                                                                      \
-		for (int i = 0; i < (calls); i++) {                       \
-			char *p = make;                                        \
-			__asm__ volatile("" : "+r"(p) : : "memory");           \
-			if (!p)                                                \
-				abort();                                       \
-			if (i >= (keep))                                       \
-				free(p);                                       \
-			pace(size);                                            \
-		}                                                              \
+#define DEFINE(name, size, calls, keep, make)                        \
+	static FRAME void name(void)                                 \
+	{                                                            \
+		for (int i = 0; i < (calls); i++) {                  \
+			char *p = make;                              \
+			__asm__ volatile("" : "+r"(p) : : "memory"); \
+			if (!p)                                      \
+				abort();                             \
+			if (i >= (keep))                             \
+				free(p);                             \
+			pace(size);                                  \
+		}                                                    \
 	}
 SITES(DEFINE)
 

@@ -43,7 +43,9 @@ int main(int argc, char **argv)
 	}
 	getrusage(RUSAGE_THREAD, &ru);
 	printf("cpu %llu %llu %llu\n", (unsigned long long)work_thread_cpu(),
-	       (unsigned long long)ru.ru_utime.tv_sec * 1000000000u + (unsigned long long)ru.ru_utime.tv_usec * 1000u,
-	       (unsigned long long)ru.ru_stime.tv_sec * 1000000000u + (unsigned long long)ru.ru_stime.tv_usec * 1000u);
+	       (unsigned long long)ru.ru_utime.tv_sec * 1000000000u +
+		       (unsigned long long)ru.ru_utime.tv_usec * 1000u,
+	       (unsigned long long)ru.ru_stime.tv_sec * 1000000000u +
+		       (unsigned long long)ru.ru_stime.tv_usec * 1000u);
 	return 0;
 }
