@@ -12,6 +12,8 @@
 
 #include <math.h>
 
+#include "keys.h"
+
 /* What one sampled allocation stands for.  An allocation of S bytes is sampled
  * with probability p = 1 - exp(-S / R): one or more points of a Poisson process
  * of mean distance R fall inside it.  With I its indicator, I / p has the mean
@@ -42,7 +44,7 @@ static void heap_charge_alloc(struct profile *p, const struct block *block)
 
 static struct block *heap_find(struct trace_state *state, uint64_t id)
 {
-	return g_hash_table_lookup(state->blocks, (void *)(uintptr_t)id);
+	return g_hash_table_lookup(state->blocks, key_pointer(id));
 }
 
 /* Takes a copy of block into the table of what is alive. */
@@ -58,7 +60,7 @@ static void heap_keep(struct build *b, uint64_t id, const struct block *block)
 	} else {
 		copy = g_new(struct block, 1);
 		*copy = *block;
-		g_hash_table_insert(state->blocks, (void *)(uintptr_t)id, copy);
+		g_hash_table_insert(state->blocks, key_pointer(id), copy);
 	}
 }
 
@@ -83,7 +85,7 @@ void heap_free(struct build *b, const struct row_heap *row)
 {
 	if (row->t > b->profile->to_ns)
 		return; /* alive at the end of the window */
-	if (!g_hash_table_remove(b->state->blocks, (void *)(uintptr_t)row->block))
+	if (!g_hash_table_remove(b->state->blocks, key_pointer(row->block)))
 		b->state->unknown_frees++;
 }
 

@@ -5,11 +5,13 @@
  */
 #include "name_tree.h"
 
+#include "keys.h"
+
 struct name_tree {
 	const struct view *view;
 	void (*name_of)(GString *name);
 	GArray *nodes;		/* struct name_node */
-	GHashTable *children;	/* struct child -> node */
+	GHashTable *children;	/* parent node, name id -> node */
 	GHashTable *names;	/* text -> id, its keys own the texts */
 	GPtrArray *name_texts;	/* by id, borrowed from names */
 	GHashTable *line_names; /* model line (and frame under --lines) -> name id */
@@ -17,17 +19,6 @@ struct name_tree {
 	uint32_t *epochs;	/* places[i] is valid while this equals epoch */
 	uint32_t epoch;
 };
-
-/* Parent node and name id, in the pointer itself. */
-static void *child_key(uint32_t parent, uint32_t name)
-{
-	return (void *)(uintptr_t)((uint64_t)parent << 32 | name);
-}
-
-static guint child_hash(gconstpointer key)
-{
-	return (guint)(((uintptr_t)key * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
-}
 
 static uint32_t tree_name(struct name_tree *tree, GString *text)
 {
@@ -46,7 +37,7 @@ static uint32_t tree_name(struct name_tree *tree, GString *text)
 
 static uint32_t tree_child(struct name_tree *tree, uint32_t parent, uint32_t name)
 {
-	void *key = child_key(parent, name);
+	gpointer key = key_pair(parent, name);
 	uint32_t id = GPOINTER_TO_UINT(g_hash_table_lookup(tree->children, key));
 	struct name_node node = { .parent = parent }, *above;
 
@@ -161,11 +152,11 @@ struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString
 	tree->nodes = g_array_new(FALSE, TRUE, sizeof(struct name_node));
 	g_array_set_size(tree->nodes, 1);
 	g_array_index(tree->nodes, struct name_node, 0).name = "";
-	tree->children = g_hash_table_new(child_hash, NULL);
+	tree->children = key_table_new(NULL);
 	tree->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	tree->name_texts = g_ptr_array_new();
 	g_ptr_array_add(tree->name_texts, NULL);
-	tree->line_names = g_hash_table_new(NULL, NULL);
+	tree->line_names = key_table_new(NULL);
 	tree->places = g_new0(uint32_t, view->profile->nodes->len);
 	tree->epochs = g_new0(uint32_t, view->profile->nodes->len);
 	tree->epoch = 1;

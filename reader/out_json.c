@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#include "cells.h"
+#include "keys.h"
 #include "out.h"
 
 /* Estimates are written as integers, but rounding each would bias their sum
@@ -151,7 +153,7 @@ static void json_document_collect(struct json_document *doc)
 
 		json_stack_add(doc, cell->stack);
 	}
-	doc->sites = heap_sites(profile, doc->cells, doc->from, doc->to);
+	doc->sites = heap_sites(doc->finder, doc->cells, doc->from, doc->to);
 	for (guint i = 0; i < doc->sites->len; i++) {
 		const struct site *site = &g_array_index(doc->sites, struct site_sum, i).site;
 
@@ -188,7 +190,7 @@ static void json_document_run(struct json_document *doc)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
 		json_ids_init(ids[i]);
-	doc->nodes = g_hash_table_new(cells_hash_key, g_direct_equal);
+	doc->nodes = key_table_new(NULL);
 	json_document_collect(doc);
 	json_document_write(doc);
 	g_hash_table_unref(doc->nodes);
@@ -230,6 +232,7 @@ static int out_json_write(struct profile *profile, FILE *out, const struct optio
 	view = view_new(profile, options, METRIC_DEFAULT);
 	doc.hidden = view->hidden;
 	doc.cells = cells_select(profile, options);
+	doc.finder = heap_finder_new(profile);
 	if (several) {
 		json_begin_object(&json, NULL);
 		json_uint(&json, "version", 1);
@@ -240,6 +243,7 @@ static int out_json_write(struct profile *profile, FILE *out, const struct optio
 		json_end_array(&json);
 		json_end_object(&json);
 	}
+	heap_finder_free(doc.finder);
 	g_ptr_array_unref((GPtrArray *)doc.cells);
 	view_free(view);
 	return 0;

@@ -8,8 +8,9 @@
 #ifndef PROF_OUT_JSON_H
 #define PROF_OUT_JSON_H
 
-#include "cells.h"
+#include "heap_sites.h"
 #include "json_write.h"
+#include "opts.h"
 #include "profile.h"
 
 /* Keys to indexes 0, 1, 2, ... in order of first use. */
@@ -26,14 +27,15 @@ struct json_document {
 	const guint8 *hidden;	/* by function id, as in struct view */
 	const GPtrArray *cells; /* [from, to) of these are the process's */
 	size_t from, to;
-	GArray *mappings;	   /* ids of the process\'s mappings, ordered by module */
-	GArray *sites;		   /* struct site_sum */
-	struct json_ids threads;   /* thread ids */
-	struct json_ids modules;   /* module ids */
-	struct json_ids functions; /* function ids */
-	struct json_ids frames;	   /* frame id << 32 | line id */
-	struct json_ids stacks;	   /* (parent index + 1) << 32 | frame index << 1 | guessed */
-	GHashTable *nodes;	   /* node id -> stack index + 1, or 0 when all is hidden */
+	GArray *mappings;	    /* ids of the process's mappings, ordered by module */
+	struct heap_finder *finder; /* of all processes */
+	GArray *sites;		    /* struct site_sum */
+	struct json_ids threads;    /* thread ids */
+	struct json_ids modules;    /* module ids */
+	struct json_ids functions;  /* function ids */
+	struct json_ids frames;	    /* frame id << 32 | line id */
+	struct json_ids stacks;	    /* (parent index + 1) << 32 | frame index << 1 | guessed */
+	GHashTable *nodes;	    /* node id -> stack index + 1, or 0 when all is hidden */
 };
 
 #define JSON_NONE UINT32_MAX

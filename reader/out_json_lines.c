@@ -17,6 +17,7 @@
 #include "cells.h"
 #include "err.h"
 #include "json_write.h"
+#include "keys.h"
 #include "out_json.h"
 
 #define LINES_WAITING_MAX (1u << 18)
@@ -166,8 +167,8 @@ static void lines_drain(struct lines *lines)
  * allocation of its block. */
 static bool lines_is_wanted(struct lines *lines, const struct profile_event *event)
 {
-	gpointer block = GSIZE_TO_POINTER((uint64_t)event->process << 44 ^ event->block);
-	gpointer key = GSIZE_TO_POINTER((uint64_t)event->thread << 32 | event->stack);
+	gpointer block = key_pointer((uint64_t)event->process << 44 ^ event->block);
+	gpointer key = key_pair(event->thread, event->stack);
 
 	if (!lines->wanted)
 		return true;
@@ -201,14 +202,13 @@ static void lines_event(const struct profile_event *event, void *arg)
 /* (thread, stack) of the cells that the selection leaves. */
 static GHashTable *lines_wanted(const struct profile *profile, const struct options *options)
 {
-	GHashTable *wanted = g_hash_table_new(cells_hash_key, g_direct_equal);
+	GHashTable *wanted = key_table_new(NULL);
 	GPtrArray *cells = cells_select(profile, options);
 
 	for (guint i = 0; i < cells->len; i++) {
 		const struct cell *cell = g_ptr_array_index(cells, i);
 
-		g_hash_table_add(wanted,
-				 GSIZE_TO_POINTER((uint64_t)cell->thread << 32 | cell->stack));
+		g_hash_table_add(wanted, key_pair(cell->thread, cell->stack));
 	}
 	g_ptr_array_unref(cells);
 	return wanted;
@@ -222,7 +222,7 @@ int json_write_lines(struct profile *profile, FILE *out, const struct options *o
 
 	if (cells_are_selected(options)) {
 		lines.wanted = lines_wanted(profile, options);
-		lines.blocks = g_hash_table_new(cells_hash_key, g_direct_equal);
+		lines.blocks = key_table_new(NULL);
 	}
 	lines.waiting = g_array_new(FALSE, FALSE, sizeof(struct lines_event));
 	lines.path = g_array_new(FALSE, FALSE, sizeof(uint32_t));

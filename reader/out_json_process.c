@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "cells.h"
+
 /* Texts of the header are "" when the trace has none. */
 static void json_text_or_null(struct json_writer *json, const char *name, const char *text)
 {

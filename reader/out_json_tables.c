@@ -8,9 +8,11 @@
 
 #include <math.h>
 
+#include "keys.h"
+
 void json_ids_init(struct json_ids *ids)
 {
-	ids->index = g_hash_table_new(cells_hash_key, g_direct_equal);
+	ids->index = key_table_new(NULL);
 	ids->keys = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 }
 
@@ -22,7 +24,7 @@ void json_ids_fini(struct json_ids *ids)
 
 uint32_t json_ids_find(const struct json_ids *ids, uint64_t key)
 {
-	gpointer slot = g_hash_table_lookup(ids->index, GSIZE_TO_POINTER(key));
+	gpointer slot = g_hash_table_lookup(ids->index, key_pointer(key));
 
 	return slot ? (uint32_t)GPOINTER_TO_SIZE(slot) - 1 : JSON_NONE;
 }
@@ -34,7 +36,7 @@ uint32_t json_ids_add(struct json_ids *ids, uint64_t key)
 	if (index != JSON_NONE)
 		return index;
 	g_array_append_val(ids->keys, key);
-	g_hash_table_insert(ids->index, GSIZE_TO_POINTER(key), GSIZE_TO_POINTER(ids->keys->len));
+	g_hash_table_insert(ids->index, key_pointer(key), GSIZE_TO_POINTER(ids->keys->len));
 	return ids->keys->len - 1;
 }
 
@@ -86,7 +88,7 @@ void json_stack_add(struct json_document *doc, uint32_t id)
 	GArray *path = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	uint32_t parent;
 
-	while (id && !g_hash_table_contains(doc->nodes, GSIZE_TO_POINTER(id))) {
+	while (id && !g_hash_table_contains(doc->nodes, key_pointer(id))) {
 		g_array_append_val(path, id);
 		id = profile_node(doc->profile, id)->parent;
 	}
@@ -94,7 +96,7 @@ void json_stack_add(struct json_document *doc, uint32_t id)
 	for (guint i = path->len; i--;) {
 		id = g_array_index(path, uint32_t, i);
 		parent = json_stack_add_node(doc, id, parent);
-		g_hash_table_insert(doc->nodes, GSIZE_TO_POINTER(id),
+		g_hash_table_insert(doc->nodes, key_pointer(id),
 				    GSIZE_TO_POINTER((uint32_t)(parent + 1)));
 	}
 	g_array_unref(path);
@@ -103,8 +105,7 @@ void json_stack_add(struct json_document *doc, uint32_t id)
 uint32_t json_stack_find(const struct json_document *doc, uint32_t node)
 {
 	/* absent and "all hidden" are both 0 here, and JSON_NONE then */
-	return (uint32_t)GPOINTER_TO_SIZE(g_hash_table_lookup(doc->nodes, GSIZE_TO_POINTER(node))) -
-	       1;
+	return (uint32_t)GPOINTER_TO_SIZE(g_hash_table_lookup(doc->nodes, key_pointer(node))) - 1;
 }
 
 /* A figure that is only valid where the kernel gave it. */

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "keys.h"
+
 #define METRIC_NAME(id, field, name, unit) name,
 #define METRIC_UNIT(id, field, name, unit) unit,
 
@@ -114,8 +116,8 @@ static bool load_trace(struct profile *p, struct trace *trace)
 	struct trace_state *state = g_new0(struct trace_state, 1);
 	uint32_t id = p->processes->len;
 
-	state->threads = g_hash_table_new(NULL, NULL);
-	state->blocks = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	state->threads = key_table_new(NULL);
+	state->blocks = key_table_new(g_free);
 	g_ptr_array_add(p->private->states, state);
 	g_array_set_size(p->processes, id + 1);
 	process_init(p, id, trace);

@@ -9,40 +9,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "keys.h"
+
 #define TEXT_BYTES_MAX 65536u /* one string */
 
-/* Keys of 64 bits live in the pointer itself; the direct hash of GLib would
- * look at their lower half only. */
-G_STATIC_ASSERT(sizeof(void *) == 8);
-
-static guint key_hash(gconstpointer key)
+static uint32_t key_find(GHashTable *table, gpointer key)
 {
-	return (guint)(((uintptr_t)key * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+	return GPOINTER_TO_UINT(g_hash_table_lookup(table, key));
 }
 
-static void *key_pointer(uint64_t key)
+static void key_add(GHashTable *table, gpointer key, uint32_t id)
 {
-	return (void *)(uintptr_t)key;
-}
-
-static uint64_t key_pair(uint32_t high, uint32_t low)
-{
-	return (uint64_t)high << 32 | low;
-}
-
-static GHashTable *key_table(void)
-{
-	return g_hash_table_new(key_hash, NULL);
-}
-
-static uint32_t key_find(GHashTable *table, uint64_t key)
-{
-	return GPOINTER_TO_UINT(g_hash_table_lookup(table, key_pointer(key)));
-}
-
-static void key_add(GHashTable *table, uint64_t key, uint32_t id)
-{
-	g_hash_table_insert(table, key_pointer(key), GUINT_TO_POINTER(id));
+	g_hash_table_insert(table, key, GUINT_TO_POINTER(id));
 }
 
 void profile_limit(struct profile *p, const char *what, uint64_t max)
@@ -152,22 +130,22 @@ uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_ma
 	}
 	id = p->mappings->len;
 	g_array_append_val(p->mappings, mapping);
-	g_ptr_array_add(pp->frames, key_table());
+	g_ptr_array_add(pp->frames, key_table_new(NULL));
 	g_hash_table_insert(pp->mappings, key, GUINT_TO_POINTER(id));
 	return id;
 }
 
 /* Markers and synthetic frames share the table of mapping 0. */
-static uint64_t frame_key(enum frame_kind kind, uint64_t address)
+static gpointer frame_key(enum frame_kind kind, uint64_t address)
 {
-	return kind == FRAME_CODE ? address : address << 1 | (kind == FRAME_SYNTHETIC);
+	return key_pointer(kind == FRAME_CODE ? address : address << 1 | (kind == FRAME_SYNTHETIC));
 }
 
 uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping, uint64_t address)
 {
 	struct frame frame = { .address = address, .mapping = mapping, .kind = kind };
 	GHashTable *table = g_ptr_array_index(p->private->frames, mapping);
-	uint64_t key = frame_key(kind, address);
+	gpointer key = frame_key(kind, address);
 	uint32_t id = key_find(table, key);
 
 	if (id)
@@ -184,7 +162,7 @@ uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping,
 
 uint32_t intern_node(struct profile *p, uint32_t parent, uint32_t frame, bool guessed)
 {
-	uint64_t key = key_pair(parent, frame);
+	gpointer key = key_pair(parent, frame);
 	uint32_t id = key_find(p->private->nodes, key);
 	struct node node = { .parent = parent, .frame = frame, .guessed = guessed };
 
@@ -217,7 +195,7 @@ uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id)
 	struct track track = { 0 };
 	uint32_t id;
 
-	id = key_find(state->threads, trace_id);
+	id = key_find(state->threads, key_pointer(trace_id));
 	if (id)
 		return id;
 	if (p->threads->len >= PROFILE_THREADS_MAX) {
@@ -227,7 +205,7 @@ uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id)
 	id = p->threads->len;
 	g_array_append_val(p->threads, thread);
 	g_array_append_val(p->private->tracks, track);
-	key_add(state->threads, trace_id, id);
+	key_add(state->threads, key_pointer(trace_id), id);
 	return id;
 }
 
@@ -239,7 +217,7 @@ struct track *profile_track(struct profile *p, uint32_t thread)
 struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack)
 {
 	struct cell cell = { .thread = thread, .stack = stack };
-	uint64_t key = key_pair(thread, stack);
+	gpointer key = key_pair(thread, stack);
 	uint32_t id = key_find(p->private->cells, key);
 
 	if (!id && p->cells->len >= PROFILE_CELLS_MAX) {
@@ -285,9 +263,9 @@ void intern_init(struct profile *p)
 	pp->modules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	pp->mappings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	pp->frames = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
-	g_ptr_array_add(pp->frames, key_table());
-	pp->nodes = key_table();
-	pp->cells = key_table();
+	g_ptr_array_add(pp->frames, key_table_new(NULL));
+	pp->nodes = key_table_new(NULL);
+	pp->cells = key_table_new(NULL);
 	pp->tracks = table_new(sizeof(struct track));
 	pp->states = g_ptr_array_new();
 	g_ptr_array_add(pp->states, NULL);

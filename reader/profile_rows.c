@@ -162,9 +162,8 @@ static void build_alloc_event(struct build *b, const struct row_live *row)
 
 static void build_heap(struct build *b, const struct row_heap *row)
 {
-	struct row_live alloc = {
-		row->block, row->t, row->size, row->sampled_size, row->mean, row->thread, row->stack
-	};
+	struct row_live alloc = { row->block, row->t,	   row->size, row->sampled_size,
+				  row->mean,  row->thread, row->stack };
 	struct profile_event event = {
 		.kind = PROFILE_FREE,
 		.process = b->process,

@@ -8,10 +8,12 @@
 
 #include <string.h>
 
+#include "cells.h"
 #include "out.h"
 
 #define REPORT_TOP 15
-#define PLACE_COLUMNS 62 /* of a table's last column */
+#define REPORT_ROUGH_BELOW 20 /* samples */
+#define PLACE_COLUMNS 62      /* of a table's last column */
 #define PLACE_FILE_COLUMNS 28
 
 char *report_value(const struct report *report, char *buf, double value)
@@ -25,7 +27,7 @@ char *report_value(const struct report *report, char *buf, double value)
 
 const char *report_mark(struct report *report, uint64_t n, bool exact)
 {
-	if (exact || !n || n >= CELLS_ROUGH_BELOW)
+	if (exact || !n || n >= REPORT_ROUGH_BELOW)
 		return "";
 	report->rough = true;
 	return "~";
@@ -58,35 +60,28 @@ char *report_place(const struct function *function, uint32_t line)
 	return g_string_free(name, FALSE);
 }
 
-uint64_t report_cell_n(const struct report *report, const struct cell *cell)
+/* A frame's innermost line that is not hidden; 0: none. */
+static uint32_t report_frame_shown(const struct report *report, const struct frame *frame)
 {
-	switch (report->metric) {
-	case METRIC_ALLOC_OBJECTS:
-	case METRIC_ALLOC_SPACE: return cell->alloc_n;
-	case METRIC_INUSE_OBJECTS:
-	case METRIC_INUSE_SPACE: return cell->inuse_n;
-	default: return cell->samples;
+	for (uint32_t i = 0; i < frame->n_lines; i++) {
+		if (report_is_shown(report, frame->first_line + i))
+			return frame->first_line + i;
 	}
+	return 0;
 }
 
-void report_steps(const struct report *report, uint32_t stack, GArray *steps)
+uint32_t *report_leaves(const struct report *report)
 {
 	const struct profile *profile = report->profile;
-	const guint8 *hidden = report->view->hidden;
+	uint32_t *leaves = g_new0(uint32_t, profile->nodes->len), line;
 
-	g_array_set_size(steps, 0);
-	for (; stack; stack = profile_node(profile, stack)->parent) {
-		const struct frame *frame =
-			profile_frame(profile, profile_node(profile, stack)->frame);
+	for (guint i = 1; i < profile->nodes->len; i++) {
+		const struct node *node = profile_node(profile, i);
 
-		for (uint32_t i = 0; i < frame->n_lines; i++) {
-			struct report_step step = { .line = frame->first_line + i };
-
-			step.function = profile_line(profile, step.line)->function;
-			if (!hidden || !hidden[step.function])
-				g_array_append_val(steps, step);
-		}
+		line = report_frame_shown(report, profile_frame(profile, node->frame));
+		leaves[i] = line ? line : leaves[node->parent];
 	}
+	return leaves;
 }
 
 static void report_sum(struct report *report)
@@ -105,7 +100,7 @@ static void report_foot(const struct report *report)
 	if (report->rough)
 		fprintf(report->out,
 			"\n~ rests on fewer than %d samples: the order of magnitude, not more.\n",
-			CELLS_ROUGH_BELOW);
+			REPORT_ROUGH_BELOW);
 }
 
 static int report_write(struct profile *profile, FILE *out, const struct options *options)
@@ -124,6 +119,7 @@ static int report_write(struct profile *profile, FILE *out, const struct options
 	};
 
 	report_sum(&report);
+	report.tree = stack_tree_new(profile, cells, report.metric);
 	if (options->peek) {
 		report_peek(&report);
 	} else {
@@ -135,6 +131,7 @@ static int report_write(struct profile *profile, FILE *out, const struct options
 		report_modules(&report);
 	}
 	report_foot(&report);
+	stack_tree_free(report.tree);
 	view_free(view);
 	g_ptr_array_unref(cells);
 	return 0;

@@ -7,11 +7,13 @@
 #ifndef PROF_REPORT_H
 #define PROF_REPORT_H
 
-#include "cells.h"
 #include "format_units.h"
+#include "heap_sites.h"
 #include "opts.h"
 #include "profile.h"
 #include "report_table.h"
+#include "select.h"
+#include "stack_tree.h"
 
 /* What the cells that the selection leaves say together. */
 struct report {
@@ -20,6 +22,7 @@ struct report {
 	FILE *out;
 	const struct view *view; /* for what --hide and --peek match */
 	const GPtrArray *cells;	 /* const struct cell * */
+	struct stack_tree *tree; /* of the cells, in metric */
 	enum metric metric;	 /* of the functions, never METRIC_DEFAULT */
 	uint64_t samples, cpu_ns;
 	struct heap_sum heap;
@@ -50,16 +53,16 @@ char *report_plural(char *buf, uint64_t n, const char *thing);
  * last column with the place kept; line 0: no place.  Free with g_free(). */
 char *report_place(const struct function *function, uint32_t line);
 
-/* What a cell counts for in a metric: samples it rests on. */
-uint64_t report_cell_n(const struct report *report, const struct cell *cell);
+/* Whether a line (of profile->lines) is shown: its function is not hidden. */
+static inline bool report_is_shown(const struct report *report, uint32_t line)
+{
+	const guint8 *hidden = report->view->hidden;
 
-/* How the functions of a stack are visited: once for each function, inlined
- * ones too, innermost first, hidden ones left out.  A model id each. */
-struct report_step {
-	uint32_t function, line; /* line: index into profile->lines */
-};
+	return !hidden || !hidden[profile_line(report->profile, line)->function];
+}
 
-/* Fills steps (GArray of struct report_step, emptied first), recursion and all. */
-void report_steps(const struct report *report, uint32_t stack, GArray *steps);
+/* By node: the innermost line shown of its stack, whose function has the
+ * stack's self; 0: none.  Free with g_free(). */
+uint32_t *report_leaves(const struct report *report);
 
 #endif

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "keys.h"
 #include "prof_settings.h"
 
 /* Lines already printed, so that a tree of a thousand processes that were all
@@ -191,7 +192,7 @@ static void engines_cost(struct report *report)
 /* Sums by code over all processes; zero is stated too. */
 static void engines_losses(struct report *report)
 {
-	GHashTable *sums = g_hash_table_new_full(cells_hash_key, g_direct_equal, NULL, g_free);
+	GHashTable *sums = key_table_new(g_free);
 	GArray *codes = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	const char *label = "losses";
 
@@ -201,7 +202,7 @@ static void engines_losses(struct report *report)
 		for (guint j = 0; j < losses->len; j++) {
 			const struct profile_loss *loss =
 				&g_array_index(losses, struct profile_loss, j);
-			gpointer key = GSIZE_TO_POINTER(loss->code);
+			gpointer key = key_pointer(loss->code);
 			uint64_t *sum = g_hash_table_lookup(sums, key);
 
 			if (!sum) {
@@ -214,7 +215,7 @@ static void engines_losses(struct report *report)
 	}
 	for (guint i = 0; i < codes->len; i++) {
 		uint64_t code = g_array_index(codes, uint64_t, i);
-		uint64_t count = *(uint64_t *)g_hash_table_lookup(sums, GSIZE_TO_POINTER(code));
+		uint64_t count = *(uint64_t *)g_hash_table_lookup(sums, key_pointer(code));
 		char *text;
 
 		if (!count)

@@ -11,71 +11,123 @@
 
 struct function_sum {
 	uint32_t function;
-	uint32_t seen; /* last cell that counted, + 1 */
-	uint32_t line; /* source line with the most of self, else of total */
-	bool line_is_self;
-	uint64_t self_n, total_n;
-	double self, total, line_value;
+	uint32_t active; /* lines of it in the stack being walked */
+	uint32_t line;	 /* source line with the most of self, else of total */
+	struct stack_sum self, total;
 };
 
-/* Sums by function id; and by function and source line, self and total apart. */
+/* What was found on a line of the model; and, once merged, on a source line of
+ * a function. */
+struct line_sum {
+	uint32_t function, number;
+	double self, total;
+};
+
 struct functions {
 	struct report *report;
-	struct function_sum *sums;
-	GHashTable *lines; /* self << 63 | function << 32 | line number -> double * */
-	double total;
+	struct function_sum *sums; /* by function */
+	struct line_sum *lines;	   /* by line of the model */
 };
 
-/* Keeps the line of a function that the most of it was found on. */
-static void functions_add_line(struct functions *functions, struct function_sum *sum,
-			       const struct report_step *step, bool self, double value)
-{
-	uint32_t number = profile_line(functions->report->profile, step->line)->line;
-	gpointer key =
-		GSIZE_TO_POINTER((uint64_t)self << 63 | (uint64_t)step->function << 32 | number);
-	double *line;
-
-	if (!number)
-		return;
-	line = g_hash_table_lookup(functions->lines, key);
-	if (!line) {
-		line = g_new0(double, 1);
-		g_hash_table_insert(functions->lines, key, line);
-	}
-	*line += value;
-	if (self < sum->line_is_self || (self == sum->line_is_self && *line <= sum->line_value))
-		return;
-	sum->line = number;
-	sum->line_value = *line;
-	sum->line_is_self = self;
-}
-
-static void functions_add_cell(struct functions *functions, guint i, GArray *steps)
+/* The self of all functions. */
+static void functions_add_self(struct functions *functions)
 {
 	struct report *report = functions->report;
-	const struct cell *cell = g_ptr_array_index(report->cells, i);
-	double value = cell_value(cell, report->metric);
-	uint64_t n = report_cell_n(report, cell);
+	uint32_t *leaves = report_leaves(report);
 
-	if (!(value > 0))
-		return;
-	functions->total += value;
-	report_steps(report, cell->stack, steps);
-	for (guint j = 0; j < steps->len; j++) {
-		const struct report_step *step = &g_array_index(steps, struct report_step, j);
-		struct function_sum *sum = &functions->sums[step->function];
+	for (guint i = 0; i < report->cells->len; i++) {
+		const struct cell *cell = g_ptr_array_index(report->cells, i);
+		struct stack_sum sum = stack_sum_of_cell(cell, report->metric);
+		uint32_t line = leaves[cell->stack];
+		struct function_sum *function =
+			&functions->sums[profile_line(report->profile, line)->function];
 
-		if (j == 0) {
-			sum->self += value;
-			sum->self_n += n;
-			functions_add_line(functions, sum, step, true, value);
-		}
-		if (sum->seen == i + 1)
+		if (!line || !(sum.value > 0))
 			continue;
-		sum->seen = i + 1;
-		sum->total += value;
-		sum->total_n += n;
-		functions_add_line(functions, sum, step, false, value);
+		stack_sum_add(&function->self, sum);
+		functions->lines[line].self += sum.value;
+	}
+	g_free(leaves);
+}
+
+/* Outermost first: what is at and below the first line of a function in a
+ * stack is its total, whatever calls itself further in. */
+static void functions_enter(void *arg, uint32_t node, struct stack_sum sum)
+{
+	struct functions *functions = arg;
+	struct report *report = functions->report;
+	const struct frame *frame =
+		profile_frame(report->profile, profile_node(report->profile, node)->frame);
+
+	for (uint32_t i = frame->n_lines; i--;) {
+		uint32_t line = frame->first_line + i;
+		struct function_sum *function =
+			&functions->sums[profile_line(report->profile, line)->function];
+
+		if (!report_is_shown(report, line) || function->active++)
+			continue;
+		stack_sum_add(&function->total, sum);
+		functions->lines[line].total += sum.value;
+	}
+}
+
+static void functions_leave(void *arg, uint32_t node, struct stack_sum sum)
+{
+	struct functions *functions = arg;
+	struct report *report = functions->report;
+	const struct frame *frame =
+		profile_frame(report->profile, profile_node(report->profile, node)->frame);
+
+	(void)sum;
+	for (uint32_t i = 0; i < frame->n_lines; i++) {
+		if (report_is_shown(report, frame->first_line + i))
+			functions
+				->sums[profile_line(report->profile, frame->first_line + i)
+					       ->function]
+				.active--;
+	}
+}
+
+static int functions_compare_lines(gconstpointer a, gconstpointer b)
+{
+	const struct line_sum *x = a, *y = b;
+
+	if (x->function != y->function)
+		return x->function < y->function ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static bool functions_is_hotter(const struct line_sum *line, const struct line_sum *than)
+{
+	if (line->self != than->self)
+		return line->self > than->self;
+	return line->total > than->total;
+}
+
+/* Gives each function the source line that the most of it was found on. */
+static void functions_choose_lines(struct functions *functions)
+{
+	struct line_sum *lines = functions->lines, merged = { 0 }, best = { 0 };
+	guint n = functions->report->profile->lines->len;
+
+	for (guint i = 0; i < n; i++) {
+		const struct line *line = profile_line(functions->report->profile, i);
+
+		lines[i].function = line->function;
+		lines[i].number = line->line;
+	}
+	qsort(lines, n, sizeof(*lines), functions_compare_lines);
+	for (guint i = 0; i < n; i++) {
+		if (lines[i].function != best.function)
+			best = (struct line_sum){ .function = lines[i].function };
+		if (lines[i].function != merged.function || lines[i].number != merged.number)
+			merged = (struct line_sum){ lines[i].function, lines[i].number, 0, 0 };
+		merged.self += lines[i].self;
+		merged.total += lines[i].total;
+		if (!merged.number || !functions_is_hotter(&merged, &best))
+			continue;
+		best = merged;
+		functions->sums[best.function].line = best.number;
 	}
 }
 
@@ -83,10 +135,10 @@ static int functions_compare(gconstpointer a, gconstpointer b)
 {
 	const struct function_sum *x = a, *y = b;
 
-	if (x->self != y->self)
-		return x->self > y->self ? -1 : 1;
-	if (x->total != y->total)
-		return x->total > y->total ? -1 : 1;
+	if (x->self.value != y->self.value)
+		return x->self.value > y->self.value ? -1 : 1;
+	if (x->total.value != y->total.value)
+		return x->total.value > y->total.value ? -1 : 1;
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
@@ -96,14 +148,15 @@ static void functions_print_row(struct functions *functions, struct report_table
 	struct report *report = functions->report;
 	bool exact = report->metric != METRIC_CPU && report->metric != METRIC_SAMPLES &&
 		     !(report->heap.alloc_space_var > 0 || report->heap.inuse_space_var > 0);
+	double whole = report->tree->sums[0].value;
 	char buf[FORMAT_ROOM], *place;
 
-	report_value(report, buf, sum->self);
-	report_table_cellf(table, "%s%s", report_mark(report, sum->self_n, exact), buf);
-	report_table_cell(table, format_share(buf, sum->self, functions->total));
-	report_value(report, buf, sum->total);
-	report_table_cellf(table, "%s%s", report_mark(report, sum->total_n, exact), buf);
-	report_table_cell(table, format_share(buf, sum->total, functions->total));
+	report_value(report, buf, sum->self.value);
+	report_table_cellf(table, "%s%s", report_mark(report, sum->self.n, exact), buf);
+	report_table_cell(table, format_share(buf, sum->self.value, whole));
+	report_value(report, buf, sum->total.value);
+	report_table_cellf(table, "%s%s", report_mark(report, sum->total.n, exact), buf);
+	report_table_cell(table, format_share(buf, sum->total.value, whole));
 	place = report_place(profile_function(report->profile, sum->function), sum->line);
 	report_table_cell(table, place);
 	g_free(place);
@@ -123,7 +176,7 @@ static void functions_print(struct functions *functions)
 		struct function_sum sum = functions->sums[i];
 
 		sum.function = i;
-		if (sum.total > 0)
+		if (sum.total.value > 0)
 			functions->sums[found++] = sum;
 	}
 	qsort(functions->sums, found, sizeof(*functions->sums), functions_compare);
@@ -166,20 +219,19 @@ void report_functions(struct report *report)
 		      report->metric == METRIC_SAMPLES;
 	struct functions functions = {
 		.report = report,
-		.sums = g_new0(struct function_sum, report->profile->functions->len + 1),
-		.lines = g_hash_table_new_full(cells_hash_key, g_direct_equal, NULL, g_free),
+		.sums = g_new0(struct function_sum, report->profile->functions->len),
+		.lines = g_new0(struct line_sum, report->profile->lines->len),
 	};
-	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct report_step));
 
-	for (guint i = 0; i < report->cells->len; i++)
-		functions_add_cell(&functions, i, steps);
-	if (functions.total > 0)
+	functions_add_self(&functions);
+	stack_tree_walk(report->tree, functions_enter, functions_leave, &functions);
+	functions_choose_lines(&functions);
+	if (report->tree->sums[0].value > 0)
 		functions_print(&functions);
 	if (!report->samples && is_cpu) {
 		fputc('\n', report->out);
 		functions_explain(report);
 	}
-	g_array_unref(steps);
-	g_hash_table_unref(functions.lines);
+	g_free(functions.lines);
 	g_free(functions.sums);
 }

@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cells.h"
+
 static const char *head_state(const struct process *process)
 {
 	switch (process->end_reason) {

@@ -158,10 +158,12 @@ static void heap_live(struct report *report, GArray *sites)
 
 void report_heap(struct report *report)
 {
-	GArray *sites = heap_sites(report->profile, report->cells, 0, report->cells->len);
+	struct heap_finder *finder = heap_finder_new(report->profile);
+	GArray *sites = heap_sites(finder, report->cells, 0, report->cells->len);
 	uint64_t calls, bytes;
 	char buf[FORMAT_ROOM];
 
+	heap_finder_free(finder);
 	heap_exact(report, &calls, &bytes);
 	if (heap_sum_is_empty(&report->heap)) {
 		fputc('\n', report->out);

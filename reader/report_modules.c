@@ -11,28 +11,46 @@
 
 struct module_sum {
 	uint32_t module;
-	uint32_t seen; /* last cell that counted, + 1 */
+	uint32_t active; /* frames of it in the stack being walked */
 	double self, total;
 };
 
-static void modules_add_cell(const struct report *report, struct module_sum *sums, guint i)
+struct modules {
+	const struct profile *profile;
+	struct module_sum *sums; /* by module */
+};
+
+static struct module_sum *modules_of_node(const struct modules *modules, uint32_t node)
 {
-	const struct cell *cell = g_ptr_array_index(report->cells, i);
-	double value = cell_value(cell, report->metric);
-	uint32_t stack = cell->stack;
+	uint32_t frame = profile_node(modules->profile, node)->frame;
 
-	if (!(value > 0))
-		return;
-	for (bool leaf = true; stack; leaf = false) {
-		const struct node *node = profile_node(report->profile, stack);
-		struct module_sum *sum = &sums[profile_frame_module(report->profile, node->frame)];
+	return &modules->sums[profile_frame_module(modules->profile, frame)];
+}
 
-		if (leaf)
-			sum->self += value;
-		if (sum->seen != i + 1)
-			sum->total += value;
-		sum->seen = i + 1;
-		stack = node->parent;
+static void modules_enter(void *arg, uint32_t node, struct stack_sum sum)
+{
+	struct module_sum *module = modules_of_node(arg, node);
+
+	if (!module->active++)
+		module->total += sum.value;
+}
+
+static void modules_leave(void *arg, uint32_t node, struct stack_sum sum)
+{
+	(void)sum;
+	modules_of_node(arg, node)->active--;
+}
+
+static void modules_sum(const struct report *report, struct module_sum *sums)
+{
+	struct modules modules = { report->profile, sums };
+
+	stack_tree_walk(report->tree, modules_enter, modules_leave, &modules);
+	for (guint i = 0; i < report->cells->len; i++) {
+		const struct cell *cell = g_ptr_array_index(report->cells, i);
+
+		modules_of_node(&modules, cell->stack)->self +=
+			MAX(0, cell_value(cell, report->metric));
 	}
 }
 
@@ -89,15 +107,10 @@ static bool modules_is_told(const struct report *report, uint32_t id)
 void report_modules(struct report *report)
 {
 	guint n = report->profile->modules->len, found = 0;
-	struct module_sum *sums = g_new0(struct module_sum, n + 1);
-	double whole = 0;
+	struct module_sum *sums = g_new0(struct module_sum, n);
+	double whole = report->tree->sums[0].value;
 
-	for (guint i = 0; i < report->cells->len; i++) {
-		const struct cell *cell = g_ptr_array_index(report->cells, i);
-
-		whole += MAX(0, cell_value(cell, report->metric));
-		modules_add_cell(report, sums, i);
-	}
+	modules_sum(report, sums);
 	for (guint i = 0; i < n; i++) {
 		struct module_sum sum = sums[i];
 

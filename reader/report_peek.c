@@ -7,21 +7,26 @@
  */
 #include "report.h"
 
-#include <inttypes.h>
-#include <string.h>
+#include "keys.h"
 
 struct peek_sum {
 	uint32_t function;
-	uint32_t seen; /* last cell that counted, + 1 */
-	double self, total, recursive;
-	uint64_t n;
+	uint32_t last; /* its innermost step in the stack being walked, + 1 */
+	double self, recursive;
+	struct stack_sum total;
 	GHashTable *callers, *callees; /* function id -> double *, 0: none */
+};
+
+/* A function of the stack being walked, outermost first. */
+struct peek_step {
+	uint32_t function;
+	uint32_t before; /* the step of the same function before this one, + 1 */
 };
 
 struct peek {
 	struct report *report;
 	GHashTable *sums; /* function id -> struct peek_sum * */
-	double whole;
+	GArray *steps;	  /* struct peek_step */
 };
 
 static void peek_sum_free(gpointer data)
@@ -35,78 +40,116 @@ static void peek_sum_free(gpointer data)
 
 static void peek_add(GHashTable *edges, uint32_t function, double value)
 {
-	double *sum = g_hash_table_lookup(edges, GSIZE_TO_POINTER(function));
+	double *sum = g_hash_table_lookup(edges, key_pointer(function));
 
 	if (!sum) {
 		sum = g_new0(double, 1);
-		g_hash_table_insert(edges, GSIZE_TO_POINTER(function), sum);
+		g_hash_table_insert(edges, key_pointer(function), sum);
 	}
 	*sum += value;
 }
 
+/* NULL for functions that are not peeked at. */
 static struct peek_sum *peek_sum_of(struct peek *peek, uint32_t function)
 {
-	struct peek_sum *sum = g_hash_table_lookup(peek->sums, GSIZE_TO_POINTER(function));
+	struct peek_sum *sum;
 
+	if (!peek->report->view->peeked[function])
+		return NULL;
+	sum = g_hash_table_lookup(peek->sums, key_pointer(function));
 	if (sum)
 		return sum;
 	sum = g_new0(struct peek_sum, 1);
 	sum->function = function;
-	sum->callers = g_hash_table_new_full(cells_hash_key, g_direct_equal, NULL, g_free);
-	sum->callees = g_hash_table_new_full(cells_hash_key, g_direct_equal, NULL, g_free);
-	g_hash_table_insert(peek->sums, GSIZE_TO_POINTER(function), sum);
+	sum->callers = key_table_new(g_free);
+	sum->callees = key_table_new(g_free);
+	g_hash_table_insert(peek->sums, key_pointer(function), sum);
 	return sum;
 }
 
-static uint32_t peek_step(const GArray *steps, guint i)
+static uint32_t peek_function(const struct peek *peek, guint i)
 {
-	return i < steps->len ? g_array_index(steps, struct report_step, i).function : 0;
+	return g_array_index(peek->steps, struct peek_step, i).function;
 }
 
-/* Innermost first: the first time a function is met gives its callee. */
-static void peek_add_callees(struct peek *peek, guint cell_index, const GArray *steps, double value,
-			     uint64_t n)
+/* One more function in the stack.  A function's callee is that of its innermost
+ * step: what it gets at one step is taken back where it stands again. */
+static void peek_push(struct peek *peek, uint32_t function, struct stack_sum below)
 {
-	for (guint i = 0; i < steps->len; i++) {
-		uint32_t function = peek_step(steps, i);
+	guint at = peek->steps->len;
+	uint32_t caller = at ? peek_function(peek, at - 1) : 0;
+	struct peek_sum *sum = at ? peek_sum_of(peek, caller) : NULL;
+	struct peek_step step = { .function = function };
+
+	if (sum)
+		peek_add(sum->callees, function, below.value);
+	sum = peek_sum_of(peek, function);
+	if (sum) {
+		step.before = sum->last;
+		sum->last = at + 1;
+	}
+	g_array_append_val(peek->steps, step);
+	if (sum && step.before) {
+		sum->recursive += below.value;
+		peek_add(sum->callees, peek_function(peek, step.before), -below.value);
+	} else if (sum) {
+		stack_sum_add(&sum->total, below);
+		peek_add(sum->callers, caller, below.value);
+	}
+}
+
+static void peek_enter(void *arg, uint32_t node, struct stack_sum below)
+{
+	struct peek *peek = arg;
+	const struct profile *profile = peek->report->profile;
+	const struct frame *frame = profile_frame(profile, profile_node(profile, node)->frame);
+
+	for (uint32_t i = frame->n_lines; i--;) {
+		if (report_is_shown(peek->report, frame->first_line + i))
+			peek_push(peek, profile_line(profile, frame->first_line + i)->function,
+				  below);
+	}
+}
+
+static void peek_leave(void *arg, uint32_t node, struct stack_sum below)
+{
+	struct peek *peek = arg;
+	const struct profile *profile = peek->report->profile;
+	const struct frame *frame = profile_frame(profile, profile_node(profile, node)->frame);
+
+	(void)below;
+	for (uint32_t i = 0; i < frame->n_lines; i++) {
+		struct peek_step step;
 		struct peek_sum *sum;
 
-		if (!peek->report->view->peeked[function])
+		if (!report_is_shown(peek->report, frame->first_line + i))
 			continue;
-		sum = peek_sum_of(peek, function);
-		if (sum->seen == cell_index + 1)
+		step = g_array_index(peek->steps, struct peek_step, peek->steps->len - 1);
+		g_array_set_size(peek->steps, peek->steps->len - 1);
+		sum = peek_sum_of(peek, step.function);
+		if (sum)
+			sum->last = step.before;
+	}
+}
+
+static void peek_add_self(struct peek *peek)
+{
+	struct report *report = peek->report;
+	uint32_t *leaves = report_leaves(report);
+
+	for (guint i = 0; i < report->cells->len; i++) {
+		const struct cell *cell = g_ptr_array_index(report->cells, i);
+		uint32_t line = leaves[cell->stack];
+		double value = cell_value(cell, report->metric);
+		struct peek_sum *sum;
+
+		if (!line || !(value > 0))
 			continue;
-		sum->seen = cell_index + 1;
-		sum->total += value;
-		sum->n += n;
-		if (i == 0)
+		sum = peek_sum_of(peek, profile_line(report->profile, line)->function);
+		if (sum)
 			sum->self += value;
-		else
-			peek_add(sum->callees, peek_step(steps, i - 1), value);
 	}
-}
-
-/* Outermost first: the first time gives its caller.  seen holds the cell after
- * the pass above, and is set back here. */
-static void peek_add_callers(struct peek *peek, guint cell_index, const GArray *steps, double value)
-{
-	for (guint i = steps->len; i--;) {
-		uint32_t function = peek_step(steps, i);
-		struct peek_sum *sum;
-
-		if (!peek->report->view->peeked[function])
-			continue;
-		sum = peek_sum_of(peek, function);
-		if (sum->seen != cell_index + 1) {
-			/* UINT32_MAX: once more than the first time */
-			if (sum->seen != UINT32_MAX)
-				sum->recursive += value;
-			sum->seen = UINT32_MAX;
-			continue;
-		}
-		sum->seen = 0;
-		peek_add(sum->callers, peek_step(steps, i + 1), value);
-	}
+	g_free(leaves);
 }
 
 struct peek_edge {
@@ -127,8 +170,8 @@ static int peek_compare_sums(gconstpointer a, gconstpointer b)
 {
 	const struct peek_sum *x = *(struct peek_sum *const *)a, *y = *(struct peek_sum *const *)b;
 
-	if (x->total != y->total)
-		return x->total > y->total ? -1 : 1;
+	if (x->total.value != y->total.value)
+		return x->total.value > y->total.value ? -1 : 1;
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
@@ -154,7 +197,9 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
 		struct peek_edge edge = { (uint32_t)GPOINTER_TO_SIZE(key), *(double *)value };
 
-		g_array_append_val(sorted, edge);
+		/* what was given and taken back is 0 but for rounding */
+		if (edge.value > whole * 1e-9)
+			g_array_append_val(sorted, edge);
 	}
 	g_array_sort(sorted, peek_compare_edges);
 	for (guint i = 0; i < sorted->len; i++) {
@@ -195,21 +240,23 @@ static void peek_print(struct peek *peek, const struct peek_sum *sum)
 	struct report_table *table;
 
 	fprintf(report->out, "\n%s\n", place);
-	fprintf(report->out, "  total %s%s", report_mark(report, sum->n, false),
-		report_value(report, buf, sum->total));
-	fprintf(report->out, " (%s)", format_share(buf, sum->total, peek->whole));
+	fprintf(report->out, "  total %s%s", report_mark(report, sum->total.n, false),
+		report_value(report, buf, sum->total.value));
+	fprintf(report->out, " (%s)",
+		format_share(buf, sum->total.value, peek->report->tree->sums[0].value));
 	fprintf(report->out, ", self %s", report_value(report, buf, sum->self));
-	fprintf(report->out, " (%s)", format_share(buf, sum->self, peek->whole));
+	fprintf(report->out, " (%s)",
+		format_share(buf, sum->self, peek->report->tree->sums[0].value));
 	if (sum->recursive > 0)
 		fprintf(report->out, ", also calls itself");
 	fputc('\n', report->out);
 	table = report_table_new(callers, G_N_ELEMENTS(callers));
-	peek_edges(peek, table, sum->callers, sum->total, "(none: the outermost function)");
+	peek_edges(peek, table, sum->callers, sum->total.value, "(none: the outermost function)");
 	report_table_print(table, report->out);
 	table = report_table_new(callees, G_N_ELEMENTS(callees));
 	if (sum->self > 0)
-		peek_row(peek, table, sum->self, sum->total, "(the function itself)");
-	peek_edges(peek, table, sum->callees, sum->total, "");
+		peek_row(peek, table, sum->self, sum->total.value, "(the function itself)");
+	peek_edges(peek, table, sum->callees, sum->total.value, "");
 	report_table_print(table, report->out);
 	g_free(place);
 }
@@ -227,7 +274,8 @@ static void peek_print_all(struct peek *peek)
 		g_ptr_array_add(sorted, sum);
 	g_ptr_array_sort(sorted, peek_compare_sums);
 	fprintf(report->out, "%s in all stacks; %u function%s match\n",
-		report_value(report, buf, peek->whole), sorted->len, sorted->len == 1 ? "" : "s");
+		report_value(report, buf, peek->report->tree->sums[0].value), sorted->len,
+		sorted->len == 1 ? "" : "s");
 	for (guint i = 0; i < sorted->len && i < report->top; i++)
 		peek_print(peek, sorted->pdata[i]);
 	if (sorted->len > report->top)
@@ -240,22 +288,13 @@ void report_peek(struct report *report)
 {
 	struct peek peek = {
 		.report = report,
-		.sums = g_hash_table_new_full(cells_hash_key, g_direct_equal, NULL, peek_sum_free),
+		.sums = key_table_new(peek_sum_free),
+		.steps = g_array_new(FALSE, FALSE, sizeof(struct peek_step)),
 	};
-	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct report_step));
 
-	for (guint i = 0; i < report->cells->len; i++) {
-		const struct cell *cell = g_ptr_array_index(report->cells, i);
-		double value = cell_value(cell, report->metric);
-
-		if (!(value > 0))
-			continue;
-		peek.whole += value;
-		report_steps(report, cell->stack, steps);
-		peek_add_callees(&peek, i, steps, value, report_cell_n(report, cell));
-		peek_add_callers(&peek, i, steps, value);
-	}
+	stack_tree_walk(report->tree, peek_enter, peek_leave, &peek);
+	peek_add_self(&peek);
 	peek_print_all(&peek);
-	g_array_unref(steps);
+	g_array_unref(peek.steps);
 	g_hash_table_unref(peek.sums);
 }

@@ -20,11 +20,11 @@ struct symbolize; /* owns every string and array it ever handed out */
 
 /* A zeroed struct is the default.  Strings are copied by symbolize_new. */
 struct symbolize_options {
-	const char *symfs;     /* --symfs: paths of the trace are looked up below it */
-	const char *debug_dir; /* --debug-dir: searched before /usr/lib/debug */
-	bool debuginfod;       /* may ask the servers of DEBUGINFOD_URLS; else never */
-	bool no_lines;         /* names only: no DWARF, no files, no inline chains */
-	unsigned module_seconds;     /* CPU and wall time for one module; 0: 60 (120 debuginfod) */
+	const char *symfs;	      /* --symfs: paths of the trace are looked up below it */
+	const char *debug_dir;	      /* --debug-dir: searched before /usr/lib/debug */
+	bool debuginfod;	      /* may ask the servers of DEBUGINFOD_URLS; else never */
+	bool no_lines;		      /* names only: no DWARF, no files, no inline chains */
+	unsigned module_seconds;      /* CPU and wall time for one module; 0: 60 (120 debuginfod) */
 	uint64_t module_memory_bytes; /* memory for one module beside its files; 0: 2 GiB */
 };
 
@@ -32,10 +32,10 @@ struct symbolize_options {
  * or in different segments, are one module: addresses do not depend on where
  * it was loaded. */
 struct symbolize_module {
-	const char *path;        /* as the trace has it; NULL for kernel and anonymous */
+	const char *path;	 /* as the trace has it; NULL for kernel and anonymous */
 	const uint8_t *build_id; /* build_id_len bytes; 0: the trace has none */
 	size_t build_id_len;
-	unsigned flags;          /* PROF_MAP_* of the mapping */
+	unsigned flags; /* PROF_MAP_* of the mapping */
 
 	/* Sorted ascending, each once.  File: pc - load_bias, the address that
 	 * the file's own tables use.  Anonymous: the absolute address (its
@@ -45,9 +45,9 @@ struct symbolize_module {
 
 	/* Of the process that was traced: for JIT code and the kernel only. */
 	uint32_t pid;
-	uint32_t uid;            /* header field uid */
-	uint64_t start_real_ns;  /* header field start_real_ns; 0: unknown */
-	const char *boot_id;     /* header field boot_id; NULL: unknown */
+	uint32_t uid;		/* header field uid */
+	uint64_t start_real_ns; /* header field start_real_ns; 0: unknown */
+	const char *boot_id;	/* header field boot_id; NULL: unknown */
 };
 
 /* One function at an address. */
@@ -59,17 +59,17 @@ struct symbolize_frame {
 	 * `[kernel]`, `[JIT]` (a perf map exists but misses it) or `[anon]`. */
 	const char *name;
 	const char *system_name; /* as in the symbol table, mangled; NULL: name is made up */
-	const char *file;        /* NULL: unknown */
-	uint32_t line;           /* 0: unknown */
-	bool inlined;            /* into the next frame of the array */
+	const char *file;	 /* NULL: unknown */
+	uint32_t line;		 /* 0: unknown */
+	bool inlined;		 /* into the next frame of the array */
 };
 
 #define SYMBOLIZE_NAME_BYTES 65536u
 
 struct symbolize_address {
 	const struct symbolize_frame *frames; /* innermost first; at least one */
-	uint32_t n_frames;       /* all but the last are inlined */
-	bool has_start;          /* function_start is known */
+	uint32_t n_frames;		      /* all but the last are inlined */
+	bool has_start;			      /* function_start is known */
 	uint64_t function_start; /* of the function not inlined, in the module's addresses */
 };
 
@@ -85,20 +85,20 @@ enum symbolize_source {
 
 /* How the file found compares with the file that was traced. */
 enum symbolize_match {
-	SYMBOLIZE_MATCH_NONE,      /* does not apply (kernel, anonymous) */
-	SYMBOLIZE_MATCH_SAME,      /* build ids are equal */
-	SYMBOLIZE_MATCH_CHANGED,   /* another file: not used, but a debug file may be */
-	SYMBOLIZE_MATCH_MISSING,   /* no such file here: not used, but a debug file may be */
-	SYMBOLIZE_MATCH_UNCHECKED  /* used, but the trace has no build id to compare */
+	SYMBOLIZE_MATCH_NONE,	  /* does not apply (kernel, anonymous) */
+	SYMBOLIZE_MATCH_SAME,	  /* build ids are equal */
+	SYMBOLIZE_MATCH_CHANGED,  /* another file: not used, but a debug file may be */
+	SYMBOLIZE_MATCH_MISSING,  /* no such file here: not used, but a debug file may be */
+	SYMBOLIZE_MATCH_UNCHECKED /* used, but the trace has no build id to compare */
 };
 
 struct symbolize_status {
 	enum symbolize_source source;
 	enum symbolize_match match;
-	bool lines;             /* DWARF was there: files, lines, inline chains */
-	bool failed;            /* the child crashed or hit a limit: names are fewer */
-	size_t n_named;         /* addresses whose function has a real name */
-	const char *file;       /* the file that was used; NULL: none */
+	bool lines;		/* DWARF was there: files, lines, inline chains */
+	bool failed;		/* the child crashed or hit a limit: names are fewer */
+	size_t n_named;		/* addresses whose function has a real name */
+	const char *file;	/* the file that was used; NULL: none */
 	const char *debug_file; /* the separate debug file that was used; NULL: none */
 	/* A sentence for people: what is missing and what would fix it, with
 	 * the command or the path that was tried.  NULL: nothing is missing. */
