@@ -189,14 +189,24 @@ void engine_report(void)
 		     state_heap_engine() == STATE_HEAP_OFF ? "LIBPROF_HEAP=off" : NULL);
 }
 
+/* Threads that were there before the engine have none yet; one that has left
+ * must not get one. */
+static void set_timer(struct thread_state *s, bool on)
+{
+	lock_take(&s->lock);
+	if (s->timer_id >= 0)
+		cpu_timer_set(s->timer_id, on);
+	else if (s->tls)
+		s->timer_id = cpu_timer_attach((int)s->tid);
+	lock_drop(&s->lock);
+}
+
 static void set_timers(bool on)
 {
 	cpu_timer_enable(on);
 	for (struct thread_info *t = roster_first(); t; t = t->next)
-		if (t->state && t->state->timer_id < 0)
-			t->state->timer_id = cpu_timer_attach((int)t->tid);
-		else if (t->state)
-			cpu_timer_set(t->state->timer_id, on);
+		if (t->state)
+			set_timer(t->state, on);
 }
 
 void engine_enable(bool on)

@@ -9,11 +9,26 @@
 #include "state.h"
 #include "sys.h"
 
+/* The thread that ends the process leaves its own getrusage; of the others /proc
+ * tells, in whole ticks. */
+static bool read_split(struct thread_info *t)
+{
+	const struct thread_state *s = t->state;
+	uint64_t user, system;
+
+	if (s && s->totals.user_ns + s->totals.system_ns)
+		return true; /* thread_read_totals has given them */
+	if (proc_thread_times((uint32_t)state.pid, t->tid, &user, &system))
+		return false;
+	t->totals.user_ns = s && user > s->base_user_ns ? user - s->base_user_ns : user;
+	t->totals.system_ns = s && system > s->base_system_ns ? system - s->base_system_ns : system;
+	return true;
+}
+
 /* Totals of a living thread.  The kernel's split into user and system time
  * costs a file to read, so it is only taken where asked. */
 static unsigned read_totals(struct thread_info *t, bool split)
 {
-	uint64_t user, system, base_user, base_system;
 	unsigned flags = PROF_STATS_CPU;
 
 	if (t->state)
@@ -23,14 +38,8 @@ static unsigned read_totals(struct thread_info *t, bool split)
 	if (!t->totals.cpu_ns)
 		return 0;
 	t->sampled_ns = 0;
-	if (split && proc_thread_times((uint32_t)state.pid, t->tid, &user, &system) == 0) {
+	if (split && read_split(t))
 		flags |= PROF_STATS_RUSAGE;
-		/* /proc counts whole ticks, and so rounds down more than getrusage. */
-		base_user = t->state ? t->state->base_user_ns : 0;
-		base_system = t->state ? t->state->base_system_ns : 0;
-		t->totals.user_ns = user > base_user ? user - base_user : 0;
-		t->totals.system_ns = system > base_system ? system - base_system : 0;
-	}
 	return flags;
 }
 

@@ -51,19 +51,20 @@ static void take_on(struct thread_state *t)
 	struct thread_tls *tls = &thread_tls;
 
 	t->tid = (uint32_t)sys_gettid();
+	t->handle = pthread_self();
 	t->t_start = sys_now_ns();
 	t->base_calls = tls->calls;
 	t->base_bytes = tls->bytes + tls->gap - tls->countdown;
 	lock_take(&t->lock);
 	t->tls = tls;
+	if (state_cpu_engine() == STATE_CPU_TIMER)
+		t->timer_id = cpu_timer_attach((int)t->tid);
 	lock_drop(&t->lock);
 	tls->self = t;
 	tls->exit_round = 0;
 	/* release: pairs with the writer's acquire of life, which then reads the rest */
 	atomic_store_explicit(&t->life, THREAD_LIVE, memory_order_release);
 	pthread_setspecific(exit_key, t);
-	if (state_cpu_engine() == STATE_CPU_TIMER)
-		t->timer_id = cpu_timer_attach((int)t->tid);
 }
 
 /* [hook] The exact figures only the thread itself can read for nothing. */
@@ -94,8 +95,6 @@ static void leave(struct thread_state *t)
 	struct thread_tls *tls = &thread_tls;
 
 	tls->busy++;
-	if (t->timer_id >= 0)
-		cpu_timer_detach(t->timer_id);
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
@@ -103,6 +102,9 @@ static void leave(struct thread_state *t)
 	lock_take(&t->lock);
 	read_counters(t, &t->totals);
 	t->tls = NULL;
+	if (t->timer_id >= 0)
+		cpu_timer_detach(t->timer_id);
+	t->timer_id = -1;
 	lock_drop(&t->lock);
 	tls->self = NULL;
 	atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
@@ -243,7 +245,7 @@ struct thread_state *thread_by_pthread(pthread_t handle)
 		struct thread_state *t = thread_get(i);
 
 		if (t && atomic_load_explicit(&t->life, memory_order_acquire) == THREAD_LIVE &&
-		    t->stack_high == (uint64_t)handle)
+		    pthread_equal(t->handle, handle))
 			return t;
 	}
 	return NULL;

@@ -49,12 +49,13 @@ struct thread_state {
 	uint32_t tid;
 	uint32_t creator;            /* index, 0 unknown */
 	uint32_t creator_tid;
+	pthread_t handle;
 	uint64_t t_start, t_end;     /* CLOCK_MONOTONIC ns */
 	uint64_t site;               /* return address of the creating call */
 	void *(*start)(void *);      /* the program's start routine (a thrd_start_t in disguise) */
 	void *arg;
 	uint64_t stack_low, stack_high; /* 0 when not known */
-	struct lock lock;            /* guards tls and totals between the thread's end and the writer */
+	struct lock lock;            /* guards tls, totals and timer_id between the thread and the writer */
 	struct thread_tls *tls;      /* NULL once the thread has left */
 	struct thread_totals totals; /* final, valid when ENDED */
 	/* What counters and clocks said when the trace began to count this thread:

@@ -27,6 +27,7 @@
 #include "writer_loop.h"
 
 #define WRITER_STACK_BYTES (512u << 10)
+#define WRITER_UMASK 077
 #define START_WAIT_NS UINT64_C(2000000000)
 #define EXIT_WAIT_NS UINT64_C(200000000) /* the program waits no longer at its end */
 #define JOIN_WAIT_S 2
@@ -54,8 +55,9 @@ static bool live_apart(void)
 	bool apart = probe_survives(PROBE_CLOSE_RANGE) &&
 		     SYS_CALL(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE_FLAG, 0, 0, 0) == 0;
 
-	if (probe_survives(PROBE_UNSHARE))
-		SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
+	if (probe_survives(PROBE_UNSHARE) &&
+	    SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0)
+		SYS_CALL(SYS_umask, WRITER_UMASK, 0, 0, 0, 0, 0);
 	return apart;
 }
 
