@@ -266,7 +266,9 @@ void process_end(struct profile *p, uint32_t id)
 	s->to_ns = MIN(p->to_ns, s->t_last_ns);
 	if (s->to_ns < s->from_ns)
 		s->to_ns = s->from_ns;
-	s->segments_dropped = MAX(s->segments_dropped, state->cumulative.segments_dropped);
+	/* The last drops may be told by loss records alone. */
+	s->segments_dropped = MAX(state->cumulative.segments_dropped,
+				  process_loss(s, PROF_LOSS_SEGMENT_DROPPED)->count);
 	s->n_unknown_frees = state->unknown_frees;
 	s->entry_frame = process_entry_frame(p, id, s->entry);
 	p->partial |= s->partial;

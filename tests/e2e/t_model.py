@@ -48,6 +48,14 @@ s4.write_bytes(whole[:-30] + bytes(30))
 same_stacks(folded(gap, "--metric", "inuse_space", status=1), {leak: 1016}, "with a damaged segment")
 s4.write_bytes(whole)
 
+# The last drop comes after the last cumulative record: only a loss record tells.
+s, m = basic_segment(Trace(), 4, MS)
+s.cumulative(MS, dropped=2, losses=[(10, 2)]).loss(2 * MS, 10, 1)
+s.end(3 * MS).write(str(HOME / "drops"), 4)
+p = Profile("drops")
+check(p.process["segments_dropped"] == p.losses["segment_dropped"] == 3, "dropped:",
+      p.process["segments_dropped"], p.losses["segment_dropped"])
+
 # -- The kernel's part: 400 ms of 1 s, of which 100 samples cover 600 ms.
 s, m = basic_segment(Trace())
 s.samples(0, PERIOD, [(i * PERIOD, 1, 0, 0, 1, stack(s, m, "work")) for i in range(60)])

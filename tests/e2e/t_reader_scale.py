@@ -21,7 +21,8 @@ class Large(mktrace.Segment):
     """Compressed by lz4: our own compressor takes its time."""
 
     def frame(self):
-        self.out += subprocess.run(["lz4", "-c"], input=bytes(self.records), stdout=subprocess.PIPE, check=True).stdout
+        done = subprocess.run(["lz4", "-c"], input=bytes(self.records), capture_output=True, check=True)
+        self.out += done.stdout
         self.records.clear()
 
 
@@ -41,10 +42,12 @@ recursive, leaf = mktrace.at("work"), mktrace.at("inner loop", 0)
 nodes = [(i, recursive) for i in range(DEPTH)] + [(DEPTH, leaf + i) for i in range(64)]
 nodes += [(DEPTH + 1 + i % 64, mktrace.at("worker", 0) + i // 64 % 128) for i in range(128 * 64)]
 first = len(nodes) - 128 * 64
-nodes += [(first + 1 + i % (128 * 64), mktrace.at("leak;it", 0) + i // (128 * 64)) for i in range(STACKS)]
+nodes += [(first + 1 + i % (128 * 64), mktrace.at("leak;it", 0) + i // (128 * 64))
+          for i in range(STACKS)]
 for at, part in chunks(nodes):
     s.record(3, mktrace.varints(at + 1, len(part)) +
-             b"".join(mktrace.varints(at + 1 + i - parent, m << 1, offset) for i, (parent, offset) in enumerate(part)))
+             b"".join(mktrace.varints(at + 1 + i - parent, m << 1, offset)
+                      for i, (parent, offset) in enumerate(part)))
     s.frame()
 leaves = range(len(nodes) - STACKS + 1, len(nodes) + 1)
 for at, part in chunks(leaves):
@@ -60,7 +63,8 @@ mktrace.write_symfs(directory)
 for command in (["check"], ["folded"], ["json"], ["report"], ["report", "--peek", "work|leak"],
                 ["report", "--hide", "work"], ["folded", "--focus", "worker", "--threads"]):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    prof(*command, *(["--symfs", directory / "symfs"] if command[0] != "check" else []), "-o", HOME / "out", directory)
+    options = [] if command[0] == "check" else ["--symfs", directory / "symfs"]
+    prof(*command, *options, "-o", HOME / "out", directory)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     note(command, f"{seconds:.2f} s of CPU time, {after.ru_maxrss >> 10} MiB at most so far")
