@@ -8,9 +8,13 @@ lib.poisson_bound).  Exact totals by thread are exact at any mean."""
 from lib import *
 
 for mean, seed in ((16 << 10, 1), (64 << 10, 0), (512 << 10, 0)):
-    ran, trace = work("w_sites", 2, out=f"m{mean}", cpu="off", heap_bytes=mean, seed=seed)
+    for attempt in range(3):  # on a busy machine the writer may be starved, and says so
+        ran, trace = work("w_sites", 2, out=f"m{mean}-{attempt}", cpu="off",
+                          heap_bytes=mean, seed=seed)
+        p = Profile(trace)
+        if sum(p.losses.values()) == 0:
+            break
     same(run([W / "w_sites", 2]), ran)
-    p = Profile(trace)
     check(p.heap_engine == "program", p.heap_engine)
     check(sum(p.losses.values()) == 0, "losses", p.losses)
     for name, calls, total, live, live_bytes, size in ran.rows("site"):

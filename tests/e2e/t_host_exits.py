@@ -10,16 +10,18 @@ from lib import *
 for engine in ENGINES:
     for how in ("return", "exit", "_exit", "quick_exit", "abort", "signal", "kill", "threads",
                 "many", "handler"):
-        bare_began = time.monotonic()
-        bare = run([W / "w_exits", how])
-        bare_time = time.monotonic() - bare_began
-        began = time.monotonic()
-        ran, trace = work("w_exits", how, out=f"{engine}-{how}", status=None, cpu=engine,
-                          heap_bytes="16K",
-                          flush_ms=50)
-        late = time.monotonic() - began - bare_time
-        same(bare, ran, f"{how} under {engine}:")
-        check(late < 0.5, how, engine, f"ended {late:.2f} s later")
+        late = 9
+        for attempt in range(4):  # on a busy machine one of four is on time
+            times = [time.monotonic()]
+            bare = run([W / "w_exits", how])
+            times.append(time.monotonic())
+            ran, trace = work("w_exits", how, out=f"{engine}-{how}-{attempt}", status=None,
+                              cpu=engine, heap_bytes="16K", flush_ms=50)
+            late = min(late, time.monotonic() - times[1] - (times[1] - times[0]))
+            same(bare, ran, f"{how} under {engine}:")
+            if late < 0.2:
+                break
+        check(late < 0.2, how, engine, f"ended {late:.2f} s later")
         p = Profile(trace)
         # with exit() from many threads, one may end the process while another
         # is still running the handlers: so it is in glibc
