@@ -133,9 +133,41 @@ struct inline_walk {
 	GArray *calls, *ranges;
 };
 
-/* parent is the call around these DIEs, level how many there are. */
-static void walk_inlined(struct inline_walk *w, Dwarf_Die *scope, uint32_t parent, uint32_t level,
-			 unsigned depth)
+/* The DIE that describes a function or call without its code; itself if none. */
+static Dwarf_Die die_origin(Dwarf_Die *die)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Die origin;
+
+	return dwarf_formref_die(dwarf_attr(die, DW_AT_abstract_origin, &mem), &origin) ? origin
+											: *die;
+}
+
+static Dwarf_Word die_number(Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute mem;
+	Dwarf_Word value;
+
+	return dwarf_formudata(dwarf_attr_integrate(die, name, &mem), &value) ? 0 : value;
+}
+
+/* GCC splits the unlikely part off a function and may put it back where it was:
+ * that looks like the function inlined into itself, called from the line where
+ * it is declared.  A function that really calls itself does so further down. */
+static bool call_is_own_part(Dwarf_Die *call, Dwarf_Die *around)
+{
+	Dwarf_Die origin = die_origin(call), own = die_origin(around);
+	Dwarf_Word line = die_number(call, DW_AT_call_line);
+
+	return origin.addr == own.addr && line && line == die_number(&own, DW_AT_decl_line) &&
+	       die_number(call, DW_AT_call_file) == die_number(&own, DW_AT_decl_file) &&
+	       die_number(call, DW_AT_call_column) == die_number(&own, DW_AT_decl_column);
+}
+
+/* around is the function or call around these DIEs, parent its index, level how
+ * many calls there are. */
+static void walk_inlined(struct inline_walk *w, Dwarf_Die *scope, Dwarf_Die *around,
+			 uint32_t parent, uint32_t level, unsigned depth)
 {
 	struct dwarf_inlined call = { .parent = parent };
 	uint32_t index;
@@ -145,15 +177,19 @@ static void walk_inlined(struct inline_walk *w, Dwarf_Die *scope, uint32_t paren
 	do {
 		switch (dwarf_tag(&call.die)) {
 		case DW_TAG_inlined_subroutine:
+			if (call_is_own_part(&call.die, around)) {
+				walk_inlined(w, &call.die, around, parent, level, depth + 1);
+				break;
+			}
 			index = w->calls->len;
 			g_array_append_val(w->calls, call);
 			dwarf_add_ranges(w->ranges, &call.die, index, level + 1);
-			walk_inlined(w, &call.die, index, level + 1, depth + 1);
+			walk_inlined(w, &call.die, &call.die, index, level + 1, depth + 1);
 			break;
 		case DW_TAG_lexical_block:
 		case DW_TAG_try_block:
 		case DW_TAG_catch_block:
-			walk_inlined(w, &call.die, parent, level, depth + 1);
+			walk_inlined(w, &call.die, around, parent, level, depth + 1);
 			break;
 		default: break;
 		}
@@ -164,5 +200,5 @@ void dwarf_add_inlined(GArray *calls, GArray *ranges, Dwarf_Die *function)
 {
 	struct inline_walk w = { calls, ranges };
 
-	walk_inlined(&w, function, UINT32_MAX, 0, 0);
+	walk_inlined(&w, function, function, UINT32_MAX, 0, 0);
 }

@@ -64,6 +64,36 @@ static GPtrArray *peer_run(const char *command, const char *path, const GArray *
 	return all;
 }
 
+/* A part that was split off a function and put back looks to the peers like the
+ * function inlined into itself; to us it is no call.  So functions that stand
+ * in their own chain are compared once; self_calls looks at them. */
+static void peer_merge(GPtrArray *all)
+{
+	for (guint k = 0; k < all->len; k++) {
+		GArray *frames = g_ptr_array_index(all, k);
+
+		for (guint i = frames->len; i-- > 1;) {
+			if (!strcmp(g_array_index(frames, struct peer_frame, i).name,
+				    g_array_index(frames, struct peer_frame, i - 1).name))
+				g_array_remove_index(frames, i);
+		}
+	}
+}
+
+static void own_merge(struct symbolize_address *a)
+{
+	struct symbolize_frame *frames =
+		g_memdup2(a->frames, a->n_frames * sizeof(struct symbolize_frame));
+	uint32_t kept = 1;
+
+	for (uint32_t i = 1; i < a->n_frames; i++) {
+		if (strcmp(frames[i].name, frames[kept - 1].name))
+			frames[kept++] = frames[i];
+	}
+	a->frames = frames;
+	a->n_frames = kept;
+}
+
 /* The name of the function that is not inlined may be another alias of the
  * same address: the caller says whether it is to be compared. */
 static bool peer_agrees(const struct symbolize_address *a, const GArray *frames, bool outer)
@@ -116,7 +146,10 @@ static void compare(const char *path, const char *debug, guint max, bool outer)
 
 	for (guint k = 0; k < n; k++)
 		peers[k] = peer_run(commands[k], debug, addresses);
+	for (guint k = 0; k < n; k++)
+		peer_merge(peers[k]);
 	for (guint i = 0; i < addresses->len; i++) {
+		own_merge((struct symbolize_address *)&r.addresses[i]);
 		any = 0;
 		for (guint k = 0; k < n; k++) {
 			frames = g_ptr_array_index(peers[k], i);
@@ -185,6 +218,34 @@ TEST(cxx_as_others)
 	corpus_enter();
 	corpus_run("g++ -O2 -g %s/tests/work/names/shapes.cc -o shapes", corpus_source());
 	compare("shapes", "shapes", 600, false);
+}
+
+/* Addresses of a file whose chain has a function of that name called by itself. */
+static unsigned count_self_calls(const char *path, const char *name)
+{
+	GArray *addresses = corpus_addresses(path, 4000);
+	struct symbolize_result r =
+		corpus_name_at(NULL, path, path, (void *)addresses->data, addresses->len);
+	unsigned count = 0;
+
+	for (guint i = 0; i < addresses->len; i++) {
+		for (uint32_t k = 1; k < r.addresses[i].n_frames; k++)
+			count += strstr(r.addresses[i].frames[k].name, name) &&
+				 !strcmp(r.addresses[i].frames[k].name,
+					 r.addresses[i].frames[k - 1].name);
+	}
+	return count;
+}
+
+/* The destructors of shapes.cc are split and put together again: no calls.
+ * Recursion that was inlined is. */
+TEST(self_calls)
+{
+	corpus_enter();
+	corpus_run("g++ -O2 -g %s/tests/work/names/shapes.cc -o shapes", corpus_source());
+	EQ(count_self_calls("shapes", "~grid"), 0);
+	corpus_run("gcc -O3 -g %s/tests/work/names/recursive.c -o recursive", corpus_source());
+	TRUE(count_self_calls("recursive", "fibonacci") > 10);
 }
 
 TEST(libc_as_others)
