@@ -83,6 +83,17 @@ static int setting_read(const struct setting *s, const char *text, char *why, un
 	return 0;
 }
 
+/* [init] True when every % of LIBPROF_OUT begins something header.c knows. */
+static bool escapes_known(const char *text)
+{
+	while ((text = strchr(text, '%'))) {
+		if (!text[1] || !strchr("epth%", text[1]))
+			return false;
+		text += 2;
+	}
+	return true;
+}
+
 static void follow_no_children(char *value)
 {
 	if (value && strcmp(value, "0") == 0)
@@ -105,9 +116,31 @@ int config_read(char *const *env, char *why, unsigned why_bytes)
 		if (err)
 			return err;
 	}
+	if (!escapes_known(config.out)) {
+		snprintf(why, why_bytes,
+			 CONFIG_PREFIX "OUT=%.80s: %%e, %%p, %%t, %%h and %%%% are allowed", config.out);
+		return -EINVAL;
+	}
 	follow_no_children(children);
 	config.stack_bytes = (config.stack_bytes + 7) & ~UINT64_C(7);
 	return 0;
+}
+
+const char *config_unknown(char *const *env)
+{
+	size_t prefix = strlen(CONFIG_PREFIX);
+
+	for (; env && *env; env++) {
+		size_t i = 0;
+
+		if (strncmp(*env, CONFIG_PREFIX, prefix))
+			continue;
+		while (i < SETTINGS && !value_of(*env, settings[i].name))
+			i++;
+		if (i == SETTINGS)
+			return *env;
+	}
+	return NULL;
 }
 
 bool config_wants_program(const char *name)

@@ -37,6 +37,9 @@ extern struct config config;
  * what is allowed. */
 int config_read(char *const *env, char *why, unsigned why_bytes);
 
+/* [init] A LIBPROF_ variable of env that is no setting (misspelt), or NULL. */
+const char *config_unknown(char *const *env);
+
 /* [init] True when name (the last component of AT_EXECFN) matches one of the
  * comma-separated globs of LIBPROF_PROGRAMS. */
 bool config_wants_program(const char *name);

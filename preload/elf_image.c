@@ -3,9 +3,6 @@
  * elf_image.c - see elf_image.h.  The headers of an object are parsed by one
  * function from a flat view of its first bytes, whether these came from a file
  * or from memory; elf_image_memory.c has the second source.
- *
- * A file that is truncated while mapped gives SIGBUS to whoever reads it; the
- * program, which runs out of the same file, stands or falls with it.
  */
 #include "elf_image.h"
 
@@ -15,6 +12,7 @@
 
 #include "arch.h"
 #include "elf_image_parse.h"
+#include "file_view.h"
 #include "sys.h"
 
 #define FILE_BYTES_MAX (UINT64_C(8) << 30)
@@ -26,6 +24,14 @@ void elf_image_init(void)
 	images = NULL;
 }
 
+static bool segment_read(const struct elf_segment *s, uint64_t at, void *buf, uint64_t n)
+{
+	if (s->view)
+		return file_view_read(s->view, s->file_offset + at, buf, n);
+	memcpy(buf, s->bytes + at, n);
+	return true;
+}
+
 bool elf_image_read(const struct elf_image *e, uint64_t vaddr, void *buf, unsigned n)
 {
 	for (unsigned i = 0; i < e->segments; i++) {
@@ -34,14 +40,10 @@ bool elf_image_read(const struct elf_image *e, uint64_t vaddr, void *buf, unsign
 
 		if (at >= s->memory_bytes)
 			continue;
-		if (at < s->bytes_len && n <= s->bytes_len - at) {
-			memcpy(buf, s->bytes + at, n);
-			return true;
-		}
+		if (at < s->bytes_len && n <= s->bytes_len - at)
+			return segment_read(s, at, buf, n);
 		memset(buf, 0, n);
-		if (at < s->bytes_len)
-			memcpy(buf, s->bytes + at, s->bytes_len - at);
-		return true;
+		return at >= s->bytes_len || segment_read(s, at, buf, s->bytes_len - at);
 	}
 	return false;
 }
@@ -133,40 +135,37 @@ void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes)
 	}
 }
 
-/* Fills e from the mapped file; false when it is no object of ours. */
-static bool parse_file(struct elf_image *e, const uint8_t *file, uint64_t size)
+/* Fills e from the file; false when it is no object of ours. */
+static bool parse_file(struct elf_image *e, struct file_view *file)
 {
+	uint64_t size = file->size;
+	Elf64_Phdr ph[ELF_PHDRS_MAX];
 	Elf64_Ehdr h;
-	Elf64_Phdr ph;
 
-	if (size < sizeof(h))
-		return false;
-	memcpy(&h, file, sizeof(h));
-	if (!elf_header_ok(&h) || h.e_phoff > size || h.e_phnum * sizeof(ph) > size - h.e_phoff)
+	if (!file_view_read(file, 0, &h, sizeof(h)) || !elf_header_ok(&h) ||
+	    !file_view_read(file, h.e_phoff, ph, h.e_phnum * sizeof(*ph)))
 		return false;
 	e->entry = h.e_entry;
 	for (unsigned i = 0; i < h.e_phnum; i++) {
 		struct elf_segment *s = &e->segment[e->segments];
 
-		memcpy(&ph, file + h.e_phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type != PT_LOAD || e->segments == ELF_IMAGE_SEGMENTS)
+		if (ph[i].p_type != PT_LOAD || e->segments == ELF_IMAGE_SEGMENTS)
 			continue;
-		if (ph.p_offset > size || ph.p_filesz > size - ph.p_offset)
+		if (ph[i].p_offset > size || ph[i].p_filesz > size - ph[i].p_offset)
 			return false;
-		s->bytes = file + ph.p_offset;
-		s->vaddr = ph.p_vaddr;
-		s->bytes_len = ph.p_filesz;
-		s->memory_bytes = ph.p_memsz;
-		s->file_offset = ph.p_offset;
-		s->executable = ph.p_flags & PF_X;
+		s->view = file;
+		s->vaddr = ph[i].p_vaddr;
+		s->bytes_len = ph[i].p_filesz;
+		s->memory_bytes = ph[i].p_memsz;
+		s->file_offset = ph[i].p_offset;
+		s->executable = ph[i].p_flags & PF_X;
 		e->segments++;
 	}
 	for (unsigned i = 0; i < h.e_phnum; i++) {
-		memcpy(&ph, file + h.e_phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type == PT_GNU_EH_FRAME)
-			elf_parse_eh_hdr(e, ph.p_vaddr, ph.p_memsz);
-		else if (ph.p_type == PT_NOTE)
-			elf_parse_notes(e, ph.p_vaddr, ph.p_memsz);
+		if (ph[i].p_type == PT_GNU_EH_FRAME)
+			elf_parse_eh_hdr(e, ph[i].p_vaddr, ph[i].p_memsz);
+		else if (ph[i].p_type == PT_NOTE)
+			elf_parse_notes(e, ph[i].p_vaddr, ph[i].p_memsz);
 	}
 	return e->segments;
 }
@@ -183,20 +182,20 @@ static struct elf_image *image_of_file(uint64_t dev, uint64_t ino, uint64_t size
 /* The file at the path is the one that was mapped: the same inode, or, on file
  * systems whose stat and maps disagree (btrfs, overlay), the same first page
  * as the object has in memory. */
-static bool same_file(const struct elf_place *place, const struct stat *st, const uint8_t *file)
+static bool same_file(const struct elf_place *place, const struct stat *st, struct file_view *file)
 {
-	uint8_t page[1024];
+	uint8_t page[1024], first[1024];
 	size_t n = (uint64_t)st->st_size < sizeof(page) ? (size_t)st->st_size : sizeof(page);
 
 	if (st->st_dev == place->dev && st->st_ino == place->ino)
 		return true;
 	return place->header &&
 	       sys_read_own_memory(sys_getpid(), place->header, page, n) == (ssize_t)n &&
-	       !memcmp(page, file, n);
+	       file_view_read(file, 0, first, n) && !memcmp(page, first, n);
 }
 
-/* Gives back what no segment needs: debug sections can be gigabytes. */
-static void unmap_tail(const struct elf_image *e, const uint8_t *file, uint64_t size)
+/* Where the last segment ends in the file. */
+static uint64_t loaded_bytes(const struct elf_image *e)
 {
 	uint64_t used = 0;
 
@@ -205,9 +204,7 @@ static void unmap_tail(const struct elf_image *e, const uint8_t *file, uint64_t 
 
 		used = end > used ? end : used;
 	}
-	used = (used + 4095) & ~UINT64_C(4095);
-	if (used < size)
-		sys_unmap((void *)(uintptr_t)(file + used), size - used);
+	return used;
 }
 
 static struct elf_image *open_file(struct arena *arena, const struct elf_place *place, int fd)
@@ -215,7 +212,7 @@ static struct elf_image *open_file(struct arena *arena, const struct elf_place *
 	struct elf_image *e;
 	struct stat st;
 	uint64_t mtime;
-	const uint8_t *file;
+	struct file_view *file;
 
 	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    (uint64_t)st.st_size > FILE_BYTES_MAX)
@@ -224,15 +221,15 @@ static struct elf_image *open_file(struct arena *arena, const struct elf_place *
 	e = image_of_file(st.st_dev, st.st_ino, (uint64_t)st.st_size, mtime);
 	if (e && st.st_dev == place->dev && st.st_ino == place->ino)
 		return e;
-	file = sys_map_fd((size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0, NULL);
+	file = file_view_open(arena, fd, (uint64_t)st.st_size);
 	if (!file)
 		return NULL;
 	e = same_file(place, &st, file) ? arena_alloc(arena, sizeof(*e)) : NULL;
-	if (!e || !parse_file(e, file, (uint64_t)st.st_size)) {
-		sys_unmap((void *)(uintptr_t)file, (size_t)st.st_size);
+	if (!e || !parse_file(e, file)) {
+		file_view_close(file);
 		return NULL;
 	}
-	unmap_tail(e, file, (uint64_t)st.st_size);
+	file_view_cut(file, loaded_bytes(e));
 	e->dev = st.st_dev;
 	e->ino = st.st_ino;
 	e->size = (uint64_t)st.st_size;

@@ -18,10 +18,14 @@
 #define ELF_IMAGE_SEGMENTS 16
 #define ELF_IMAGE_BUILD_ID_BYTES 32
 
-/* bytes at the object's own virtual address vaddr; what lies between bytes_len and
+struct file_view;
+
+/* bytes at the object's own virtual address vaddr (in view from file_offset on, or
+ * at bytes); what lies between bytes_len and
  * memory_bytes is zero (.bss) or was not copied. */
 struct elf_segment {
-	const uint8_t *bytes;
+	struct file_view *view; /* of the file, or NULL */
+	const uint8_t *bytes;   /* a copy of memory, where there is no view */
 	uint64_t vaddr, bytes_len, memory_bytes, file_offset;
 	bool executable;
 };

@@ -24,7 +24,7 @@
 static bool alone(void)
 {
 	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid &&
-	       thread_live_count() == 1 && thread_tls.self;
+	       writer_alone_with_caller();
 }
 
 /* [hook] The bare call on this thread, then on ours. */

@@ -220,7 +220,7 @@ static bool step_aside(int flags)
 	const int single = CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNS |
 			   0x00000080 /* CLONE_NEWTIME */;
 
-	return (flags == 0 || (flags & single)) && ours() && thread_live_count() == 1 &&
+	return (flags == 0 || (flags & single)) && ours() && writer_alone_with_caller() &&
 	       writer_pause();
 }
 

@@ -121,6 +121,7 @@ static void announce(void)
 /* [init] True when this process is to be profiled at all. */
 static bool wanted(void)
 {
+	const char *unknown;
 	char why[512];
 
 	if (getauxval(AT_SECURE)) /* raised rights: the environment is not to be trusted */
@@ -129,7 +130,17 @@ static bool wanted(void)
 		log_line(0, "%s; running unprofiled", why);
 		return false;
 	}
-	return !config.child_of_unfollowed && config_wants_program(header_program());
+	unknown = config_unknown(environ);
+	if (unknown)
+		log_line(1, "%.80s: no setting has that name", unknown);
+	if (config.child_of_unfollowed)
+		return false;
+	if (!config_wants_program(header_program())) {
+		log_line(2, "%s is none of LIBPROF_PROGRAMS=%.200s: running unprofiled",
+			 header_program(), config.programs);
+		return false;
+	}
+	return true;
 }
 
 /* [init] Early, so that constructors of the program are seen. */
@@ -173,6 +184,9 @@ __attribute__((destructor(101))) static void end(void)
 		thread_snapshot_self();
 		writer_stop(WRITER_STOP_EXIT);
 		s = writer_summary();
+		if (s.unwritten)
+			log_line(0, "%llu bytes could not be written to %s",
+				 (unsigned long long)s.unwritten, *s.path ? s.path : config.out);
 		log_line(1, "%llu CPU samples, %llu heap events, %llu lost: %s",
 			 (unsigned long long)s.samples, (unsigned long long)s.heap_events,
 			 (unsigned long long)s.lost, *s.path ? s.path : "no trace");

@@ -289,6 +289,8 @@ void roster_exited(uint32_t tid, uint64_t t_ns)
 {
 	struct thread_info *t = roster_by_tid(tid, t_ns);
 
+	if (t && t->state && !t->ended)
+		thread_read_totals(t->state, &t->totals); /* it may have left without a word */
 	if (!t || t->ended || t->state)
 		return;
 	t->ended = true;

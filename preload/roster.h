@@ -62,6 +62,9 @@ void roster_site(uint64_t pc, uint32_t node);
 /* [writer] Living threads, oldest first. */
 struct thread_info *roster_first(void);
 
+/* [writer] Asks for each living thread whether the kernel still has it. */
+void roster_look_for_gone(void);
+
 /* [writer] Encodes totals of threads: of those active since the last call, of
  * all when all is set (then with user and system time, from /proc). */
 void roster_encode_stats(uint64_t t_ns, bool all);

@@ -59,3 +59,12 @@ void roster_encode_stats(uint64_t t_ns, bool all)
 		t->active = false;
 	}
 }
+
+void roster_look_for_gone(void)
+{
+	struct thread_totals totals;
+
+	for (struct thread_info *t = roster_first(); t; t = t->next)
+		if (t->state)
+			thread_read_totals(t->state, &totals);
+}

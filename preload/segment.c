@@ -70,7 +70,12 @@ static int make_directory(void)
 {
 	size_t n = strlen(seg.path);
 	int err = sys_mkdir(seg.path, DIRECTORY_MODE);
+	struct stat st;
 
+	if (err == -EEXIST &&
+	    SYS_CALL(SYS_newfstatat, AT_FDCWD, seg.path, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0 &&
+	    !S_ISDIR(st.st_mode))
+		return -ENOTDIR; /* not one of our traces: nobody meant a name beside it */
 	for (unsigned i = 2; err == -EEXIST && i < SUFFIX_MAX; i++) {
 		snprintf(seg.path + n, sizeof(seg.path) - n, ".%u", i);
 		err = sys_mkdir(seg.path, DIRECTORY_MODE);

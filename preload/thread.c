@@ -81,10 +81,9 @@ static void read_own_clocks(const struct thread_state *t, struct thread_totals *
 	}
 }
 
-static void read_counters(const struct thread_state *t, struct thread_totals *totals)
+static void take_counters(const struct thread_state *t, const struct thread_tls *tls,
+			  struct thread_totals *totals)
 {
-	const volatile struct thread_tls *tls = t->tls;
-
 	totals->alloc_calls = tls->calls - t->base_calls;
 	totals->alloc_bytes = tls->bytes + tls->gap - tls->countdown - t->base_bytes;
 }
@@ -100,7 +99,7 @@ static void leave(struct thread_state *t)
 	t->t_end = sys_now_ns();
 	read_own_clocks(t, &t->totals);
 	lock_take(&t->lock);
-	read_counters(t, &t->totals);
+	take_counters(t, tls, &t->totals);
 	t->tls = NULL;
 	if (t->timer_id >= 0)
 		cpu_timer_detach(t->timer_id);
@@ -251,15 +250,40 @@ struct thread_state *thread_by_pthread(pthread_t handle)
 	return NULL;
 }
 
+/* A thread that ended by the bare exit call has told nobody, and its stack, with
+ * its TLS, may be gone: it is read through the kernel. */
+static void read_counters(const struct thread_state *t, struct thread_totals *totals)
+{
+	struct thread_tls copy;
+	ssize_t got = sys_read_own_memory(state.pid, (uint64_t)(uintptr_t)t->tls, &copy,
+					  sizeof(copy));
+
+	if (got == (ssize_t)sizeof(copy))
+		take_counters(t, &copy, totals);
+	else if (got != -EFAULT)
+		take_counters(t, t->tls, totals); /* the kernel call is refused here */
+}
+
 void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 {
+	uint64_t cpu_ns;
+
 	lock_take(&t->lock);
 	*totals = t->totals;
 	if (t->tls) {
-		read_counters(t, totals);
-		totals->cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
-		if (totals->cpu_ns)
-			totals->cpu_ns -= t->base_cpu_ns;
+		cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
+		if (cpu_ns) {
+			totals->cpu_ns = cpu_ns - t->base_cpu_ns;
+			read_counters(t, totals);
+			t->totals.cpu_ns = totals->cpu_ns;
+			t->totals.alloc_calls = totals->alloc_calls;
+			t->totals.alloc_bytes = totals->alloc_bytes;
+		} else {
+			t->tls = NULL;
+			t->t_end = sys_now_ns();
+			atomic_fetch_sub(&live_count, 1);
+			atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
+		}
 	}
 	lock_drop(&t->lock);
 }

@@ -106,7 +106,8 @@ struct thread_state *thread_by_pthread(pthread_t handle);
 struct thread_state *thread_get(uint32_t index);
 uint32_t thread_pool_end(void);
 
-/* [writer] Counters of t now: from its TLS while it lives, else final. */
+/* [writer] Counters of t now: from its TLS while it lives, else final.  Notices a
+ * thread that the kernel no longer has: it is ENDED then, with the last totals read. */
 void thread_read_totals(struct thread_state *t, struct thread_totals *totals);
 
 /* [writer] Returns an ENDED state to the pool. */

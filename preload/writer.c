@@ -18,6 +18,7 @@
 #include "config.h"
 #include "credentials.h"
 #include "probe.h"
+#include "proc.h"
 #include "real.h"
 #include "ring.h"
 #include "state.h"
@@ -90,6 +91,7 @@ out:
 	announce_ready(w.start_error, w.start_why);
 	atomic_store_explicit(&w.life, THREAD_FINISHED, memory_order_release);
 	sys_futex_wake(&w.life);
+	sys_futex_wake(&w.done); /* whoever still waits for an answer looks at life, too */
 	return NULL;
 }
 
@@ -235,6 +237,14 @@ void writer_stop(enum writer_stop_reason reason)
 		writer_request(WRITER_EXIT, EXIT_WAIT_NS);
 	}
 	atomic_store(&state.phase, STATE_DONE);
+}
+
+bool writer_alone_with_caller(void)
+{
+	uint32_t ours = 1 + (bell_tid() != 0);
+
+	return atomic_load(&w.life) == THREAD_RUNNING && thread_live_count() == 1 &&
+	       thread_tls.self && proc_thread_count() == 1 + ours;
 }
 
 bool writer_pause(void)

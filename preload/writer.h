@@ -62,10 +62,15 @@ void writer_note_fork(pid_t child);
 /* [child] Forgets the parent's writer. */
 void writer_reset_in_child(void);
 
+/* [hook] True when the process has, but for the writer's own, one thread: the
+ * caller.  The kernel is asked, since libc makes threads that nobody sees. */
+bool writer_alone_with_caller(void);
+
 /* What the end message says; valid after writer_stop. */
 struct writer_summary {
 	const char *path; /* of the trace, "" when there is none */
-	uint64_t samples, heap_events, lost;
+	uint64_t samples, heap_events, lost; /* events */
+	uint64_t unwritten;                  /* bytes */
 };
 struct writer_summary writer_summary(void);
 

@@ -37,6 +37,7 @@
 #define MS UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
 #define POLLFDS_MAX 1100u       /* rings of 1,024 CPUs, and the bell */
+#define FIRST_LOOK_NS (10 * MS)
 #define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
 
 static struct {
@@ -46,6 +47,7 @@ static struct {
 	bool apart, in_child;
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
+	uint64_t first_look; /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
 } loop;
@@ -59,6 +61,8 @@ static void set_sampling(bool on)
 	loop.sampling = on;
 	atomic_store(&state.sampling, on);
 	engine_enable(on);
+	/* Exact clocks at both ends: CPU time in between is what samples stand for. */
+	roster_encode_stats(now, true);
 	encode_mark(now, on ? PROF_MARK_START : PROF_MARK_STOP, 0);
 }
 
@@ -106,6 +110,18 @@ static int open_tables(const char **why)
 	return 0;
 }
 
+/* A forked child may be ended at any moment and has no trace yet: it looks for
+ * its first event early, and less and less often when none comes. */
+static uint64_t flush_interval(void)
+{
+	uint64_t standard = config.flush_ms * MS;
+
+	if (!loop.in_child || trace_exists())
+		return standard;
+	loop.first_look = loop.first_look ? 2 * loop.first_look : FIRST_LOOK_NS;
+	return loop.first_look < standard ? loop.first_look : standard;
+}
+
 static const char *directory_error(void)
 {
 	static char text[512];
@@ -145,7 +161,7 @@ int loop_open(bool apart, bool in_child, const char **why)
 	roster_scan();
 	plan_sampling(now);
 	keep_plan(now);
-	loop.flush_at = now + config.flush_ms * MS;
+	loop.flush_at = now + flush_interval();
 	loop.second_at = now;
 	*why = NULL;
 	return 0;
@@ -186,6 +202,8 @@ static void every_second(uint64_t now)
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
 	ring_trim();
+	if (roster_first() && !roster_first()->main)
+		roster_look_for_gone(); /* main has left: we must not be the last to stay */
 	loop.second_at = now + SECOND;
 }
 
@@ -206,7 +224,7 @@ static void take_all(void)
 
 static void flush(uint64_t now)
 {
-	loop.flush_at = now + config.flush_ms * MS;
+	loop.flush_at = now + flush_interval();
 	/* A forked child has a trace once there is something in it. */
 	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events)
 		return;
@@ -300,6 +318,8 @@ void loop_run(void)
 		bell_wait(loop.fds, n, time_to_sleep(sys_now_ns(), n > 0));
 		cpu_perf_polled(loop.fds, n);
 		requests = writer_take_requests(&asked);
+		if (!thread_live_count())
+			requests |= WRITER_EXIT;
 		lock_take(&loop_work);
 		take_all();
 		now = sys_now_ns();
@@ -328,10 +348,11 @@ struct writer_summary loop_summary(void)
 	uint64_t lost = 0;
 
 	for (unsigned code = 1; code < PROF_LOSS_CODES; code++)
-		if (code != PROF_LOSS_SEGMENT_DROPPED)
+		if (code != PROF_LOSS_SEGMENT_DROPPED && code != PROF_LOSS_WRITE)
 			lost += atomic_load(&stats_lost[code]);
 	return (struct writer_summary){ .path = trace_exists() ? segment_path() : "",
 					.samples = trace_sums.samples,
 					.heap_events = trace_sums.heap_events,
-					.lost = lost };
+					.lost = lost,
+					.unwritten = atomic_load(&stats_lost[PROF_LOSS_WRITE]) };
 }

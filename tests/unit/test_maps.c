@@ -4,7 +4,7 @@
  * mappings over older ones, images from files and from memory, and that no
  * descriptor stays open.
  *
- * links: preload/arena.c preload/elf_image.c preload/elf_image_memory.c preload/maps.c
+ * links: preload/arena.c preload/elf_image.c preload/file_view.c preload/elf_image_memory.c preload/maps.c
  * links: preload/maps_proc.c
  * libs: -ldl
  */

@@ -4,7 +4,7 @@
  * the loader and the vDSO, on stacks made of plausible words; 100,000 garbage
  * captures; code known by its bytes; and what a frame costs (printed only).
  *
- * links: preload/arena.c preload/elf_image.c preload/elf_image_memory.c preload/maps.c
+ * links: preload/arena.c preload/elf_image.c preload/file_view.c preload/elf_image_memory.c preload/maps.c
  * links: preload/maps_proc.c preload/rows.c preload/unwind.c preload/unwind_cfi.c
  * links: preload/unwind_ns.c
  * flags: -O2 -fomit-frame-pointer -fno-optimize-sibling-calls

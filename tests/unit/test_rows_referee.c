@@ -4,7 +4,7 @@
  * elfutils: at every 7th byte of the C library, the loader and the C++ library, both rules
  * are evaluated over the same made-up registers and memory.
  *
- * links: preload/arena.c preload/elf_image.c preload/elf_image_memory.c preload/maps.c
+ * links: preload/arena.c preload/elf_image.c preload/file_view.c preload/elf_image_memory.c preload/maps.c
  * links: preload/maps_proc.c preload/rows.c preload/unwind_cfi.c preload/unwind_ns.c
  * libs: -ldw -lelf -ldl
  */

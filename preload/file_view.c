@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * file_view.c - see file_view.h.
+ */
+#include "file_view.h"
+
+#include <string.h>
+
+#include "sys.h"
+
+#define BLOCK_BYTES UINT64_C(16384)
+#define EAGER_BYTES_MAX (UINT64_C(64) << 20)
+
+static bool fill(struct file_view *v, uint64_t block)
+{
+	uint64_t at = block * BLOCK_BYTES, n = v->size - at;
+
+	if (n > BLOCK_BYTES)
+		n = BLOCK_BYTES;
+	v->have[block] = sys_read_own_memory(sys_getpid(), (uint64_t)(uintptr_t)v->map + at,
+					     v->copy + at, n) == (ssize_t)n;
+	return v->have[block];
+}
+
+/* Where reading our own memory through the kernel is refused: the whole, now. */
+static bool fill_from(struct file_view *v, int fd)
+{
+	uint64_t n = v->size < EAGER_BYTES_MAX ? v->size : EAGER_BYTES_MAX;
+
+	for (uint64_t at = 0; at < n;) {
+		ssize_t got = sys_pread(fd, v->copy + at, n - at, at);
+
+		if (got <= 0)
+			return false;
+		at += (uint64_t)got;
+	}
+	memset(v->have, 1, n / BLOCK_BYTES + 1);
+	v->size = n;
+	return true;
+}
+
+struct file_view *file_view_open(struct arena *arena, int fd, uint64_t size)
+{
+	struct file_view *v = arena_alloc(arena, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->size = size;
+	v->have = arena_alloc(arena, size / BLOCK_BYTES + 1);
+	v->map = sys_map_fd((size_t)size, PROT_READ, MAP_PRIVATE, fd, 0, NULL);
+	v->copy = sys_map((size_t)size);
+	if (v->have && v->map && v->copy && (fill(v, 0) || fill_from(v, fd)))
+		return v;
+	file_view_close(v);
+	return NULL;
+}
+
+bool file_view_read(struct file_view *v, uint64_t offset, void *buf, uint64_t n)
+{
+	if (offset > v->size || n > v->size - offset)
+		return false;
+	for (uint64_t b = offset / BLOCK_BYTES; b * BLOCK_BYTES < offset + n; b++)
+		if (!v->have[b] && !fill(v, b))
+			return false;
+	memcpy(buf, v->copy + offset, n);
+	return true;
+}
+
+void file_view_cut(struct file_view *v, uint64_t size)
+{
+	uint64_t used = (size + 4095) & ~UINT64_C(4095);
+
+	if (used >= v->size)
+		return;
+	sys_unmap((void *)(uintptr_t)(v->map + used), v->size - used);
+	sys_unmap(v->copy + used, v->size - used);
+	v->size = used;
+}
+
+void file_view_close(struct file_view *v)
+{
+	if (v->map)
+		sys_unmap((void *)(uintptr_t)v->map, v->size);
+	if (v->copy)
+		sys_unmap(v->copy, v->size);
+	v->map = v->copy = NULL;
+	v->size = 0;
+}
