@@ -12,22 +12,13 @@ bool cells_are_selected(const struct options *options)
 	return options->threads_wanted || options->focus || options->ignore;
 }
 
-static int cells_compare(const struct profile *profile, const struct cell *a, const struct cell *b)
+static int cells_compare(gconstpointer a, gconstpointer b, gpointer profile)
 {
-	uint32_t pa = profile_thread(profile, a->thread)->process;
-	uint32_t pb = profile_thread(profile, b->thread)->process;
+	const struct cell *x = *(const struct cell *const *)a;
+	const struct cell *y = *(const struct cell *const *)b;
 
-	if (pa != pb)
-		return pa < pb ? -1 : 1;
-	if (a->thread != b->thread)
-		return a->thread < b->thread ? -1 : 1;
-	return a->stack < b->stack ? -1 : a->stack > b->stack;
-}
-
-static int cells_compare_pointers(gconstpointer a, gconstpointer b, gpointer profile)
-{
-	return cells_compare(profile, *(const struct cell *const *)a,
-			     *(const struct cell *const *)b);
+	return view_compare(profile, (struct view_place){ x->thread, x->stack },
+			    (struct view_place){ y->thread, y->stack });
 }
 
 /* (thread, stack) of all rows of some metrics that together see every cell:
@@ -66,6 +57,6 @@ GPtrArray *cells_select(const struct profile *profile, const struct options *opt
 	}
 	if (wanted)
 		g_hash_table_unref(wanted);
-	g_ptr_array_sort_with_data(cells, cells_compare_pointers, (gpointer)profile);
+	g_ptr_array_sort_with_data(cells, cells_compare, (gpointer)profile);
 	return cells;
 }

@@ -64,21 +64,28 @@ static void heap_keep(struct build *b, uint64_t id, const struct block *block)
 	}
 }
 
-void heap_alloc(struct build *b, const struct row_heap *row, uint32_t thread, uint32_t stack)
+/* counts: it was allocated where the threads' exact totals count, too. */
+static void heap_take(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack,
+		      bool counts)
 {
 	struct block block = {
 		.t = row->t,
 		.size = row->size,
+		.weight = heap_weigh(row->size, row->sampled_size, row->mean),
 		.thread = thread,
 		.stack = stack,
 		.generation = b->state->generation,
 	};
 
-	block.weight = heap_weigh(row->size, row->sampled_size, row->mean);
-	if (profile_in_window(b->profile, row->t))
+	if (counts && profile_in_window(b->profile, row->t))
 		heap_charge_alloc(b->profile, &block);
 	if (row->t <= b->profile->to_ns)
 		heap_keep(b, row->block, &block);
+}
+
+void heap_alloc(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack)
+{
+	heap_take(b, row, thread, stack, true);
 }
 
 void heap_free(struct build *b, const struct row_heap *row)
@@ -89,29 +96,17 @@ void heap_free(struct build *b, const struct row_heap *row)
 		b->state->unknown_frees++;
 }
 
-/* What outlived segments that are gone counts as allocated, too: it was, and
- * what is in use would else exceed what was allocated. */
+/* What was allocated in segments that are gone is in use, but is no allocation
+ * of the time that is shown: exact totals do not have it either.  What a damaged
+ * segment had is. */
 void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack)
 {
 	struct block *known = heap_find(b->state, row->block);
-	struct block block = {
-		.t = row->t,
-		.size = row->size,
-		.thread = thread,
-		.stack = stack,
-		.generation = b->state->generation,
-	};
 
-	if (known) {
+	if (known)
 		known->generation = b->state->generation;
-		return;
-	}
-	if (row->t > b->profile->to_ns)
-		return;
-	block.weight = heap_weigh(row->size, row->sampled_size, row->mean);
-	if (profile_in_window(b->profile, row->t))
-		heap_charge_alloc(b->profile, &block);
-	heap_keep(b, row->block, &block);
+	else
+		heap_take(b, row, thread, stack, row->t >= b->state->run_start_ns);
 }
 
 static gboolean is_older(gpointer key, gpointer value, gpointer generation)

@@ -39,20 +39,6 @@ static size_t jit_next(struct jit_map *map, size_t i)
 	return i;
 }
 
-static size_t jit_lower(const struct symbolize_module *module, uint64_t start)
-{
-	size_t low = 0, high = module->n_addresses, middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (module->addresses[middle] < start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static bool jit_get_hex(const char **at, const char *end, uint64_t *value)
 {
 	const char *p = *at;
@@ -89,7 +75,7 @@ static void jit_take_line(struct jit_map *map, const char *line, const char *end
 	length = length < SYMBOLIZE_NAME_BYTES ? length : SYMBOLIZE_NAME_BYTES;
 	if (!length)
 		return;
-	for (size_t i = jit_next(map, jit_lower(m, start));
+	for (size_t i = jit_next(map, symbolize_lower(m, start));
 	     i < m->n_addresses && m->addresses[i] - start < size; i = jit_next(map, i)) {
 		if (!name)
 			name = g_string_chunk_insert_len(map->chunk, line, (gssize)length);

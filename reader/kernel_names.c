@@ -35,21 +35,6 @@ static bool kernel_same_boot(const struct symbolize_module *module, const char *
 	return same;
 }
 
-/* The index of the first address at or above start. */
-static size_t kernel_lower(const struct symbolize_module *module, uint64_t start)
-{
-	size_t low = 0, high = module->n_addresses, middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (module->addresses[middle] < start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* Of two symbols at one address: functions first, global ones first, then the
  * shorter name, then by alphabet. */
 static bool kernel_is_better(const struct kernel_best *best, char type, const char *name)
@@ -69,7 +54,7 @@ static bool kernel_is_better(const struct kernel_best *best, char type, const ch
 static void kernel_offer(const struct symbolize_module *module, struct kernel_best *best,
 			 uint64_t start, char type, const char *name)
 {
-	size_t i = kernel_lower(module, start);
+	size_t i = symbolize_lower(module, start);
 
 	if (i == module->n_addresses || best[i].start > start ||
 	    (best[i].start == start && !kernel_is_better(&best[i], type, name)))

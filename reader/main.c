@@ -3,6 +3,7 @@
  * main.c - prof: finds the command in the table and calls it.  Help and version
  * are here; everything else is the command's.
  */
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,15 @@ static void print_usage(FILE *out)
 		     "written, 2 no output.\n");
 }
 
+/* What was printed has to have arrived. */
+static int printed(void)
+{
+	if (!fflush(stdout))
+		return EXIT_GOOD;
+	err_say("standard output: %s", g_strerror(errno));
+	return EXIT_NOTHING;
+}
+
 static int command_unknown(const char *name)
 {
 	char *safe = err_safe(name);
@@ -72,14 +82,14 @@ static int help_main(int argc, char **argv)
 
 	if (argc < 2 || argv[1][0] == '-') {
 		print_usage(stdout);
-		return EXIT_GOOD;
+		return printed();
 	}
 	command = command_find(argv[1]);
 	if (!command)
 		return command_unknown(argv[1]);
 	if (command->main == help_main) {
 		print_usage(stdout);
-		return EXIT_GOOD;
+		return printed();
 	}
 	args[0] = argv[1];
 	args[1] = help_option;
@@ -99,11 +109,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("prof %s\n", PROF_VERSION);
-		return EXIT_GOOD;
+		return printed();
 	}
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
 		print_usage(stdout);
-		return EXIT_GOOD;
+		return printed();
 	}
 	command = command_find(argv[1]);
 	return command ? command_run(command, argc - 1, argv + 1) : command_unknown(argv[1]);

@@ -61,13 +61,12 @@ static uint32_t tree_line_name(struct name_tree *tree, uint32_t line)
 	uint32_t key = view->lines ? line : profile_line(view->profile, line)->function;
 	uint32_t id =
 		GPOINTER_TO_UINT(g_hash_table_lookup(tree->line_names, GUINT_TO_POINTER(key)));
-	struct view_frame frame = { .line = line };
 	GString *text;
 
 	if (id)
 		return id;
 	text = g_string_new(NULL);
-	view_frame_name(view, &frame, text);
+	view_line_name(view, line, text);
 	id = tree_name(tree, text);
 	g_hash_table_insert(tree->line_names, GUINT_TO_POINTER(key), GUINT_TO_POINTER(id));
 	g_string_free(text, TRUE);

@@ -49,8 +49,9 @@ bool out_file_close(struct out_file *file)
 {
 	bool bad = ferror(file->stream) != 0;
 	int error = bad ? errno : 0;
+	int closed = file->path ? fclose(file->stream) : fflush(stdout);
 
-	if (file->path ? fclose(file->stream) : fflush(file->stream)) {
+	if (closed) {
 		bad = true;
 		error = errno;
 	}

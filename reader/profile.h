@@ -8,7 +8,7 @@
  *
  * Size: it grows with distinct stacks, threads, mappings and blocks alive,
  * never with samples or with time.  Everything the profile hands out lives
- * until profile_free().
+ * until profile_free().  Longer than other headers because it is one model.
  *
  * Ids are indexes into the GArrays below and start at 1; entry 0 is empty and
  * 0 means "none".  Use profile_node(p, id) and its kin: an id out of range

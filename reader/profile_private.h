@@ -153,7 +153,7 @@ void process_sum(struct profile *p);
 /* ---- heap_model.c ---- */
 
 struct heap_weight heap_weigh(uint64_t size, uint64_t sampled_size, uint64_t mean);
-void heap_alloc(struct build *b, const struct row_heap *row, uint32_t thread, uint32_t stack);
+void heap_alloc(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack);
 void heap_free(struct build *b, const struct row_heap *row);
 /* A row of a live record; only called when b->live_counts. */
 void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack);

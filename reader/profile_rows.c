@@ -182,7 +182,7 @@ static void build_heap(struct build *b, const struct row_heap *row)
 		heap_live_end(b);
 		build_process(b)->n_heap_rows++;
 		if (row->op == PROF_HEAP_ALLOC)
-			heap_alloc(b, row, thread, build_stack(b, row->stack));
+			heap_alloc(b, &alloc, thread, build_stack(b, row->stack));
 		else
 			heap_free(b, row);
 	}

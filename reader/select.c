@@ -73,17 +73,24 @@ bool view_thread_wanted(const struct profile *p, const struct options *options, 
 	return false;
 }
 
+int view_compare(const struct profile *p, struct view_place a, struct view_place b)
+{
+	uint32_t of_a = profile_thread(p, a.thread)->process;
+	uint32_t of_b = profile_thread(p, b.thread)->process;
+
+	if (of_a != of_b)
+		return of_a < of_b ? -1 : 1;
+	if (a.thread != b.thread)
+		return a.thread < b.thread ? -1 : 1;
+	return a.stack < b.stack ? -1 : a.stack > b.stack;
+}
+
 static int compare_rows(const void *a, const void *b, void *profile)
 {
 	const struct view_row *x = a, *y = b;
-	uint32_t px = profile_thread(profile, x->thread)->process;
-	uint32_t py = profile_thread(profile, y->thread)->process;
 
-	if (px != py)
-		return px < py ? -1 : 1;
-	if (x->thread != y->thread)
-		return x->thread < y->thread ? -1 : 1;
-	return x->stack < y->stack ? -1 : x->stack > y->stack;
+	return view_compare(profile, (struct view_place){ x->thread, x->stack },
+			    (struct view_place){ y->thread, y->stack });
 }
 
 struct view *view_new(const struct profile *p, const struct options *options, enum metric metric)
@@ -106,11 +113,9 @@ struct view *view_new(const struct profile *p, const struct options *options, en
 		const struct cell *cell = &g_array_index(p->cells, struct cell, i);
 		struct view_row row = { cell->thread, cell->stack, cell_value(cell, view->metric) };
 
-		view->metric_total += row.value;
 		if (row.value <= 0 || !threads[cell->thread] ||
 		    (nodes && nodes[cell->stack] != required))
 			continue;
-		view->total += row.value;
 		g_array_append_val(view->rows, row);
 	}
 	g_array_sort_with_data(view->rows, compare_rows, (void *)p);
@@ -129,42 +134,11 @@ void view_free(struct view *view)
 	g_free(view);
 }
 
-static void view_add_frame(const struct view *view, uint32_t frame, GArray *frames)
+void view_line_name(const struct view *view, uint32_t id, GString *out)
 {
-	const struct frame *f = profile_frame(view->profile, frame);
-	struct view_frame shown = { .frame = frame };
-
-	/* Lines are innermost first, the stack is shown outermost first. */
-	for (uint32_t i = f->n_lines; i-- > 0;) {
-		shown.line = f->first_line + i;
-		if (!view->hidden ||
-		    !view->hidden[profile_line(view->profile, shown.line)->function])
-			g_array_append_val(frames, shown);
-	}
-}
-
-void view_stack(const struct view *view, uint32_t stack, GArray *frames)
-{
-	uint32_t depth = profile_node(view->profile, stack)->depth, at = depth;
-	uint32_t *path = g_new(uint32_t, depth + 1);
-
-	g_array_set_size(frames, 0);
-	for (; stack && at > 0; stack = profile_node(view->profile, stack)->parent)
-		path[--at] = profile_node(view->profile, stack)->frame;
-	for (; at < depth; at++)
-		view_add_frame(view, path[at], frames);
-	g_free(path);
-}
-
-void view_frame_name(const struct view *view, const struct view_frame *frame, GString *out)
-{
-	const struct line *line = profile_line(view->profile, frame->line);
+	const struct line *line = profile_line(view->profile, id);
 	const struct function *function = profile_function(view->profile, line->function);
 
-	if (frame->label) {
-		g_string_append(out, frame->label);
-		return;
-	}
 	g_string_append(out, function->name);
 	if (!view->lines || !function->file)
 		return;

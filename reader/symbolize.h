@@ -50,6 +50,21 @@ struct symbolize_module {
 	const char *boot_id;	/* header field boot_id; NULL: unknown */
 };
 
+/* The index of the module's first address at or above start. */
+static inline size_t symbolize_lower(const struct symbolize_module *module, uint64_t start)
+{
+	size_t low = 0, high = module->n_addresses, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (module->addresses[middle] < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* One function at an address. */
 struct symbolize_frame {
 	/* Never NULL, never empty, no NUL inside, at most SYMBOLIZE_NAME_BYTES;
