@@ -19,7 +19,7 @@ void *arena_alloc(struct arena *a, size_t bytes)
 		return NULL;
 	if (need > (size_t)(a->end - a->next)) {
 		size_t chunk = need > ARENA_CHUNK_BYTES ? need : ARENA_CHUNK_BYTES;
-		uint8_t *p = sys_map(chunk);
+		uint8_t *p = sys_map_unforked(chunk);
 
 		if (!p)
 			return NULL;

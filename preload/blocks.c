@@ -22,7 +22,7 @@ void blocks_init(void)
 static bool grow(void)
 {
 	uint32_t bigger = capacity ? 2 * capacity : BLOCKS_FIRST;
-	struct block *to = sys_map((size_t)bigger * sizeof(*to));
+	struct block *to = sys_map_unforked((size_t)bigger * sizeof(*to));
 
 	if (!to)
 		return false;

@@ -22,7 +22,7 @@ struct buffer {
 /* 0 or -ENOMEM.  Memory is touched only as it fills. */
 static inline int buffer_init(struct buffer *b, size_t capacity)
 {
-	b->bytes = sys_map(capacity);
+	b->bytes = sys_map_unforked(capacity);
 	b->used = 0;
 	b->capacity = b->bytes ? capacity : 0;
 	return b->bytes ? 0 : -ENOMEM;

@@ -159,6 +159,15 @@ bool config_wants_program(const char *name)
 	return false;
 }
 
+uint32_t config_ring_bytes(void)
+{
+	const uint64_t often = 128u << 10;
+	bool busy_heap = config.heap_bytes < often;
+	bool busy_timer = config.cpu != CONFIG_CPU_PERF && config.cpu_hz > 250;
+
+	return busy_heap ? 16u << 20 : busy_timer ? 8u << 20 : 4u << 20;
+}
+
 static void setting_text(const struct setting *s, char *text, size_t bytes)
 {
 	uint64_t value = 0;

@@ -44,6 +44,10 @@ const char *config_unknown(char *const *env);
  * comma-separated globs of LIBPROF_PROGRAMS. */
 bool config_wants_program(const char *name);
 
+/* Bytes of the event ring: enough for what the settings may put into it between
+ * two looks of the writer. */
+uint32_t config_ring_bytes(void);
+
 /* [writer] Calls put("NAME=value") for each setting in force. */
 void config_each(void (*put)(void *arg, const char *setting), void *arg);
 

@@ -196,7 +196,7 @@ static void set_timer(struct thread_state *s, bool on)
 	lock_take(&s->lock);
 	if (s->timer_id >= 0)
 		cpu_timer_set(s->timer_id, on);
-	else if (s->tls)
+	else if (s->tls && !s->no_timer)
 		s->timer_id = cpu_timer_attach((int)s->tid);
 	lock_drop(&s->lock);
 }

@@ -48,7 +48,9 @@ struct file_view *file_view_open(struct arena *arena, int fd, uint64_t size)
 	v->size = size;
 	v->have = arena_alloc(arena, size / BLOCK_BYTES + 1);
 	v->map = sys_map_fd((size_t)size, PROT_READ, MAP_PRIVATE, fd, 0, NULL);
-	v->copy = sys_map((size_t)size);
+	v->copy = sys_map_unforked((size_t)size);
+	if (v->map)
+		SYS_CALL(SYS_madvise, v->map, size, MADV_DONTFORK, 0, 0, 0);
 	if (v->have && v->map && v->copy && (fill(v, 0) || fill_from(v, fd)))
 		return v;
 	file_view_close(v);

@@ -85,6 +85,7 @@ void header_gather(void)
 	facts.real_ns = sys_clock_ns(CLOCK_REALTIME);
 	if (facts.exe[0]) {
 		facts.forked = true; /* the rest is the parent's and still true */
+		fields = (struct buffer){ 0 };
 		return;
 	}
 	n = sys_readlink("/proc/thread-self/exe", facts.exe, sizeof(facts.exe) - 1);

@@ -76,11 +76,13 @@ static bool account(struct thread_tls *tls, size_t bytes)
  * little for the writer; sampled mode never does. */
 static struct ring_event *reserve(uint32_t bytes, enum ring_kind kind)
 {
+	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's place */
 	struct ring_event *e = ring_reserve(bytes, kind);
 	_Atomic uint32_t nothing = 0;
-	uint64_t until;
+	uint64_t until, place = ring_place();
 
-	if (e || !exact())
+	/* Where the writer has not moved since a whole wait, another is no use. */
+	if (e || !exact() || place == atomic_load(&waited_in_vain_at))
 		return e;
 	until = sys_now_ns() + EXACT_WAIT_NS;
 	do {
@@ -88,6 +90,8 @@ static struct ring_event *reserve(uint32_t bytes, enum ring_kind kind)
 		sys_futex_wait(&nothing, 0, EXACT_STEP_NS);
 		e = ring_reserve(bytes, kind);
 	} while (!e && sys_now_ns() < until && state_phase() == STATE_ON);
+	if (!e)
+		atomic_store(&waited_in_vain_at, place);
 	return e;
 }
 
@@ -201,8 +205,9 @@ bool heap_free(void *block)
 		return true;
 	}
 	tls->busy++;
-	id = live_take((uint64_t)(uintptr_t)block);
-	if (id && state_recording() && (t = thread_self()))
+	/* In a child that no handler told of, locks may be held by nobody. */
+	if (state_recording() && (id = live_take((uint64_t)(uintptr_t)block)) &&
+	    (t = thread_self()))
 		record_free(t, id);
 	tls->busy--;
 	errno = saved;
@@ -235,7 +240,8 @@ void *heap_realloc(void *block, size_t bytes)
 		return realloc_bootstrap(block, bytes);
 	if (block && !tls->busy && state_phase() == STATE_ON && live_maybe(address)) {
 		tls->busy++;
-		id = live_take(address);
+		if (state_recording())
+			id = live_take(address);
 		tls->busy--;
 	}
 	heap_before();

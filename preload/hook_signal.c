@@ -9,12 +9,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "cpu_timer.h"
 #include "hook.h"
 #include "real.h"
 #include "state.h"
 #include "thread.h"
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51 /* Linux 5.14 */
+#endif
 
 /* [hook] */
 static bool borrowed(int sig)
@@ -119,4 +124,26 @@ HOOK int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
 	real_resolve();
 	return change_mask(how, set, old, real.sigprocmask);
+}
+
+/* A signal frame of the processor's largest state, and our handler's own. */
+static size_t altstack_bytes(void)
+{
+	const size_t handler = 2048;
+	size_t frame = getauxval(AT_MINSIGSTKSZ);
+
+	return (frame ? frame : MINSIGSTKSZ) + handler;
+}
+
+/* [hook] Our handler runs on the alternate stack where there is one, and a program
+ * may have measured it for the kernel's frame alone, or less, if it never
+ * uses it: such a thread goes without a timer until it has another. */
+HOOK int sigaltstack(const stack_t *ss, stack_t *old)
+{
+	struct thread_state *t = thread_tls.self;
+
+	real_resolve();
+	if (ss && t && borrowed(SIGPROF))
+		thread_permit_timer(t, (ss->ss_flags & SS_DISABLE) || ss->ss_size >= altstack_bytes());
+	return real.sigaltstack(ss, old);
 }

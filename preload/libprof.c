@@ -34,12 +34,15 @@
 
 extern char **environ;
 
-static bool fork_quiet; /* between prepare and parent or child: we hold the writer's work lock */
+/* The thread whose fork holds the writer's work lock, 0 none.  Two forks may be
+ * under way at once; the second then goes on without. */
+static _Atomic int fork_owner;
 
 /* [hook] */
 static void before_fork(void)
 {
-	fork_quiet = state_phase() == STATE_ON && loop_fork_begin();
+	if (state_phase() == STATE_ON && loop_fork_begin())
+		atomic_store(&fork_owner, sys_gettid());
 	if (state_phase() == STATE_ON)
 		maps_fork_begin();
 }
@@ -49,8 +52,10 @@ static void after_fork_in_parent(void)
 {
 	if (state_phase() == STATE_ON)
 		maps_fork_end();
-	if (fork_quiet)
+	if (atomic_load(&fork_owner) == sys_gettid()) {
+		atomic_store(&fork_owner, 0);
 		loop_fork_end();
+	}
 }
 
 /* [child] */
@@ -60,6 +65,7 @@ static void after_fork_in_child(void)
 
 	if (state_phase() == STATE_ON)
 		maps_fork_child();
+	atomic_store(&fork_owner, 0);
 	thread_tls.busy++;
 	state_reset_in_child();
 	thread_tls.busy--;
@@ -90,7 +96,7 @@ static int set_up(const char **why)
 	header_gather();
 	err = thread_init();
 	if (!err)
-		err = ring_init(STATE_RING_BYTES);
+		err = ring_init(config_ring_bytes());
 	if (err)
 		return err;
 	heap_open(&heap_why);

@@ -26,6 +26,8 @@ static struct live_shard {
 static _Alignas(64) uint8_t first_filter[(1u << FILTER_FIRST_BITS) + 64];
 _Atomic(uint8_t *) live_filter = first_filter + (64 - FILTER_FIRST_BITS);
 
+static uint8_t *grown[(FILTER_MAX_BITS - FILTER_FIRST_BITS) / 2]; /* later filters, by size */
+
 static _Atomic uint64_t entries;
 static _Atomic uint64_t filter_bytes = sizeof(first_filter);
 static _Atomic bool filter_stuck; /* no memory for a larger one: stay with this */
@@ -104,6 +106,7 @@ static void filter_grow(void)
 	/* Relaxed is enough for readers: a block sampled after this store is
 	 * passed on by the program with a release of its own. */
 	atomic_store_explicit(&live_filter, bigger, memory_order_release);
+	grown[(bits - FILTER_FIRST_BITS) / 2 - 1] = bigger;
 out:
 	drop_all();
 }
@@ -176,9 +179,19 @@ void live_reset(void)
 	bool clean = !atomic_load(&entries) && atomic_load(&live_filter) == filter &&
 		     atomic_load(&pinned_count) == 0;
 
-	memset(shards, 0, sizeof(shards));
+	/* A lock may have been held by a thread that the child does not have. */
+	for (unsigned i = 0; i < LIVE_SHARDS && clean; i++)
+		clean = atomic_load(&shards[i].lock.word) == 0 && !shards[i].ids.capacity;
+
 	if (clean)
 		return; /* nothing to clear: a fork should not touch the pages */
+	memset(shards, 0, sizeof(shards));
+	for (unsigned i = 0; i < sizeof(grown) / sizeof(*grown) && grown[i]; i++) {
+		unsigned bits = FILTER_FIRST_BITS + 2 * (i + 1);
+
+		sys_unmap(grown[i] - (64 - bits), ((size_t)1 << bits) + 64);
+		grown[i] = NULL;
+	}
 	memset(first_filter, 0, sizeof(first_filter));
 	for (uint32_t i = 0; i < atomic_load(&pinned_count) && i < PINNED_MAX; i++)
 		filter_add(filter, pinned[i]);

@@ -178,7 +178,7 @@ struct real_fns real = { BOOT_FNS };
 	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(unshare) X(setns)  \
 	X(fork) X(_Fork) X(daemon) X(forkpty) X(execve) X(execvpe) X(fexecve) X(execveat)    \
 	X(_exit) X(dlclose) X(sigaction) X(signal) X(bsd_signal) X(ssignal) X(sysv_signal)              \
-	X(__sysv_signal) X(sigset) X(sigprocmask) X(pthread_sigmask) X(initgroups)           \
+	X(__sysv_signal) X(sigset) X(sigaltstack) X(sigprocmask) X(pthread_sigmask) X(initgroups)           \
 	X(setuid) X(seteuid) X(setgid) X(setegid) X(setreuid) X(setregid) X(setresuid)       \
 	X(setresgid) X(setgroups)
 

@@ -54,6 +54,7 @@ struct real_fns {
 	sighandler_t (*sysv_signal)(int, sighandler_t);
 	sighandler_t (*__sysv_signal)(int, sighandler_t);
 	sighandler_t (*sigset)(int, sighandler_t);
+	int (*sigaltstack)(const stack_t *, stack_t *);
 	int (*sigprocmask)(int, const sigset_t *, sigset_t *);
 	int (*pthread_sigmask)(int, const sigset_t *, sigset_t *);
 

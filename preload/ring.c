@@ -26,9 +26,18 @@ static _Alignas(64) _Atomic uint64_t ring_tail; /* next byte to consume */
 #define TRIM_BYTES (1u << 20) /* less is not worth a call */
 static uint64_t trimmed_at;   /* head after the last ring_trim; the writer's */
 
+/* [child] The parent's is not mapped here. */
+void ring_forget(void)
+{
+	ring = NULL;
+	ring_bytes = 0;
+}
+
 int ring_init(uint32_t bytes)
 {
-	ring = sys_map(bytes);
+	do
+		ring = sys_map_unforked(bytes);
+	while (!ring && (bytes /= 2) >= RING_BYTES_MIN);
 	ring_bytes = ring ? bytes : 0;
 	atomic_store(&ring_head, 0);
 	atomic_store(&ring_tail, 0);
@@ -123,6 +132,11 @@ void ring_consume(struct ring_event *e)
 	atomic_store_explicit(&ring_tail,
 			      atomic_load_explicit(&ring_tail, memory_order_relaxed) + bytes,
 			      memory_order_release);
+}
+
+uint64_t ring_place(void)
+{
+	return atomic_load_explicit(&ring_tail, memory_order_relaxed);
 }
 
 uint32_t ring_used(void)

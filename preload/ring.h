@@ -51,8 +51,13 @@ struct ring_event {
 
 #define RING_SHORT_BYTES ((uint32_t)(sizeof(struct ring_event) - sizeof(uint64_t) * ARCH_REGS))
 
-/* [init] Maps a ring of bytes (a power of two).  0 or -errno. */
+/* [init] [child] Maps a ring of bytes (a power of two), or as large a part as there is memory
+ * for, at least RING_BYTES_MIN.  0 or -errno. */
+#define RING_BYTES_MIN (256u << 10)
 int ring_init(uint32_t bytes);
+
+/* [child] Forgets the parent's ring. */
+void ring_forget(void);
 
 /* [hook] [signal] Room for a record of bytes, or NULL when the ring is too full.
  * Frees and forks may use the last tenth of the ring, all others may not: a burst of
@@ -69,6 +74,9 @@ void ring_consume(struct ring_event *e);
 
 /* [writer] Gives memory of the empty ring back when much of it was used. */
 void ring_trim(void);
+
+/* Any context: how far the consumer has come. */
+uint64_t ring_place(void);
 
 /* Any context: bytes waiting in the ring, and bytes of it in memory, about. */
 uint32_t ring_used(void);

@@ -94,7 +94,7 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 	seg.oldest = 1;
 	seg.bytes = seg.total = 0;
 	if (!seg.out)
-		seg.out = sys_map(LZ4_COMPRESSBOUND(PROF_FRAME_BYTES_MAX) + 64);
+		seg.out = sys_map_unforked(LZ4_COMPRESSBOUND(PROF_FRAME_BYTES_MAX) + 64);
 	if (!seg.out || (size_t)LZ4_sizeofState() > sizeof(seg.lz4_state))
 		return -ENOMEM;
 	err = absolute(path, seg.path, sizeof(seg.path));
@@ -113,6 +113,13 @@ void segment_reattach(bool keep_descriptors)
 	seg.open = false;
 	seg.dir = keep_descriptors ?
 			  sys_open(seg.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) : -1;
+}
+
+void segment_reset_in_child(void)
+{
+	seg.out = NULL;
+	seg.open = false;
+	seg.number = 0;
 }
 
 const char *segment_path(void)

@@ -22,6 +22,9 @@ const char *segment_path(void);
 /* [writer] On a thread with another descriptor table: opens the directory anew. */
 void segment_reattach(bool keep_descriptors);
 
+/* [child] Forgets the parent's trace. */
+void segment_reset_in_child(void);
+
 /* [writer] Starts the next segment with the given header fields.  0 or -errno
  * (nothing is left of the attempt). */
 int segment_open(const struct buffer *header_fields);

@@ -64,6 +64,7 @@ void state_reset_in_child(void)
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.sampling, false);
 	live_reset();
+	ring_forget();
 	writer_reset_in_child();
 	if (config.children)
 		thread_reset_in_child();
@@ -79,7 +80,7 @@ void state_start_child(void)
 		return;
 	thread_tls.busy++;
 	header_gather();
-	if (ring_init(STATE_RING_BYTES) == 0) {
+	if (ring_init(config_ring_bytes()) == 0) {
 		atomic_store(&state.sampling, !config.delay_ms);
 		atomic_store(&state.phase, STATE_ON);
 		if (writer_start(true, &why))

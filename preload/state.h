@@ -32,8 +32,6 @@ struct state {
 	char *const *env;      /* environ at start */
 };
 
-#define STATE_RING_BYTES (16u << 20) /* event ring; touched as it fills, trimmed when quiet */
-
 extern struct state state __attribute__((visibility("hidden")));
 
 static inline uint32_t state_phase(void)

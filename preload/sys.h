@@ -86,6 +86,16 @@ static inline void *sys_map(size_t n)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return p < 0 && p > -4096 ? NULL : (void *)p;
 }
+/* As sys_map, for memory that a forked child does not get: it starts its own, and
+ * generations of children must not pile up their ancestors'. */
+static inline void *sys_map_unforked(size_t n)
+{
+	void *p = sys_map(n);
+
+	if (p)
+		SYS_CALL(SYS_madvise, p, n, MADV_DONTFORK, 0, 0, 0);
+	return p;
+}
 /* n bytes of fd from off; prot and flags as for mmap.  NULL and *err = -errno
  * (err may be NULL) on failure. */
 static inline void *sys_map_fd(size_t n, int prot, int flags, int fd, uint64_t off, int *err)

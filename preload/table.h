@@ -4,7 +4,8 @@
  * 64-bit key to a 64-bit value.  Linear probing, power-of-two capacity, at
  * most three quarters full, memory straight from mmap.  Not thread-safe: the
  * writer's tables are the writer's alone, others are used under their owner's
- * lock.  A zeroed struct is an empty table.
+ * lock.  A zeroed struct is an empty table, which is what a forked child has to
+ * make of its copy: it does not get the memory.
  */
 #ifndef PROF_TABLE_H
 #define PROF_TABLE_H
@@ -63,7 +64,7 @@ static inline int table_grow(struct table *t)
 
 	if (!bigger.capacity)
 		return -ENOMEM;
-	bigger.slots = sys_map((size_t)bigger.capacity * sizeof(*bigger.slots));
+	bigger.slots = sys_map_unforked((size_t)bigger.capacity * sizeof(*bigger.slots));
 	if (!bigger.slots)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < t->capacity; i++)

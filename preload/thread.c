@@ -223,6 +223,18 @@ void thread_enter(struct thread_state *t)
 	take_on(t);
 }
 
+void thread_permit_timer(struct thread_state *t, bool permitted)
+{
+	if (t->no_timer == !permitted)
+		return;
+	lock_take(&t->lock);
+	t->no_timer = !permitted;
+	if (t->timer_id >= 0)
+		cpu_timer_detach(t->timer_id);
+	t->timer_id = permitted ? cpu_timer_attach((int)t->tid) : -1;
+	lock_drop(&t->lock);
+}
+
 void thread_set_name(struct thread_state *t, const char *name)
 {
 	char copy[THREAD_NAME_BYTES] = "";

@@ -65,6 +65,7 @@ struct thread_state {
 	uint64_t base_calls, base_bytes;
 	uint64_t base_cpu_ns, base_user_ns, base_system_ns;
 	int timer_id;                /* of the timer engine, -1 none */
+	bool no_timer;               /* its alternate stack is too small for a signal of ours */
 	bool blocks_sigprof;         /* in the mask as the program sees it, see hook_signal.c */
 	_Atomic uint32_t name_set;   /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
@@ -95,6 +96,9 @@ void thread_abandon(struct thread_state *t);
 
 /* [hook] First call of a new thread: takes on a prepared state. */
 void thread_enter(struct thread_state *t);
+
+/* [hook] Takes the thread's CPU timer away, or lets it have one (again). */
+void thread_permit_timer(struct thread_state *t, bool permitted);
 
 /* [hook] Sets the name the trace will show for t. */
 void thread_set_name(struct thread_state *t, const char *name);

@@ -85,6 +85,10 @@ uint32_t thread_pool_end(void)
 
 void thread_pool_reset(void)
 {
+	for (uint32_t i = 0; i < POOL_CHUNKS; i++)
+		if (pool.chunks[i])
+			sys_unmap(pool.chunks[i],
+				  ((size_t)POOL_FIRST << i) * sizeof(struct thread_state));
 	memset(&pool, 0, sizeof(pool));
 	atomic_store(&pool.end, 1);
 }

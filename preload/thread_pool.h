@@ -15,7 +15,7 @@ struct thread_state *thread_pool_take(void);
 /* [hook] [writer] */
 void thread_pool_give(struct thread_state *t);
 
-/* [child] Forgets all states; the parent's memory is left where it is. */
+/* [child] Gives the copy of the parent's pool back; no state of it is looked at again. */
 void thread_pool_reset(void);
 
 #endif

@@ -340,6 +340,7 @@ void loop_run(void)
 void loop_reset_in_child(void)
 {
 	memset(&loop, 0, sizeof(loop));
+	segment_reset_in_child();
 	memset(&loop_work, 0, sizeof(loop_work));
 }
 
