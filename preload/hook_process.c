@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hook_process.c - the calls that make, replace and end processes.  Before
- * an image goes away (exec, _exit) the writer is asked to flush, for at most
- * ten milliseconds; a forked child is started here, once every atfork handler
- * has run.  vfork is not wrapped and nothing is done in its child: it has
- * another pid and our memory.
+ * an image goes away (exec, _exit) the writer is asked to flush, which takes
+ * about a millisecond and is waited for a hundred at most; a forked child is
+ * started here, once every atfork handler has run.  vfork is not wrapped and
+ * nothing is done in its child: it has another pid and our memory.
  */
 #define _GNU_SOURCE
 #include <alloca.h>
@@ -22,7 +22,7 @@
 #include "thread.h"
 #include "writer.h"
 
-#define LAST_FLUSH_NS UINT64_C(10000000)
+#define LAST_FLUSH_NS UINT64_C(100000000) /* no wait at all where the writer gets a CPU: it takes 1 ms */
 
 extern char **environ;
 
