@@ -323,6 +323,8 @@ static void get_process_stats(struct record *r)
 	row->vsize_bytes = get(r);
 	row->self_cpu_ns = get_time(r, &err);
 	row->self_bytes = get(r);
+	if (prof_slice_left(&r->slice)) /* older writers end here */
+		row->rss_peak_bytes = get(r);
 	decode_row(r, err);
 }
 

@@ -75,6 +75,7 @@ struct row_thread_stats {
 
 struct row_process_stats {
 	uint64_t t, cpu_ns, rss_bytes, vsize_bytes, self_cpu_ns, self_bytes;
+	uint64_t rss_peak_bytes; /* 0: unknown */
 };
 
 struct row_loss {

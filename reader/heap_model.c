@@ -47,6 +47,29 @@ static struct block *heap_find(struct trace_state *state, uint64_t id)
 	return g_hash_table_lookup(state->blocks, key_pointer(id));
 }
 
+/* The blocks changed at t: is that the most so far?  Events of several threads
+ * are in order of time but for the writer's flushes, and so is the peak. */
+static void heap_note_peak(struct build *b, uint64_t t)
+{
+	struct trace_state *state = b->state;
+	struct process *s = build_process(b);
+	uint64_t n = g_hash_table_size(state->blocks);
+
+	if (state->live_space <= s->heap_peak_space || !profile_in_window(b->profile, t))
+		return;
+	s->heap_peak_space = state->live_space;
+	s->heap_peak_ns = t;
+	s->heap_peak_n = n;
+}
+
+static void heap_drop(struct trace_state *state, uint64_t id, const struct block *block)
+{
+	state->live_space -= block->weight.space;
+	g_hash_table_remove(state->blocks, key_pointer(id));
+	if (!g_hash_table_size(state->blocks))
+		state->live_space = 0; /* and nothing left of rounding */
+}
+
 /* Takes a copy of block into the table of what is alive. */
 static void heap_keep(struct build *b, uint64_t id, const struct block *block)
 {
@@ -54,14 +77,18 @@ static void heap_keep(struct build *b, uint64_t id, const struct block *block)
 	struct block *known = heap_find(state, id), *copy;
 
 	if (known) {
+		state->live_space -= known->weight.space;
 		*known = *block;
 	} else if (g_hash_table_size(state->blocks) >= PROFILE_BLOCKS_MAX) {
 		profile_limit(b->profile, "blocks alive", PROFILE_BLOCKS_MAX);
+		return;
 	} else {
 		copy = g_new(struct block, 1);
 		*copy = *block;
 		g_hash_table_insert(state->blocks, key_pointer(id), copy);
 	}
+	state->live_space += block->weight.space;
+	heap_note_peak(b, MAX(block->t, state->run_start_ns));
 }
 
 /* counts: it was allocated where the threads' exact totals count, too. */
@@ -90,9 +117,13 @@ void heap_alloc(struct build *b, const struct row_live *row, uint32_t thread, ui
 
 void heap_free(struct build *b, const struct row_heap *row)
 {
+	struct block *block = heap_find(b->state, row->block);
+
 	if (row->t > b->profile->to_ns)
 		return; /* alive at the end of the window */
-	if (!g_hash_table_remove(b->state->blocks, key_pointer(row->block)))
+	if (block)
+		heap_drop(b->state, row->block, block);
+	else
 		b->state->unknown_frees++;
 }
 
@@ -109,10 +140,22 @@ void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uin
 		heap_take(b, row, thread, stack, row->t >= b->state->run_start_ns);
 }
 
-static gboolean is_older(gpointer key, gpointer value, gpointer generation)
+/* Forgets the blocks that the list before should have had. */
+static void heap_repair(struct trace_state *state)
 {
-	(void)key;
-	return ((struct block *)value)->generation != *(uint32_t *)generation;
+	GHashTableIter iter;
+	void *value;
+
+	state->live_space = 0;
+	g_hash_table_iter_init(&iter, state->blocks);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct block *block = value;
+
+		if (block->generation != state->generation)
+			g_hash_table_iter_remove(&iter);
+		else
+			state->live_space += block->weight.space;
+	}
 }
 
 void heap_live_end(struct build *b)
@@ -120,7 +163,7 @@ void heap_live_end(struct build *b)
 	/* A list that may itself be cut proves nothing; and what was freed
 	 * after the window is alive at its end. */
 	if (b->live_repairs && !b->damages && b->state->run_start_ns <= b->profile->to_ns)
-		g_hash_table_foreach_remove(b->state->blocks, is_older, &b->state->generation);
+		heap_repair(b->state);
 	b->live_repairs = false;
 	b->live_counts = false;
 }

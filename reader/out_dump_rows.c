@@ -151,6 +151,8 @@ static void dump_process_stats(FILE *out, const struct row_process_stats *row)
 	dump_number(out, "vsize_bytes", row->vsize_bytes);
 	dump_number(out, "self_cpu_ns", row->self_cpu_ns);
 	dump_number(out, "self_bytes", row->self_bytes);
+	if (row->rss_peak_bytes)
+		dump_number(out, "rss_peak_bytes", row->rss_peak_bytes);
 }
 
 static void dump_cumulative(FILE *out, const struct row_cumulative *row, uint64_t number)

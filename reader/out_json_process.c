@@ -5,6 +5,7 @@
  */
 #include "out_json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "cells.h"
@@ -101,6 +102,10 @@ static void json_process_figures(struct json_writer *json, const struct process 
 	json_uint(json, "self_cpu_ns", process->self_cpu_ns);
 	json_uint(json, "self_bytes", process->self_bytes);
 	json_uint(json, "peak_rss_bytes", process->peak_rss_bytes);
+	json_text(json, "peak_rss_source", process->peak_rss_is_kernels ? "kernel" : "seen");
+	json_uint(json, "peak_inuse_space", (uint64_t)llround(process->heap_peak_space));
+	json_uint(json, "peak_inuse_n", process->heap_peak_n);
+	json_uint(json, "peak_inuse_ns", process->heap_peak_ns);
 	json_begin_object(json, "ended_before");
 	json_uint(json, "threads", process->ended_before_threads);
 	json_uint(json, "cpu_ns", before->cpu_ns);
@@ -270,6 +275,10 @@ void json_write_memory(struct json_document *doc)
 		json_uint(json, "vsize_bytes", point->vsize_bytes);
 		json_uint(json, "self_cpu_ns", point->self_cpu_ns);
 		json_uint(json, "self_bytes", point->self_bytes);
+		if (point->rss_peak_bytes)
+			json_uint(json, "rss_peak_bytes", point->rss_peak_bytes);
+		else
+			json_null(json, "rss_peak_bytes");
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -196,6 +196,7 @@ struct profile_mark {
 
 struct profile_memory_point {
 	uint64_t t_ns, cpu_ns, rss_bytes, vsize_bytes, self_cpu_ns, self_bytes;
+	uint64_t rss_peak_bytes; /* since the process's start; 0 unknown */
 };
 
 enum segment_state {
@@ -266,7 +267,13 @@ struct process {
 	uint64_t ended_before_threads;
 	/* Last of the process's own figures (since its start). */
 	uint64_t clock_cpu_ns, self_cpu_ns, self_bytes;
+	/* Most that was resident: by the kernel's account, since the start, or
+	 * else of what was looked at within the window. */
 	uint64_t peak_rss_bytes;
+	bool peak_rss_is_kernels;
+	/* When most of the heap was alive, by the samples, and how much. */
+	uint64_t heap_peak_ns, heap_peak_n;
+	double heap_peak_space;
 	/* What all threads' clocks say together, since the start; differs from
 	 * clock_cpu_ns - self_cpu_ns by what no thread record covers. */
 	uint64_t threads_cpu_ns;

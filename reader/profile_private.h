@@ -44,6 +44,7 @@ struct trace_state {
 	bool run_is_first;		  /* it begins with segment 1: nothing is before it */
 	uint32_t generation;		  /* of lists of live blocks */
 	uint64_t unknown_frees;
+	double live_space; /* of the blocks, estimated */
 };
 
 struct profile_private {

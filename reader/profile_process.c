@@ -233,14 +233,21 @@ void process_add_memory(struct profile *p, uint32_t id, const struct row_process
 		.vsize_bytes = row->vsize_bytes,
 		.self_cpu_ns = row->self_cpu_ns,
 		.self_bytes = row->self_bytes,
+		.rss_peak_bytes = row->rss_peak_bytes,
 	};
 
 	s->clock_cpu_ns = row->cpu_ns;
 	s->self_cpu_ns = row->self_cpu_ns;
 	s->self_bytes = row->self_bytes;
+	if (row->rss_peak_bytes && !s->peak_rss_is_kernels) {
+		s->peak_rss_is_kernels = true;
+		s->peak_rss_bytes = 0;
+	}
+	s->peak_rss_bytes = MAX(s->peak_rss_bytes, row->rss_peak_bytes);
 	if (!profile_in_window(p, row->t))
 		return;
-	s->peak_rss_bytes = MAX(s->peak_rss_bytes, row->rss_bytes);
+	if (!s->peak_rss_is_kernels)
+		s->peak_rss_bytes = MAX(s->peak_rss_bytes, row->rss_bytes);
 	if (s->memory->len >= PROFILE_MEMORY_POINTS_MAX)
 		process_thin_memory(s->memory);
 	g_array_append_val(s->memory, point);

@@ -108,6 +108,24 @@ for metric, values in {"alloc_objects": [weight(z) for z in sizes], "alloc_space
                        "inuse_space": [z * weight(z) for z in sizes[30:]]}.items():
     same_stacks(folded("heap", "--metric", metric), {leak: round(sum(values))}, metric)
 
+# -- Peaks: of the heap by the samples, of memory by the kernel's account.
+s, m = basic_segment(Trace(mean=1))
+where = stack(s, m, "leak")
+s.process_stats(1 * MS, 0, 7000, 9000, 0, 0, 8000)
+s.heap(MS, 1, [(1 * MS, 1, 1, 1000, where), (2 * MS, 1, 2, 3000, where), (3 * MS, 1, 2),
+               (4 * MS, 1, 3, 500, where)])
+s.process_stats(5 * MS, 0, 2000, 9000, 0, 0, 12000)
+s.end(6 * MS).write(str(HOME / "peak"), 1)
+for options, want in (((), (4000, 2, 2 * MS)), (("--from", "0.0035"), (1500, 2, 4 * MS)),
+                      (("--to", "0.0015"), (1000, 1, 1 * MS))):
+    of = Profile("peak", *options).process
+    check((of["peak_inuse_space"], of["peak_inuse_n"], of["peak_inuse_ns"]) == want, options, of)
+    check((of["peak_rss_bytes"], of["peak_rss_source"]) == (12000, "kernel"), options, of)
+same_stacks(folded("peak", "--metric", "inuse_space", "--to", "0.002"), {leak: 4000}, "alive at the peak")
+check([p["rss_peak_bytes"] for p in Profile("peak").raw["memory"]] == [8000, 12000], "memory")
+check("rss_peak_bytes=12000" in prof("dump", "peak"), "dump")
+check(Profile("heap").process["peak_rss_source"] == "seen", "no process_stats, but the kernel's peak")
+
 # -- Selection: whole stacks by name, frames hidden, several processes.
 two = HOME / "tree"
 for pid, name in ((10, "parent"), (11, "child")):

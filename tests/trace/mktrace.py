@@ -243,8 +243,8 @@ class Segment:
         """rows: (thread, flags, cpu, user, system, calls, bytes)"""
         return self.record(8, varints(t, len(rows)) + b"".join(varints(*r) for r in rows))
 
-    def process_stats(self, t, cpu, rss, vsize, self_cpu, self_bytes):
-        return self.record(9, varints(t, cpu, rss, vsize, self_cpu, self_bytes))
+    def process_stats(self, t, cpu, rss, vsize, self_cpu, self_bytes, *rss_peak):
+        return self.record(9, varints(t, cpu, rss, vsize, self_cpu, self_bytes, *rss_peak))
 
     def loss(self, t, code, count, detail=0):
         return self.record(10, varints(t, code, count, detail))

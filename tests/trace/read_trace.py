@@ -155,6 +155,8 @@ def read_record(kind, src):
     record = {"kind": name, **src.fields(fields)}
     if rows:
         record["rows"] = [src.fields(rows) for _ in range(src.varint())]
+    if kind == 9 and src.left():  # newer writers end with one field more
+        record.update(src.fields("rss_peak_bytes:v"))
     return record
 
 
