@@ -201,6 +201,20 @@ static void set_timer(struct thread_state *s, bool on)
 	lock_drop(&s->lock);
 }
 
+static void take_timers(void)
+{
+	cpu_timer_enable(false);
+	for (struct thread_info *t = roster_first(); t; t = t->next) {
+		if (!t->state)
+			continue;
+		lock_take(&t->state->lock);
+		if (t->state->timer_id >= 0)
+			cpu_timer_detach(t->state->timer_id);
+		t->state->timer_id = -1;
+		lock_drop(&t->state->lock);
+	}
+}
+
 static void set_timers(bool on)
 {
 	cpu_timer_enable(on);
@@ -239,10 +253,12 @@ void engine_detach(void)
 
 void engine_close(void)
 {
-	if (state_cpu_engine() == STATE_CPU_PERF)
+	if (state_cpu_engine() == STATE_CPU_PERF) {
 		cpu_perf_close();
-	else if (state_cpu_engine() == STATE_CPU_TIMER)
+	} else if (state_cpu_engine() == STATE_CPU_TIMER) {
+		take_timers();
 		cpu_timer_close();
+	}
 }
 
 const char *engine_denied(bool timer)

@@ -170,7 +170,7 @@ void heap_after(void *block, size_t bytes)
 
 	if (!block || tls->busy)
 		return;
-	if (state_phase() == STATE_INERT) {
+	if (state_phase() == STATE_INERT || state_phase() == STATE_DONE) {
 		tls->gap = tls->countdown = NEVER; /* do not come here again */
 		return;
 	}

@@ -140,7 +140,7 @@ HOOK int execveat(int dir, const char *path, char *const argv[], char *const env
 	before_exec();
 	if (real.execveat)
 		return failed(real.execveat(dir, path, argv, env, flags));
-	return failed((int)syscall(SYS_execveat, dir, path, argv, env, flags));
+	return failed((int)real.syscall(SYS_execveat, dir, path, argv, env, flags));
 }
 
 /* Arguments of the list forms, as an array on the caller's stack: the calls
@@ -211,6 +211,22 @@ HOOK void _exit(int status)
 HOOK void _Exit(int status)
 {
 	_exit(status);
+}
+
+/* [hook] libseccomp and others put filters on by the bare call. */
+HOOK long syscall(long nr, ...)
+{
+	va_list args;
+	long a[6];
+
+	va_start(args, nr);
+	for (unsigned i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	real_resolve();
+	if (nr == SYS_seccomp)
+		writer_leave_for_good();
+	return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 /* [hook] Some namespaces may only be entered by a single-threaded process; a

@@ -16,6 +16,7 @@
 #include "real.h"
 #include "state.h"
 #include "thread.h"
+#include "writer.h"
 
 /* [hook] What every new thread runs first.  The frame stays on its stack, so it
  * is kept small (threads may have PTHREAD_STACK_MIN). */
@@ -101,10 +102,13 @@ HOOK int pthread_setname_np(pthread_t thread, const char *name)
 	real_resolve();
 	err = real.pthread_setname_np(thread, name);
 	if (!err && !thread_tls.busy && state_phase() == STATE_ON) {
-		struct thread_state *t = thread_by_pthread(thread);
+		struct thread_state *t;
 
+		thread_tls.busy++;
+		t = thread_by_pthread(thread);
 		if (t)
 			thread_set_name(t, name);
+		thread_tls.busy--;
 	}
 	return err;
 }
@@ -121,8 +125,14 @@ HOOK int prctl(int option, ...)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
 	real_resolve();
+	if (option == PR_SET_SECCOMP)
+		writer_leave_for_good();
 	result = real.prctl(option, a[0], a[1], a[2], a[3]);
-	if (option == PR_SET_NAME && result == 0 && thread_tls.self && state_phase() == STATE_ON)
+	if (option == PR_SET_NAME && result == 0 && thread_tls.self && !thread_tls.busy &&
+	    state_phase() == STATE_ON) {
+		thread_tls.busy++;
 		thread_set_name(thread_tls.self, (const char *)a[0]);
+		thread_tls.busy--;
+	}
 	return result;
 }

@@ -71,6 +71,26 @@ int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak)
 	return 0;
 }
 
+void proc_close_all(void)
+{
+	char list[4096];
+	int dir = sys_open("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY, 0);
+	ssize_t n;
+
+	while ((n = sys_getdents64(dir, list, sizeof(list))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			/* struct linux_dirent64: ino, off, reclen, type, name */
+			uint16_t length;
+			int fd = atoi(list + at + 19);
+
+			memcpy(&length, list + at + 16, sizeof(length));
+			if (list[at + 19] != '.' && fd != dir)
+				sys_close(fd);
+			at += length;
+		}
+	sys_close(dir);
+}
+
 /* A task directory has a link for each thread, besides its own two. */
 uint32_t proc_thread_count(void)
 {

@@ -21,6 +21,9 @@ int proc_thread_times(uint32_t pid, uint32_t tid, uint64_t *user_ns, uint64_t *s
  * bytes.  0 or -errno. */
 int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak);
 
+/* [writer] Closes every descriptor of the calling thread's table, its own by now. */
+void proc_close_all(void);
+
 /* [hook] Threads of this process as the kernel counts them, 0 when it cannot be told. */
 uint32_t proc_thread_count(void);
 

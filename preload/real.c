@@ -175,7 +175,7 @@ struct real_fns real = { BOOT_FNS };
 #define REAL_NAMES(X)                                                                        \
 	X(malloc) X(free) X(calloc) X(realloc) X(reallocarray) X(posix_memalign)             \
 	X(aligned_alloc) X(memalign) X(valloc) X(pvalloc) X(malloc_usable_size)              \
-	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(unshare) X(setns)  \
+	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(syscall) X(unshare) X(setns)  \
 	X(fork) X(_Fork) X(daemon) X(forkpty) X(execve) X(execvpe) X(fexecve) X(execveat)    \
 	X(_exit) X(dlclose) X(sigaction) X(signal) X(bsd_signal) X(ssignal) X(sysv_signal)              \
 	X(__sysv_signal) X(sigset) X(sigaltstack) X(sigprocmask) X(pthread_sigmask) X(initgroups)           \

@@ -35,6 +35,7 @@ struct real_fns {
 	int (*pthread_setname_np)(pthread_t, const char *);
 	int (*prctl)(int, ...);
 	int (*dlclose)(void *);
+	long (*syscall)(long, ...);
 	int (*unshare)(int);
 	int (*setns)(int, int);
 	pid_t (*fork)(void);

@@ -56,22 +56,28 @@ static uint64_t ring_limit(enum ring_kind kind)
  * record, reserved in the same step. */
 struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
 {
-	uint64_t need = (bytes + 7u) & ~7u, limit = ring_limit(kind);
-	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed), pad;
+	uint64_t need = (bytes + 7u) & ~7u, limit = ring_limit(kind), pad;
+	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
 	struct ring_event *e;
 
 	if (!ring)
 		return NULL;
-	do {
+	for (;;) {
 		uint64_t left = ring_bytes - (head & (ring_bytes - 1));
 		/* acquire: the consumer's zeroing comes before our filling */
 		uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_acquire);
 
 		pad = left < need ? left : 0;
-		if (head + pad + need - tail > limit)
+		/* Preempted between the two loads, head may be old news: ahead of it is nothing. */
+		if ((int64_t)(head - tail) < 0)
+			head = atomic_load_explicit(&ring_head, memory_order_relaxed);
+		else if (head + pad + need - tail > limit)
 			return NULL;
-	} while (!atomic_compare_exchange_weak_explicit(&ring_head, &head, head + pad + need,
-							memory_order_relaxed, memory_order_relaxed));
+		else if (atomic_compare_exchange_weak_explicit(&ring_head, &head, head + pad + need,
+							       memory_order_relaxed,
+							       memory_order_relaxed))
+			break;
+	}
 	if (pad) {
 		_Atomic uint64_t *header =
 			(_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
@@ -141,8 +147,10 @@ uint64_t ring_place(void)
 
 uint32_t ring_used(void)
 {
-	return (uint32_t)(atomic_load_explicit(&ring_head, memory_order_relaxed) -
-			  atomic_load_explicit(&ring_tail, memory_order_relaxed));
+	/* In this order head is never behind. */
+	uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_acquire);
+
+	return (uint32_t)(atomic_load_explicit(&ring_head, memory_order_relaxed) - tail);
 }
 
 /* Memory of a lap long consumed stays ours otherwise.  Half of the empty ring is

@@ -117,8 +117,9 @@ static void on_thread_exit(void *arg)
 {
 	struct thread_state *t = arg;
 
-	if (t != thread_tls.self)
-		return; /* a forked child's copy of its parent's value */
+	/* A forked child's copy of its parent's value; or no call may be made any more. */
+	if (t != thread_tls.self || state_phase() == STATE_DONE)
+		return;
 	if (++thread_tls.exit_round < EXIT_ROUNDS && pthread_setspecific(exit_key, t) == 0)
 		return;
 	leave(t);

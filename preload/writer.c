@@ -56,6 +56,12 @@ static bool live_apart(void)
 	bool apart = probe_survives(PROBE_CLOSE_RANGE) &&
 		     SYS_CALL(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE_FLAG, 0, 0, 0) == 0;
 
+	if (!apart && probe_survives(PROBE_UNSHARE) && /* before Linux 5.9, in two steps */
+	    SYS_CALL(SYS_unshare, CLONE_FILES, 0, 0, 0, 0, 0) == 0) {
+		proc_close_all();
+		apart = true;
+	}
+
 	if (probe_survives(PROBE_UNSHARE) &&
 	    SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0)
 		SYS_CALL(SYS_umask, WRITER_UMASK, 0, 0, 0, 0, 0);
@@ -218,10 +224,11 @@ static void wait_until_gone(int tid)
 
 static bool join(void)
 {
-	struct timespec until;
+	/* Not libc's clock, which another library may have set elsewhere. */
+	uint64_t now = sys_clock_ns(CLOCK_REALTIME);
+	struct timespec until = { .tv_sec = (time_t)(now / 1000000000u) + JOIN_WAIT_S,
+				  .tv_nsec = (long)(now % 1000000000u) };
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += JOIN_WAIT_S;
 	return pthread_timedjoin_np(w.thread, NULL, &until) == 0;
 }
 
@@ -239,6 +246,24 @@ void writer_stop(enum writer_stop_reason reason)
 	atomic_store(&state.phase, STATE_DONE);
 }
 
+void writer_leave_for_good(void)
+{
+	int bell = bell_tid();
+
+	if (state_phase() != STATE_ON || thread_tls.busy || sys_getpid() != state.pid)
+		return;
+	thread_tls.busy++;
+	thread_snapshot_self();
+	if (writer_request(WRITER_LEAVE, EXIT_WAIT_NS) && join()) {
+		wait_until_gone(bell);
+		wait_until_gone(w.tid);
+		atomic_store(&w.life, THREAD_NONE);
+	}
+	atomic_store(&state.cpu, STATE_CPU_OFF);
+	atomic_store(&state.phase, STATE_DONE);
+	thread_tls.busy--;
+}
+
 bool writer_alone_with_caller(void)
 {
 	uint32_t ours = 1 + (bell_tid() != 0);
@@ -251,8 +276,12 @@ bool writer_pause(void)
 {
 	int bell = bell_tid();
 
-	if (!writer_request(WRITER_PAUSE, EXIT_WAIT_NS) || !join())
+	if (!writer_request(WRITER_PAUSE, EXIT_WAIT_NS))
 		return false;
+	if (!join()) {
+		atomic_store(&state.phase, STATE_DONE);
+		return false;
+	}
 	wait_until_gone(bell);
 	wait_until_gone(w.tid);
 	atomic_store(&w.life, THREAD_NONE);

@@ -20,6 +20,7 @@ enum writer_request {
 	WRITER_EXIT = 16,  /* last flush, close the trace, end the thread */
 	WRITER_CREDENTIALS = 64, /* follow a change of user or group */
 	WRITER_DRAIN = 128, /* what is in the rings is unwound, if not written */
+	WRITER_LEAVE = 256, /* as EXIT: the program is about to forbid system calls */
 	WRITER_PAUSE = 32  /* flush and end the thread; the trace goes on later */
 };
 
@@ -61,6 +62,10 @@ void writer_note_fork(pid_t child);
 
 /* [child] Forgets the parent's writer. */
 void writer_reset_in_child(void);
+
+/* [hook] Before a seccomp filter, which may kill for any call of ours: ends the trace,
+ * takes every timer back; from then on nothing here makes a system call. */
+void writer_leave_for_good(void);
 
 /* [hook] True when the process has, but for the writer's own, one thread: the
  * caller.  The kernel is asked, since libc makes threads that nobody sees. */

@@ -37,7 +37,7 @@ bool loop_child_has_something(void)
 
 bool loop_gestate(void)
 {
-	const unsigned ends = WRITER_EXIT | WRITER_EXEC | WRITER_PAUSE;
+	const unsigned ends = WRITER_EXIT | WRITER_EXEC | WRITER_PAUSE | WRITER_LEAVE;
 	uint64_t until = sys_now_ns() + GESTATION_NS, now;
 	uint32_t asked;
 
@@ -47,7 +47,7 @@ bool loop_gestate(void)
 			continue;
 		if (loop_child_has_something())
 			return true;
-		if (writer_take_requests(&asked) & (WRITER_EXIT | WRITER_PAUSE)) {
+		if (writer_take_requests(&asked) & (ends & ~WRITER_EXEC)) {
 			writer_requests_done(asked);
 			return false;
 		}

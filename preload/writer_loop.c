@@ -275,6 +275,11 @@ static bool answer(unsigned requests, uint64_t now)
 		set_sampling(false);
 	if (requests & WRITER_CREDENTIALS && !follow_credentials())
 		requests |= WRITER_EXIT;
+	if (requests & WRITER_LEAVE) {
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
+			     "the program put on a seccomp filter: recording ended there");
+		requests |= WRITER_EXIT;
+	}
 	if (requests & WRITER_EXIT) {
 		finish(PROF_END_EXIT);
 		engine_close();
