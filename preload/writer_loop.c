@@ -240,8 +240,14 @@ static void finish(enum prof_end reason)
 	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events &&
 	    !loop_child_has_something())
 		return;
-	if (state_cpu_engine() == STATE_CPU_PERF)
+	if (state_cpu_engine() == STATE_CPU_PERF) {
+		/* Only events that stand still say what the kernel lost for want of room. */
+		if (reason == PROF_END_EXIT) {
+			cpu_perf_enable(false);
+			drain_all(true);
+		}
 		cpu_perf_count_lost();
+	}
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
 	every_second(now);
@@ -318,7 +324,7 @@ void loop_run(void)
 		uint32_t asked;
 		uint64_t now;
 
-		if (loop.apart && state_cpu_engine() == STATE_CPU_PERF)
+		if (bell_tid() && state_cpu_engine() == STATE_CPU_PERF)
 			n = cpu_perf_pollfds(loop.fds, POLLFDS_MAX - 1);
 		bell_wait(loop.fds, n, time_to_sleep(sys_now_ns(), n > 0));
 		cpu_perf_polled(loop.fds, n);
