@@ -76,7 +76,7 @@ static uint32_t heap_frame_site(const struct profile *profile, const struct fram
 }
 
 /* A node without a site of its own has its caller's, whose id is smaller. */
-struct heap_finder *heap_finder_new(const struct profile *profile)
+struct heap_finder *heap_finder_new(const struct profile *profile, const guint8 *hidden)
 {
 	struct heap_finder *finder = g_new0(struct heap_finder, 1);
 	uint32_t *lines = g_new0(uint32_t, profile->frames->len);
@@ -86,7 +86,7 @@ struct heap_finder *heap_finder_new(const struct profile *profile)
 	finder->lines = lines;
 	finder->nodes = g_new0(uint32_t, profile->nodes->len);
 	for (guint i = 0; i < profile->functions->len; i++)
-		helpers[i] = heap_is_helper(profile_function(profile, i));
+		helpers[i] = (hidden && hidden[i]) || heap_is_helper(profile_function(profile, i));
 	for (guint i = 1; i < profile->frames->len; i++)
 		lines[i] = heap_frame_site(profile, profile_frame(profile, i), helpers);
 	for (guint i = 1; i < profile->nodes->len; i++) {

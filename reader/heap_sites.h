@@ -43,9 +43,10 @@ struct site_sum {
 	struct heap_sum sum;
 };
 
-/* Knows the site of every stack; made once for all calls of heap_sites(). */
+/* Knows the site of every stack; made once for all calls of heap_sites().
+ * hidden: by function id, those that are no site; NULL: none. */
 struct heap_finder;
-struct heap_finder *heap_finder_new(const struct profile *profile);
+struct heap_finder *heap_finder_new(const struct profile *profile, const guint8 *hidden);
 void heap_finder_free(struct heap_finder *finder);
 
 /* Sums of cells[from] .. cells[to - 1] by site: struct site_sum, the largest

@@ -199,9 +199,12 @@ static bool options_take(struct options *options, struct raw_options *raw)
 	options->symbols.debug_dir = g_steal_pointer(&raw->debug_dir);
 	options->symbols.debuginfod = raw->debuginfod;
 	options->traces = raw->traces ? g_steal_pointer(&raw->traces) : g_new0(char *, 1);
-	return parse_seconds("from", raw->from, &options->from_ns) &&
-	       parse_seconds("to", raw->to, &options->to_ns) &&
-	       parse_regex("focus", raw->focus, &options->focus) &&
+	if (!parse_seconds("from", raw->from, &options->from_ns) ||
+	    !parse_seconds("to", raw->to, &options->to_ns))
+		return false;
+	if (options->from_ns > options->to_ns)
+		return options_refuse("to", raw->to, "before --from");
+	return parse_regex("focus", raw->focus, &options->focus) &&
 	       parse_regex("ignore", raw->ignore, &options->ignore) &&
 	       parse_regex("hide", raw->hide, &options->hide) &&
 	       parse_regex("peek", raw->peek, &options->peek);

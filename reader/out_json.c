@@ -232,7 +232,7 @@ static int out_json_write(struct profile *profile, FILE *out, const struct optio
 	view = view_new(profile, options, METRIC_DEFAULT);
 	doc.hidden = view->hidden;
 	doc.cells = cells_select(profile, options);
-	doc.finder = heap_finder_new(profile);
+	doc.finder = heap_finder_new(profile, doc.hidden);
 	if (several) {
 		json_begin_object(&json, NULL);
 		json_uint(&json, "version", 1);

@@ -2,19 +2,22 @@
  *
  * report.c - the output `report`: a page to read on a terminal.  Sets up what
  * the sections share, calls them in order and holds what more than one of them
- * uses.  Plain text without colours, the same wherever it goes.
+ * uses.  Plain text without colours.
  */
 #include "report.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cells.h"
 #include "out.h"
 
 #define REPORT_TOP 15
 #define REPORT_ROUGH_BELOW 20 /* samples */
-#define PLACE_COLUMNS 62      /* of a table's last column */
-#define PLACE_FILE_COLUMNS 28
+#define REPORT_COLUMNS 98u    /* where nothing says how wide the page is */
+#define REPORT_COLUMNS_MIN 60u
+#define REPORT_COLUMNS_MAX 400u
 
 char *report_value(const struct report *report, char *buf, double value)
 {
@@ -33,31 +36,42 @@ const char *report_mark(struct report *report, uint64_t n, bool exact)
 	return "~";
 }
 
+/* Whether any process has a heap engine besides these. */
+static bool report_has_heap_engine(const struct report *report, const char *const *none)
+{
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+
+		if (!g_strv_contains(none, process->heap_engine) || process->n_heap_rows)
+			return true;
+	}
+	return false;
+}
+
+bool report_heap_is_counted(const struct report *report)
+{
+	static const char *const none[] = { "", "off", NULL };
+
+	return report_has_heap_engine(report, none);
+}
+
+bool report_heap_is_sampled(const struct report *report)
+{
+	static const char *const none[] = { "", "off", "totals", NULL };
+
+	return report_has_heap_engine(report, none);
+}
+
+bool report_is_partly(const struct report *report)
+{
+	return cells_are_selected(report->options) || report->profile->from_ns ||
+	       report->profile->to_ns != UINT64_MAX;
+}
+
 char *report_plural(char *buf, uint64_t n, const char *thing)
 {
 	g_snprintf(buf, FORMAT_ROOM, "%" G_GUINT64_FORMAT " %s%s", n, thing, n == 1 ? "" : "s");
 	return buf;
-}
-
-char *report_place(const struct function *function, uint32_t line)
-{
-	GString *name = g_string_new(""), *place = g_string_new("");
-	const char *file = function->file, *base;
-
-	if (file && line) {
-		if (format_safe(place, file, 0) > PLACE_FILE_COLUMNS) {
-			base = strrchr(file, '/');
-			format_safe(g_string_truncate(place, 0), base ? base + 1 : file,
-				    PLACE_FILE_COLUMNS);
-		}
-		g_string_append_printf(place, ":%u", line);
-		g_string_prepend(place, "  ");
-	}
-	format_safe(name, function->name ? function->name : "",
-		    PLACE_COLUMNS - MIN((unsigned)place->len, PLACE_COLUMNS / 2));
-	g_string_append(name, place->str);
-	g_string_free(place, TRUE);
-	return g_string_free(name, FALSE);
 }
 
 /* A frame's innermost line that is not hidden; 0: none. */
@@ -95,10 +109,24 @@ static void report_sum(struct report *report)
 	}
 }
 
+/* As wide as COLUMNS says, or the terminal the page goes to. */
+static unsigned report_columns(FILE *out)
+{
+	const char *asked = g_getenv("COLUMNS");
+	guint64 columns = REPORT_COLUMNS;
+	struct winsize size;
+
+	if (asked && g_ascii_string_to_unsigned(asked, 10, 1, UINT32_MAX, &columns, NULL))
+		return (unsigned)CLAMP(columns, REPORT_COLUMNS_MIN, REPORT_COLUMNS_MAX);
+	if (isatty(fileno(out)) && !ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
+		columns = size.ws_col;
+	return (unsigned)CLAMP(columns, REPORT_COLUMNS_MIN, REPORT_COLUMNS_MAX);
+}
+
 static void report_foot(const struct report *report)
 {
 	if (report->rough)
-		fprintf(report->out,
+		fprintf(report->page.out,
 			"\n~ rests on fewer than %d samples: the order of magnitude, not more.\n",
 			REPORT_ROUGH_BELOW);
 }
@@ -110,7 +138,7 @@ static int report_write(struct profile *profile, FILE *out, const struct options
 	struct report report = {
 		.profile = profile,
 		.options = options,
-		.out = out,
+		.page = { out, report_columns(out) },
 		.view = view,
 		.cells = cells,
 		.metric = profile_metric(profile, options->metric),

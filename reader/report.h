@@ -11,6 +11,7 @@
 #include "heap_sites.h"
 #include "opts.h"
 #include "profile.h"
+#include "report_place.h"
 #include "report_table.h"
 #include "select.h"
 #include "stack_tree.h"
@@ -19,7 +20,7 @@
 struct report {
 	const struct profile *profile;
 	const struct options *options;
-	FILE *out;
+	struct report_page page;
 	const struct view *view; /* for what --hide and --peek match */
 	const GPtrArray *cells;	 /* const struct cell * */
 	struct stack_tree *tree; /* of the cells, in metric */
@@ -46,12 +47,15 @@ char *report_value(const struct report *report, char *buf, double value);
  * (of no samples, or without variance) never are. */
 const char *report_mark(struct report *report, uint64_t n, bool exact);
 
+/* Whether allocations were counted at all, and whether they were sampled. */
+bool report_heap_is_counted(const struct report *report);
+bool report_heap_is_sampled(const struct report *report);
+
+/* Whether options leave out threads, stacks or times. */
+bool report_is_partly(const struct report *report);
+
 /* How many of n things there are: "1 thread", "2 threads". */
 char *report_plural(char *buf, uint64_t n, const char *thing);
-
-/* A function's name and a place in it, "name  file.c:12", cut to fit a table's
- * last column with the place kept; line 0: no place.  Free with g_free(). */
-char *report_place(const struct function *function, uint32_t line);
 
 /* Whether a line (of profile->lines) is shown: its function is not hidden. */
 static inline bool report_is_shown(const struct report *report, uint32_t line)

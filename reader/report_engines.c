@@ -30,10 +30,15 @@ static void engines_say(struct report *report, struct engines_said *said, const 
 		return;
 	}
 	if (said->n++ < ENGINES_LINES_MAX)
-		report_labelled(report->out, label, text->str);
+		report_labelled(&report->page, label, text->str);
 	else
 		said->left_out++;
 	g_hash_table_add(said->lines, g_string_free(text, FALSE));
+}
+
+static char *engines_hz(char *digits, double hz)
+{
+	return g_ascii_formatd(digits, G_ASCII_DTOSTR_BUF_SIZE, hz < 1000 ? "%.3g" : "%.0f", hz);
 }
 
 static void engines_cpu(struct report *report, struct engines_said *said,
@@ -43,14 +48,12 @@ static void engines_cpu(struct report *report, struct engines_said *said,
 	char digits[G_ASCII_DTOSTR_BUF_SIZE];
 
 	if (process->cpu_period_ns && strcmp(process->cpu_engine, "off")) {
-		g_string_append_printf(
-			text, ": %s samples asked for a second of CPU time",
-			g_ascii_formatd(digits, sizeof(digits), "%.4g", process->asked_hz));
+		g_string_append_printf(text, ": %s samples asked for a second of CPU time",
+				       engines_hz(digits, process->asked_hz));
 		/* of several processes each has its own: it is in their table */
 		if (process->achieved_hz > 0 && !report->several)
 			g_string_append_printf(text, ", %s achieved",
-					       g_ascii_formatd(digits, sizeof(digits), "%.4g",
-							       process->achieved_hz));
+					       engines_hz(digits, process->achieved_hz));
 		if (process->has_cpu_kernel)
 			g_string_append(text, process->cpu_kernel ? "; user and kernel code"
 								  : "; user code only");
@@ -105,6 +108,7 @@ static void engines_events(struct report *report, struct engines_said *said,
 	for (guint i = 0; i < process->engines->len; i++) {
 		const struct profile_engine *engine =
 			&g_array_index(process->engines, struct profile_engine, i);
+		const char *state;
 		GString *text;
 
 		/* "perf is on" has been said */
@@ -112,9 +116,10 @@ static void engines_events(struct report *report, struct engines_said *said,
 			continue;
 		text = g_string_new(engine->engine <= PROF_ENGINE_WRITER ? kinds[engine->engine]
 									 : "");
-		g_string_append_printf(text, " %s %s", engine->name,
-				       engine->state <= PROF_ENGINE_NOTE ? states[engine->state]
-									 : "?");
+		state = engine->state <= PROF_ENGINE_NOTE ? states[engine->state] : "?";
+		if (strcmp(engine->name, state))
+			g_string_append_printf(text, " %s", engine->name);
+		g_string_append_printf(text, " %s", state);
 		if (engine->error)
 			g_string_append_printf(text, " (%s%s)", engines_errno_name(engine->error),
 					       g_strerror((int)engine->error));
@@ -166,6 +171,7 @@ static void engines_cost(struct report *report)
 {
 	uint64_t self_ns = 0, cpu_ns = 0, most = 0, rss = 0;
 	GString *text = g_string_new("");
+	bool is_kernels = true;
 	char buf[FORMAT_ROOM];
 
 	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
@@ -175,16 +181,19 @@ static void engines_cost(struct report *report)
 		cpu_ns += process->clock_cpu_ns;
 		most = MAX(most, process->self_bytes);
 		rss = MAX(rss, process->peak_rss_bytes);
+		is_kernels &= process->peak_rss_is_kernels || !process->peak_rss_bytes;
 	}
-	g_string_append_printf(text, "%s CPU", format_ns(buf, (double)self_ns));
-	g_string_append_printf(text, " (%s of the process's)",
+	g_string_append_printf(text, "%s CPU in its own thread", format_ns(buf, (double)self_ns));
+	g_string_append_printf(text, " (%s of all, that of the program and its own)",
 			       format_share(buf, (double)self_ns, (double)cpu_ns));
-	g_string_append_printf(text, " and %s of memory in its own thread",
-			       format_bytes(buf, (double)most));
-	report_labelled(report->out, "profiler", text->str);
+	g_string_append_printf(text, " and %s of memory", format_bytes(buf, (double)most));
+	report_labelled(&report->page, "profiler",
+			cpu_ns ? text->str : "no figures in the segments read");
 	if (rss) {
 		g_string_printf(text, "resident %s at most", format_bytes(buf, (double)rss));
-		report_labelled(report->out, "memory", text->str);
+		g_string_append(text, is_kernels ? " (the kernel's high-water mark)"
+						 : " of what was seen once a second");
+		report_labelled(&report->page, "memory", text->str);
 	}
 	g_string_free(text, TRUE);
 }
@@ -222,12 +231,17 @@ static void engines_losses(struct report *report)
 			continue;
 		text = g_strdup_printf("%" PRIu64 " %s: %s", count, profile_loss_name(code),
 				       profile_loss_text(code));
-		report_labelled(report->out, label, text);
+		report_labelled(&report->page, label, text);
 		label = "";
 		g_free(text);
 	}
+	if (report->profile->partial) {
+		report_labelled(&report->page, label,
+				"what the parts of the trace that could not be read held");
+		label = "";
+	}
 	if (*label)
-		report_labelled(report->out, label, "none, of anything that can be lost");
+		report_labelled(&report->page, label, "none, of anything that can be lost");
 	g_hash_table_unref(sums);
 	g_array_unref(codes);
 }
@@ -247,7 +261,7 @@ void report_engines(struct report *report)
 		engines_settings(report, &said, process);
 	}
 	if (said.left_out)
-		fprintf(report->out, "           and %u more lines, in the output json\n",
+		fprintf(report->page.out, "           and %u more lines, in the output json\n",
 			said.left_out);
 	g_hash_table_unref(said.lines);
 	engines_cost(report);

@@ -157,7 +157,7 @@ static void functions_print_row(struct functions *functions, struct report_table
 	report_value(report, buf, sum->total.value);
 	report_table_cellf(table, "%s%s", report_mark(report, sum->total.n, exact), buf);
 	report_table_cell(table, format_share(buf, sum->total.value, whole));
-	place = report_place(profile_function(report->profile, sum->function), sum->line);
+	place = report_place(profile_function(report->profile, sum->function), sum->line, 0);
 	report_table_cell(table, place);
 	g_free(place);
 }
@@ -180,36 +180,73 @@ static void functions_print(struct functions *functions)
 			functions->sums[found++] = sum;
 	}
 	qsort(functions->sums, found, sizeof(*functions->sums), functions_compare);
-	fprintf(report->out, "\nHottest functions by %s, %u of %u\n", metric_name(report->metric),
-		MIN(found, report->top), found);
+	fprintf(report->page.out, "\nHottest functions by %s, %u of %u\n",
+		metric_name(report->metric), MIN(found, report->top), found);
 	table = report_table_new(columns, G_N_ELEMENTS(columns));
 	for (guint i = 0; i < found && i < report->top; i++)
 		functions_print_row(functions, table, &functions->sums[i]);
-	report_table_print(table, report->out);
+	report_table_print(table, &report->page);
+}
+
+/* A reason that has been told above; NULL: none. */
+static const char *functions_known_reason(const struct process *process)
+{
+	if (!process->cpu_period_ns || !strcmp(process->cpu_engine, "off"))
+		return "the CPU engine was off; see CPU above";
+	for (guint i = 0; i < process->engines->len; i++) {
+		const struct profile_engine *engine =
+			&g_array_index(process->engines, struct profile_engine, i);
+
+		if (engine->engine == PROF_ENGINE_CPU && engine->state == PROF_ENGINE_OFF)
+			return "the CPU engine was off at the end; see CPU above";
+	}
+	for (guint i = 0; i < process->losses->len; i++) {
+		const struct profile_loss *loss =
+			&g_array_index(process->losses, struct profile_loss, i);
+
+		if (loss->count && loss->code != PROF_LOSS_SEGMENT_DROPPED)
+			return "see losses above";
+	}
+	return NULL;
 }
 
 /* Why there are no CPU samples, with what would have brought some. */
 static void functions_explain(struct report *report)
 {
 	const struct process *process = profile_process(report->profile, 1);
-	char ran[FORMAT_ROOM], used[FORMAT_ROOM], period[FORMAT_ROOM], *text;
-	uint64_t cpu_ns = 0;
+	const char *reason = functions_known_reason(process);
+	char ran[FORMAT_ROOM], used[FORMAT_ROOM], period[FORMAT_ROOM];
+	uint64_t cpu_ns = 0, user_ns = 0, system_ns = 0;
+	GString *text;
 
-	for (uint32_t i = 1; i < report->profile->processes->len; i++)
-		cpu_ns += profile_process(report->profile, i)->cpu_ns;
-	if (!process->cpu_period_ns || !strcmp(process->cpu_engine, "off")) {
-		report_labelled(report->out, "no samples", "the CPU engine was off; see CPU above");
+	if (reason) {
+		report_labelled(&report->page, "no samples", reason);
 		return;
 	}
-	text = g_strdup_printf(
-		"the program ran %s and used %s of CPU time; the first sample of a thread comes "
-		"after about %s of CPU time of its own. LIBPROF_CPU_HZ=%" PRIu64
-		" would sample ten times as often.",
-		format_ns(ran, (double)process->t_last_ns), format_ns(used, (double)cpu_ns),
-		format_ns(period, (double)process->cpu_period_ns),
-		(uint64_t)CLAMP(process->asked_hz * 10, 1, 10000));
-	report_labelled(report->out, "no samples", text);
-	g_free(text);
+	for (uint32_t i = 1; i < report->profile->threads->len; i++) {
+		const struct thread *thread = profile_thread(report->profile, i);
+
+		cpu_ns += thread->cpu_ns;
+		user_ns += thread->window.user_ns;
+		system_ns += thread->window.system_ns;
+	}
+	text = g_string_new("");
+	g_string_printf(text, "the program ran %s and used %s of CPU time; ",
+			format_ns(ran, (double)process->t_last_ns),
+			format_ns(used, (double)cpu_ns));
+	if (process->has_cpu_kernel && !process->cpu_kernel && system_ns > user_ns)
+		g_string_append(
+			text, "most of that was in the kernel, where this user may not look: root "
+			      "may, or everyone after sysctl kernel.perf_event_paranoid=1");
+	else
+		g_string_append_printf(
+			text,
+			"the first sample of a thread comes after about %s of CPU time of its "
+			"own. LIBPROF_CPU_HZ=%" PRIu64 " would sample more often",
+			format_ns(period, (double)process->cpu_period_ns),
+			(uint64_t)CLAMP(process->asked_hz * 10, 1, 10000));
+	report_labelled(&report->page, "no samples", text->str);
+	g_string_free(text, TRUE);
 }
 
 void report_functions(struct report *report)
@@ -228,8 +265,8 @@ void report_functions(struct report *report)
 	functions_choose_lines(&functions);
 	if (report->tree->sums[0].value > 0)
 		functions_print(&functions);
-	if (!report->samples && is_cpu) {
-		fputc('\n', report->out);
+	if (!report->samples && is_cpu && !report_is_partly(report)) {
+		fputc('\n', report->page.out);
 		functions_explain(report);
 	}
 	g_free(functions.lines);

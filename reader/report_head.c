@@ -14,10 +14,21 @@
 static const char *head_state(const struct process *process)
 {
 	switch (process->end_reason) {
+	case PROF_END_ROTATED: return "goes on in segments that were not read";
 	case PROF_END_EXIT: return "ended";
 	case PROF_END_EXEC: return "replaced itself (exec)";
 	case PROF_END_WRITE: return "trace broken off: the file could not be written";
 	default: return process->exited ? "ended" : "no end recorded: still running, or killed";
+	}
+}
+
+/* The same for a table. */
+static const char *head_short_state(const struct process *process)
+{
+	switch (process->end_reason) {
+	case PROF_END_EXEC: return "exec";
+	case PROF_END_WRITE: return "cut off";
+	default: return process->exited ? "ended" : "no end";
 	}
 }
 
@@ -51,17 +62,41 @@ static void head_segments(struct report *report, const struct process *process)
 		g_string_append_printf(text, "; %" PRIu64 " missing between them",
 				       process->segments_missing);
 	if (uncommitted)
-		g_string_append_printf(text, "; %" PRIu64 " flushes cut by a kill", uncommitted);
+		g_string_append_printf(text, "; %s cut by a kill",
+				       report_plural(buf, uncommitted, "write"));
 	if (damages)
-		g_string_append_printf(text, "; DAMAGED in %" PRIu64 " places, the rest was used",
-				       damages);
-	report_labelled(report->out, "trace", text->str);
+		g_string_append_printf(text, "; DAMAGED in %s, the rest was used",
+				       report_plural(buf, damages, "place"));
+	report_labelled(&report->page, "trace", text->str);
 	g_string_free(text, TRUE);
+}
+
+/* How long sampling was on, by the marks of its starts and stops. */
+static uint64_t head_recorded_ns(const struct process *process)
+{
+	uint64_t sum = 0, since = process->t_first_ns;
+	bool on = true, seen = false;
+
+	for (guint i = 0; i < process->marks->len; i++) {
+		const struct profile_mark *mark =
+			&g_array_index(process->marks, struct profile_mark, i);
+
+		if (mark->mark == PROF_MARK_START && (!on || !seen)) {
+			since = MAX(since, mark->t_ns);
+			on = seen = true;
+		} else if (mark->mark == PROF_MARK_STOP && on) {
+			sum += mark->t_ns - MIN(since, mark->t_ns);
+			on = false;
+			seen = true;
+		}
+	}
+	return sum + (on ? process->t_last_ns - MIN(since, process->t_last_ns) : 0);
 }
 
 static void head_when(struct report *report, const struct process *process)
 {
 	GString *text = g_string_new("");
+	uint64_t recorded_ns;
 	GDateTime *start;
 	char *date, buf[FORMAT_ROOM];
 
@@ -71,16 +106,26 @@ static void head_when(struct report *report, const struct process *process)
 		g_string_append_printf(text, "%s, ", date);
 		g_free(date);
 	}
-	g_string_append_printf(text, "ran %s", format_ns(buf, (double)process->t_last_ns));
+	g_string_append_printf(text, "%s %s", process->exited ? "ran" : "seen for",
+			       format_ns(buf, (double)process->t_last_ns));
 	g_string_append_printf(text, "; %s", head_state(process));
-	report_labelled(report->out, "started", text->str);
+	report_labelled(&report->page, "started", text->str);
 	if (start)
 		g_date_time_unref(start);
 	g_string_truncate(text, 0);
+	recorded_ns = head_recorded_ns(process);
+	if (recorded_ns < (process->t_last_ns - process->t_first_ns) / 100 * 95) {
+		g_string_append_printf(text,
+				       "sampling was on for %s of that; what came before and "
+				       "after is in totals only",
+				       format_ns(buf, (double)recorded_ns));
+		report_labelled(&report->page, "recorded", text->str);
+		g_string_truncate(text, 0);
+	}
 	if (process->from_ns || process->to_ns < process->t_last_ns) {
 		g_string_append_printf(text, "from %s", format_ns(buf, (double)process->from_ns));
 		g_string_append_printf(text, " to %s", format_ns(buf, (double)process->to_ns));
-		report_labelled(report->out, "window", text->str);
+		report_labelled(&report->page, "window", text->str);
 	}
 	g_string_free(text, TRUE);
 }
@@ -97,9 +142,9 @@ static void head_process(struct report *report)
 		g_string_append_printf(text, ", container %.12s", process->container_id);
 	if (*process->service_name)
 		g_string_append_printf(text, ", service %s", process->service_name);
-	report_labelled(report->out, "program", text->str);
+	report_labelled(&report->page, "program", text->str);
 	if (*process->exe)
-		report_labelled(report->out, "", process->exe);
+		report_labelled(&report->page, "", process->exe);
 	g_string_free(text, TRUE);
 	head_when(report, process);
 	head_segments(report, process);
@@ -129,7 +174,7 @@ static void head_row(struct report *report, struct report_table *table, uint32_t
 	report_table_cell(table, format_count(buf, (double)process->n_samples));
 	report_table_cellf(table, "%.0f", process->achieved_hz);
 	report_table_cell(table, format_bytes(buf, (double)process->peak_rss_bytes));
-	report_table_cell(table, head_state(process));
+	report_table_cell(table, head_short_state(process));
 }
 
 static void head_processes(struct report *report)
@@ -137,7 +182,7 @@ static void head_processes(struct report *report)
 	static const struct report_column columns[] = {
 		{ "program", 16, true }, { "pid", 8, false },	   { "parent", 8, false },
 		{ "wall", 8, false },	 { "CPU", 8, false },	   { "samples", 8, false },
-		{ "Hz", 6, false },	 { "peak RSS", 9, false }, { "state", 0, true },
+		{ "Hz", 6, false },	 { "peak RSS", 9, false }, { "state", 7, true },
 	};
 	struct report_table *table = report_table_new(columns, G_N_ELEMENTS(columns));
 	uint32_t n = report->profile->processes->len - 1;
@@ -146,13 +191,14 @@ static void head_processes(struct report *report)
 	for (uint32_t i = 1; i <= n; i++)
 		g_array_append_val(ids, i);
 	g_array_sort_with_data(ids, head_compare, (gpointer)report->profile);
-	fprintf(report->out, "%u processes\n", n);
+	fprintf(report->page.out, "%u processes\n", n);
 	for (uint32_t i = 0; i < n && i < report->top; i++)
 		head_row(report, table, g_array_index(ids, uint32_t, i));
-	report_table_print(table, report->out);
+	report_table_print(table, &report->page);
 	if (n > report->top)
-		fprintf(report->out, "  and %u more (--top %u shows them)\n", n - report->top, n);
-	fputc('\n', report->out);
+		fprintf(report->page.out, "  and %u more (--top %u shows them)\n", n - report->top,
+			n);
+	fputc('\n', report->page.out);
 	g_array_unref(ids);
 }
 
@@ -183,7 +229,7 @@ static void head_coverage(struct report *report)
 	if (kernel)
 		g_string_append_printf(text, ", %s of it in the kernel",
 				       format_ns(buf, (double)kernel));
-	report_labelled(report->out, "CPU time", text->str);
+	report_labelled(&report->page, "CPU time", text->str);
 	g_string_free(text, TRUE);
 }
 
@@ -201,8 +247,41 @@ static void head_unaccounted(struct report *report)
 		text = g_strdup_printf(
 			"%s of process %" PRIu64 "'s CPU time is in no thread's record",
 			format_ns(buf, (double)(process->clock_cpu_ns - known)), process->pid);
-		report_labelled(report->out, "", text);
+		report_labelled(&report->page, "", text);
 		g_free(text);
+	}
+}
+
+/* There is nothing to show: why? */
+static void head_nothing(struct report *report)
+{
+	uint64_t samples = 0, heap = 0, lost = 0;
+	bool off = true;
+	char *text;
+
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+
+		samples += process->n_samples;
+		heap += process->n_heap_rows;
+		for (guint j = 0; j < process->losses->len; j++)
+			lost += g_array_index(process->losses, struct profile_loss, j).count;
+		off &= !strcmp(process->cpu_engine, "off") && !strcmp(process->heap_engine, "off");
+	}
+	if (report_is_partly(report)) {
+		text = g_strdup_printf("no sample of the threads, stacks and times asked for, of "
+				       "%" PRIu64 " CPU samples in these times and %" PRIu64
+				       " heap events in all",
+				       samples, heap);
+		report_labelled(&report->page, "nothing", text);
+		g_free(text);
+	} else if (lost || report->profile->partial) {
+		report_labelled(&report->page, "nothing",
+				"what was sampled is lost; below is why, and what is known "
+				"exactly");
+	} else if (!off) {
+		report_labelled(&report->page, "idle",
+				"nothing was sampled; below is why, and what is known exactly");
 	}
 }
 
@@ -215,11 +294,9 @@ void report_head(struct report *report)
 	head_coverage(report);
 	head_unaccounted(report);
 	if (cells_are_selected(report->options))
-		report_labelled(report->out, "selected",
+		report_labelled(&report->page, "selected",
 				"only part of the profile: functions, sites and modules below are "
 				"of the threads and stacks asked for");
 	if (!report->samples && heap_sum_is_empty(&report->heap))
-		report_labelled(report->out, "idle",
-				"nothing was sampled: too little CPU time was used and too few "
-				"bytes were allocated; below is why, and what is known exactly");
+		head_nothing(report);
 }

@@ -7,6 +7,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* One of the two tables: which figures of a sum it shows. */
@@ -40,14 +41,10 @@ static char *heap_place(const struct report *report, struct site site)
 	const struct line *line = profile_line(profile, site.line);
 	const struct frame *frame = profile_frame(profile, site.frame);
 	uint64_t address = frame->address - profile_mapping(profile, frame->mapping)->load_bias;
-	char *place = report_place(profile_function(profile, line->function), line->line);
-	char *with_offset;
+	uint64_t start = frame->function_start;
 
-	if (line->line || !frame->function_start || address < frame->function_start)
-		return place;
-	with_offset = g_strdup_printf("%s+0x%" PRIx64, place, address - frame->function_start);
-	g_free(place);
-	return with_offset;
+	return report_place(profile_function(profile, line->function), line->line,
+			    !line->line && start && address > start ? address - start : 0);
 }
 
 static void heap_row(struct report *report, struct report_table *table, struct site site,
@@ -96,9 +93,9 @@ static void heap_table(struct report *report, GArray *sites, bool live)
 		heap_row(report, table, site->site, &row, whole);
 		shown += row.space;
 	}
-	report_table_print(table, report->out);
+	report_table_print(table, &report->page);
 	if (n > report->top)
-		fprintf(report->out, "  and %u sites more with %s\n", n - report->top,
+		fprintf(report->page.out, "  and %u sites more with %s\n", n - report->top,
 			format_bytes(buf, MAX(0, whole - shown)));
 }
 
@@ -123,10 +120,18 @@ static void heap_explain(struct report *report, uint64_t calls, uint64_t bytes)
 
 	if (!*process->heap_engine || !strcmp(process->heap_engine, "off"))
 		text = g_strdup("the heap engine was off; see heap above");
+	else if (report_is_partly(report))
+		text = g_strdup("no sampled allocation in what was asked for");
 	else if (!strcmp(process->heap_engine, "totals"))
 		text = g_strdup_printf("only totals were asked for: %s in %s calls, exactly",
 				       format_bytes(size, (double)bytes),
 				       format_count(count, (double)calls));
+	else if (calls && process->heap_mean_bytes == 1)
+		text = g_strdup_printf("none of %s in %s calls (exact) was kept; see losses above",
+				       format_bytes(size, (double)bytes),
+				       format_count(count, (double)calls));
+	else if (!calls)
+		text = g_strdup("nothing was allocated");
 	else
 		text = g_strdup_printf("no allocation was sampled: %s in %s calls were allocated "
 				       "(exact), and one sample comes every %s on average. "
@@ -134,48 +139,102 @@ static void heap_explain(struct report *report, uint64_t calls, uint64_t bytes)
 				       format_bytes(size, (double)bytes),
 				       format_count(count, (double)calls),
 				       format_bytes(mean, (double)process->heap_mean_bytes));
-	report_labelled(report->out, "no sites", text);
+	report_labelled(&report->page, "no sites", text);
 	g_free(text);
+}
+
+/* When most was alive, of the process with the highest peak. */
+static void heap_peak(struct report *report)
+{
+	const struct process *process = profile_process(report->profile, 1);
+	char buf[FORMAT_ROOM], seconds[G_ASCII_DTOSTR_BUF_SIZE], *text;
+	double at;
+
+	for (uint32_t i = 2; i < report->profile->processes->len; i++) {
+		const struct process *other = profile_process(report->profile, i);
+
+		if (other->heap_peak_space > process->heap_peak_space)
+			process = other;
+	}
+	if (!(process->heap_peak_space > 0))
+		return;
+	/* upwards: what was allocated at that very time belongs to it */
+	at = ceil((double)process->heap_peak_ns / 1e3) / 1e6;
+	g_ascii_formatd(seconds, sizeof(seconds), "%.6f", at);
+	format_bytes(buf, process->heap_peak_space);
+	text = g_strdup_printf(
+		"%s%s%s%s after %s s; --to %s shows it by site",
+		report_mark(report, process->heap_peak_n, process->heap_mean_bytes == 1), buf,
+		report->several ? " in " : "", report->several ? process->program : "", seconds,
+		seconds);
+	report_labelled(&report->page, "  most", text);
+	g_free(text);
+}
+
+static const char *heap_live_time(const struct report *report, char *buf)
+{
+	const struct profile *profile = report->profile;
+	bool exited = true;
+	char seconds[G_ASCII_DTOSTR_BUF_SIZE];
+
+	for (uint32_t i = 1; i < profile->processes->len; i++)
+		exited &= profile_process(profile, i)->exited &&
+			  profile->to_ns >= profile_process(profile, i)->t_last_ns;
+	if (profile->to_ns == UINT64_MAX || exited)
+		return exited ? "the exit" : "the end of the trace";
+	g_ascii_formatd(seconds, sizeof(seconds), "%.6g", (double)profile->to_ns / 1e9);
+	g_snprintf(buf, FORMAT_ROOM, "%s s", seconds);
+	return buf;
 }
 
 /* What is alive at the end is no leak by itself, and the end may not be one. */
 static void heap_live(struct report *report, GArray *sites)
 {
-	bool exited = true;
+	const struct heap_sum *heap = &report->heap;
 	char buf[FORMAT_ROOM];
 
-	for (uint32_t i = 1; i < report->profile->processes->len; i++)
-		exited &= profile_process(report->profile, i)->exited;
-	fprintf(report->out, "\nBlocks alive at the %s: ", exited ? "exit" : "end of the trace");
-	fprintf(report->out, "%s", format_bytes(buf, report->heap.inuse_space));
-	fprintf(report->out, " in %s blocks (estimated)\n",
-		format_count(buf, report->heap.inuse_objects));
-	if (!(report->heap.inuse_objects > 0))
+	fprintf(report->page.out, "\nBlocks alive at %s: ", heap_live_time(report, buf));
+	fprintf(report->page.out, "%s", format_bytes(buf, heap->inuse_space));
+	fprintf(report->page.out, " in %s blocks (%s)\n", format_count(buf, heap->inuse_objects),
+		heap->inuse_space_var > 0 ? "estimated" : "exact");
+	heap_peak(report);
+	if (!(heap->inuse_objects > 0))
 		return;
 	g_array_sort(sites, heap_compare_live);
 	heap_table(report, sites, true);
 }
 
+/* The exact totals, and what the samples make of them. */
+static void heap_compare_totals(struct report *report, uint64_t calls, uint64_t bytes)
+{
+	char size[FORMAT_ROOM], count[FORMAT_ROOM];
+	GString *text = g_string_new("");
+
+	g_string_append_printf(text, "%s in %s calls, exactly; ", format_bytes(size, (double)bytes),
+			       format_count(count, (double)calls));
+	g_string_append_printf(text, "the samples say %s in %s",
+			       format_bytes(size, report->heap.alloc_space),
+			       format_count(count, report->heap.alloc_objects));
+	report_labelled(&report->page, "  in all", text->str);
+	g_string_free(text, TRUE);
+}
+
 void report_heap(struct report *report)
 {
-	struct heap_finder *finder = heap_finder_new(report->profile);
+	struct heap_finder *finder = heap_finder_new(report->profile, report->view->hidden);
 	GArray *sites = heap_sites(finder, report->cells, 0, report->cells->len);
 	uint64_t calls, bytes;
-	char buf[FORMAT_ROOM];
 
 	heap_finder_free(finder);
 	heap_exact(report, &calls, &bytes);
 	if (heap_sum_is_empty(&report->heap)) {
-		fputc('\n', report->out);
+		fputc('\n', report->page.out);
 		heap_explain(report, calls, bytes);
 		g_array_unref(sites);
 		return;
 	}
-	fprintf(report->out, "\nAllocation sites by bytes; +- is the 95%% interval\n");
-	fprintf(report->out, "  the threads above: %s", format_bytes(buf, (double)bytes));
-	fprintf(report->out, " in %s calls exactly;", format_count(buf, (double)calls));
-	fprintf(report->out, " the samples say %s", format_bytes(buf, report->heap.alloc_space));
-	fprintf(report->out, " in %s\n", format_count(buf, report->heap.alloc_objects));
+	fprintf(report->page.out, "\nAllocation sites by bytes; +- is the 95%% interval\n");
+	heap_compare_totals(report, calls, bytes);
 	if (report->heap.alloc_objects > 0)
 		heap_table(report, sites, false);
 	heap_live(report, sites);

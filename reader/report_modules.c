@@ -81,17 +81,17 @@ static void modules_print_row(const struct report *report, const struct module_s
 		g_string_append(text, "; there is no such file here");
 	if (symbols->failed)
 		g_string_append(text, "; reading it failed or took too long");
-	fprintf(report->out, "  self %s, total %s\n", format_share(self, sum->self, whole),
+	fprintf(report->page.out, "  self %s, total %s\n", format_share(self, sum->self, whole),
 		format_share(total, sum->total, whole));
-	report_labelled(report->out, "", text->str);
+	report_labelled(&report->page, "", text->str);
 	g_string_assign(text, "build id ");
 	for (uint32_t i = 0; i < module->build_id_len; i++)
 		g_string_append_printf(text, "%02x", module->build_id[i]);
 	if (!module->build_id_len)
 		g_string_append(text, "none");
-	report_labelled(report->out, "", text->str);
+	report_labelled(&report->page, "", text->str);
 	if (symbols->advice)
-		report_labelled(report->out, "", symbols->advice);
+		report_labelled(&report->page, "", symbols->advice);
 	g_string_free(text, TRUE);
 }
 
@@ -120,14 +120,14 @@ void report_modules(struct report *report)
 	}
 	qsort(sums, found, sizeof(*sums), modules_compare);
 	if (found)
-		fprintf(report->out, "\n%u module%s without full symbols, by share of %s\n", found,
-			found == 1 ? "" : "s", metric_name(report->metric));
+		fprintf(report->page.out, "\n%u module%s without full symbols, by share of %s\n",
+			found, found == 1 ? "" : "s", metric_name(report->metric));
 	else if (whole > 0)
-		fputs("\nAll modules in the stacks have symbols.\n", report->out);
+		fputs("\nAll modules in the stacks have symbols.\n", report->page.out);
 	for (guint i = 0; i < found && i < report->top; i++)
 		modules_print_row(report, &sums[i], whole);
 	if (found > report->top)
-		fprintf(report->out, "  and %u more (--top %u shows them)\n", found - report->top,
-			found);
+		fprintf(report->page.out, "  and %u more (--top %u shows them)\n",
+			found - report->top, found);
 	g_free(sums);
 }

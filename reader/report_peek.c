@@ -210,10 +210,10 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 			rest += edge->value;
 			continue;
 		}
-		name = edge->function
-			       ? report_place(
-					 profile_function(peek->report->profile, edge->function), 0)
-			       : g_strdup(none);
+		name = edge->function ? report_place(profile_function(peek->report->profile,
+								      edge->function),
+						     0, 0)
+				      : g_strdup(none);
 		peek_row(peek, table, edge->value, whole, name);
 		g_free(name);
 	}
@@ -236,28 +236,31 @@ static void peek_print(struct peek *peek, const struct peek_sum *sum)
 	};
 	struct report *report = peek->report;
 	const struct function *function = profile_function(report->profile, sum->function);
-	char buf[FORMAT_ROOM], *place = report_place(function, 0);
+	char buf[FORMAT_ROOM], *place = report_place(function, 0, 0);
+	GString *title = g_string_new("");
 	struct report_table *table;
 
-	fprintf(report->out, "\n%s\n", place);
-	fprintf(report->out, "  total %s%s", report_mark(report, sum->total.n, false),
+	report_place_append(title, place, report->page.columns);
+	fprintf(report->page.out, "\n%s\n", title->str);
+	fprintf(report->page.out, "  total %s%s", report_mark(report, sum->total.n, false),
 		report_value(report, buf, sum->total.value));
-	fprintf(report->out, " (%s)",
+	fprintf(report->page.out, " (%s)",
 		format_share(buf, sum->total.value, peek->report->tree->sums[0].value));
-	fprintf(report->out, ", self %s", report_value(report, buf, sum->self));
-	fprintf(report->out, " (%s)",
+	fprintf(report->page.out, ", self %s", report_value(report, buf, sum->self));
+	fprintf(report->page.out, " (%s)",
 		format_share(buf, sum->self, peek->report->tree->sums[0].value));
 	if (sum->recursive > 0)
-		fprintf(report->out, ", also calls itself");
-	fputc('\n', report->out);
+		fprintf(report->page.out, ", also calls itself");
+	fputc('\n', report->page.out);
 	table = report_table_new(callers, G_N_ELEMENTS(callers));
 	peek_edges(peek, table, sum->callers, sum->total.value, "(none: the outermost function)");
-	report_table_print(table, report->out);
+	report_table_print(table, &report->page);
 	table = report_table_new(callees, G_N_ELEMENTS(callees));
 	if (sum->self > 0)
 		peek_row(peek, table, sum->self, sum->total.value, "(the function itself)");
 	peek_edges(peek, table, sum->callees, sum->total.value, "");
-	report_table_print(table, report->out);
+	report_table_print(table, &report->page);
+	g_string_free(title, TRUE);
 	g_free(place);
 }
 
@@ -273,13 +276,13 @@ static void peek_print_all(struct peek *peek)
 	while (g_hash_table_iter_next(&iter, NULL, &sum))
 		g_ptr_array_add(sorted, sum);
 	g_ptr_array_sort(sorted, peek_compare_sums);
-	fprintf(report->out, "%s in all stacks; %u function%s match\n",
+	fprintf(report->page.out, "%s in all stacks; %u function%s match\n",
 		report_value(report, buf, peek->report->tree->sums[0].value), sorted->len,
 		sorted->len == 1 ? "" : "s");
 	for (guint i = 0; i < sorted->len && i < report->top; i++)
 		peek_print(peek, sorted->pdata[i]);
 	if (sorted->len > report->top)
-		fprintf(report->out, "\nand %u more (--top %u shows them)\n",
+		fprintf(report->page.out, "\nand %u more (--top %u shows them)\n",
 			sorted->len - report->top, sorted->len);
 	g_ptr_array_unref(sorted);
 }

@@ -9,10 +9,13 @@
 #include <string.h>
 
 #include "format_units.h"
+#include "report_place.h"
 
 #define TABLE_COLUMNS_MAX 16
 #define TABLE_INDENT 2
-#define TABLE_GAP 2 /* between columns; 1 where a table would be too wide */
+#define TABLE_GAP 2	   /* between columns; 1 where a table would be too wide */
+#define TABLE_NAME_MIN 8u  /* of the first column, however narrow the page */
+#define TABLE_REST_MIN 20u /* of the column that gets what is left */
 #define LABEL_COLUMNS 11
 
 struct report_table {
@@ -47,32 +50,45 @@ void report_table_cellf(struct report_table *table, const char *format, ...)
 	va_end(args);
 }
 
-/* The widest cell or title of each column; the column without a limit gets at
- * most what the others leave. */
-static void table_measure(struct report_table *table, unsigned *widths)
+/* How wide a cell is when it has room; a place's parts are always apart. */
+static unsigned table_cell_width(const struct report_table *table, guint i)
 {
-	unsigned used = TABLE_INDENT;
+	const struct report_column *column = &table->columns[i % table->n];
 	GString *text = g_string_new("");
+	unsigned width;
+
+	if (column->max)
+		width = format_safe(text, table->cells->pdata[i], column->max);
+	else
+		width = report_place_append(text, table->cells->pdata[i], 0);
+	g_string_free(text, TRUE);
+	return width;
+}
+
+/* The widest cell or title of each column; the column without a limit gets at
+ * most what the others leave.  Where that is too much, gaps go first, then the
+ * end of the names in the first column. */
+static void table_measure(struct report_table *table, unsigned columns, unsigned *widths)
+{
+	unsigned used = TABLE_INDENT, over;
 
 	for (unsigned i = 0; i < table->n; i++)
 		widths[i] = (unsigned)strlen(table->columns[i].title);
-	for (guint i = 0; i < table->cells->len; i++) {
-		unsigned column = i % table->n;
-		unsigned width = format_safe(g_string_truncate(text, 0), table->cells->pdata[i],
-					     table->columns[column].max);
-
-		widths[column] = MAX(widths[column], width);
-	}
+	for (guint i = 0; i < table->cells->len; i++)
+		widths[i % table->n] = MAX(widths[i % table->n], table_cell_width(table, i));
 	for (unsigned i = 0; i < table->n; i++)
 		used += table->columns[i].max ? widths[i] : 0;
-	table->gap = used + TABLE_GAP * (table->n - 1) > REPORT_COLUMNS ? 1 : TABLE_GAP;
+	table->gap = used + TABLE_GAP * (table->n - 1) > columns ? 1 : TABLE_GAP;
 	used += table->gap * (table->n - 1);
+	over = used > columns ? used - columns : 0;
+	if (table->columns[0].left && table->columns[0].max && widths[0] > TABLE_NAME_MIN)
+		widths[0] -= MIN(over, widths[0] - TABLE_NAME_MIN);
 	for (unsigned i = 0; i < table->n; i++) {
 		if (!table->columns[i].max)
-			widths[i] = MIN(widths[i],
-					used + 20 < REPORT_COLUMNS ? REPORT_COLUMNS - used : 20);
+			widths[i] =
+				MIN(widths[i], used + TABLE_REST_MIN < columns ? columns - used
+									       : TABLE_REST_MIN);
 	}
-	g_string_free(text, TRUE);
 }
 
 /* Appends one cell to line, padded unless it ends the line. */
@@ -80,7 +96,9 @@ static void table_append(const struct report_table *table, const unsigned *width
 			 const char *cell, GString *line)
 {
 	GString *text = g_string_new("");
-	unsigned width = format_safe(text, cell, widths[column]);
+	unsigned width = table->columns[column].max
+				 ? format_safe(text, cell, widths[column])
+				 : report_place_append(text, cell, widths[column]);
 	unsigned padding = widths[column] - MIN(width, widths[column]);
 
 	g_string_append_printf(line, "%*s", column ? (int)table->gap : TABLE_INDENT, "");
@@ -92,20 +110,20 @@ static void table_append(const struct report_table *table, const unsigned *width
 	g_string_free(text, TRUE);
 }
 
-void report_table_print(struct report_table *table, FILE *out)
+void report_table_print(struct report_table *table, const struct report_page *page)
 {
 	unsigned widths[TABLE_COLUMNS_MAX];
 	GString *line = g_string_new("");
 
-	table_measure(table, widths);
+	table_measure(table, page->columns, widths);
 	for (unsigned i = 0; i < table->n; i++)
 		table_append(table, widths, i, table->columns[i].title, line);
-	fprintf(out, "%s\n", line->str);
+	fprintf(page->out, "%s\n", line->str);
 	for (guint i = 0; i < table->cells->len; i += table->n) {
 		g_string_truncate(line, 0);
 		for (unsigned j = 0; j < table->n && i + j < table->cells->len; j++)
 			table_append(table, widths, j, table->cells->pdata[i + j], line);
-		fprintf(out, "%s\n", line->str);
+		fprintf(page->out, "%s\n", line->str);
 	}
 	g_string_free(line, TRUE);
 	g_ptr_array_unref(table->cells);
@@ -121,7 +139,7 @@ static bool label_is_unit(const char *before, const char *word)
 	       g_ascii_isalpha(*word);
 }
 
-void report_labelled(FILE *out, const char *label, const char *text)
+void report_labelled(const struct report_page *page, const char *label, const char *text)
 {
 	GString *safe = g_string_new("");
 	char **words;
@@ -129,21 +147,21 @@ void report_labelled(FILE *out, const char *label, const char *text)
 
 	format_safe(safe, text, 0);
 	words = g_strsplit(safe->str, " ", -1);
-	fprintf(out, "%-*s", LABEL_COLUMNS, label);
+	fprintf(page->out, "%-*s", LABEL_COLUMNS, label);
 	for (char **word = words; *word; word++) {
 		unsigned width = (unsigned)g_utf8_strlen(*word, -1);
 		unsigned with_unit = width;
 
 		if (word[1] && label_is_unit(word[0], word[1]))
 			with_unit += 1 + (unsigned)strlen(word[1]);
-		if (at > LABEL_COLUMNS && at + 1 + with_unit > REPORT_COLUMNS) {
-			fprintf(out, "\n%*s", LABEL_COLUMNS, "");
+		if (at > LABEL_COLUMNS && at + 1 + with_unit > page->columns) {
+			fprintf(page->out, "\n%*s", LABEL_COLUMNS, "");
 			at = LABEL_COLUMNS;
 		}
-		fprintf(out, "%s%s", at > LABEL_COLUMNS ? " " : "", *word);
+		fprintf(page->out, "%s%s", at > LABEL_COLUMNS ? " " : "", *word);
 		at += width + (at > LABEL_COLUMNS);
 	}
-	fputc('\n', out);
+	fputc('\n', page->out);
 	g_strfreev(words);
 	g_string_free(safe, TRUE);
 }

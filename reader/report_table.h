@@ -11,7 +11,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define REPORT_COLUMNS 98u /* a page's width, whatever the terminal's */
+/* Where the report goes and how wide it may be. */
+struct report_page {
+	FILE *out;
+	unsigned columns;
+};
 
 struct report_column {
 	const char *title;
@@ -23,15 +27,16 @@ struct report_table;
 
 /* columns must outlive the table; at most 16. */
 struct report_table *report_table_new(const struct report_column *columns, unsigned n);
-/* Adds the next cell, row by row.  Prints nothing. */
+/* Adds the next cell, row by row.  Prints nothing.  A cell of the column that
+ * gets what is left may be a place (report_place.h). */
 void report_table_cell(struct report_table *table, const char *text);
 /* A cell of formatted text. */
 void report_table_cellf(struct report_table *table, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Prints titles and rows, and frees the table. */
-void report_table_print(struct report_table *table, FILE *out);
+void report_table_print(struct report_table *table, const struct report_page *page);
 
 /* Prints text after a label, wrapped at spaces; a label of "" continues the one
  * before.  text may be any bytes. */
-void report_labelled(FILE *out, const char *label, const char *text);
+void report_labelled(const struct report_page *page, const char *label, const char *text);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report_threads.c - the report's thread table.  Rows are threads, most CPU
- * time first; where they are more than fit, threads of one name and process
- * become one row, and what is still too much is summed in the last one.
+ * report_threads.c - the report's tables of threads: CPU time, and what was
+ * allocated.  Rows are threads, the most first; where they are more than fit,
+ * threads of one name and process become one row, and what is still too much is
+ * summed in the last one.
  */
 #include "report.h"
 
@@ -71,8 +72,24 @@ static int row_compare(gconstpointer a, gconstpointer b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* One row a thread.  The live bytes' samples and variance are in the cells;
- * there are no cells of a thread that is not wanted. */
+static int row_compare_heap(gconstpointer a, gconstpointer b)
+{
+	const struct thread_row *x = a, *y = b;
+
+	if (x->alloc_bytes != y->alloc_bytes)
+		return x->alloc_bytes > y->alloc_bytes ? -1 : 1;
+	return row_compare(a, b);
+}
+
+/* A thread that only others name, and of which nothing is known. */
+static bool row_is_empty(const struct thread_row *row, uint64_t tid)
+{
+	return !tid && !row->cpu_ns && !row->samples && !row->alloc_calls &&
+	       !(row->inuse_space > 0);
+}
+
+/* One row a thread.  The live bytes' samples and variance are in the cells, all
+ * of them: stacks that are not wanted are part of a thread's figures. */
 static GArray *threads_collect(const struct report *report)
 {
 	const struct profile *profile = report->profile;
@@ -85,11 +102,13 @@ static GArray *threads_collect(const struct report *report)
 		if (!view_thread_wanted(profile, report->options, i))
 			continue;
 		row = row_of(report, i);
+		if (row_is_empty(&row, profile_thread(profile, i)->tid))
+			continue;
 		g_array_append_val(rows, row);
 		place[i] = rows->len;
 	}
-	for (guint i = 0; i < report->cells->len; i++) {
-		const struct cell *cell = g_ptr_array_index(report->cells, i);
+	for (guint i = 1; i < profile->cells->len; i++) {
+		const struct cell *cell = &g_array_index(profile->cells, struct cell, i);
 		struct thread_row *row;
 
 		if (!place[cell->thread])
@@ -126,12 +145,11 @@ static GArray *threads_group(const struct report *report, GArray *rows)
 	return groups;
 }
 
-static void threads_print_row(struct report *report, struct report_table *table,
+/* What both tables begin with: name, tid and, of several, pid. */
+static void threads_print_who(struct report *report, struct report_table *table,
 			      const struct thread_row *row, bool is_rest)
 {
 	const struct thread *thread = profile_thread(report->profile, row->first);
-	uint64_t wall_ns = row->end_ns - row->start_ns;
-	char buf[FORMAT_ROOM];
 
 	if (is_rest)
 		report_table_cell(table, "the rest");
@@ -146,49 +164,111 @@ static void threads_print_row(struct report *report, struct report_table *table,
 	else if (report->several)
 		report_table_cellf(table, "%" PRIu64,
 				   profile_process(report->profile, thread->process)->pid);
+}
+
+static void threads_print_cpu(struct report *report, struct report_table *table,
+			      const struct thread_row *row, bool is_rest)
+{
+	uint64_t wall_ns = row->end_ns - row->start_ns;
+	char buf[FORMAT_ROOM];
+
+	threads_print_who(report, table, row, is_rest);
 	report_table_cell(table, format_ns(buf, (double)wall_ns));
 	report_table_cell(table, format_ns(buf, (double)row->cpu_ns));
 	report_table_cell(table, row->has_rusage ? format_ns(buf, (double)row->user_ns) : "-");
 	report_table_cell(table, row->has_rusage ? format_ns(buf, (double)row->system_ns) : "-");
 	report_table_cell(table, format_share(buf, (double)row->cpu_ns, (double)wall_ns));
 	report_table_cell(table, format_count(buf, (double)row->samples));
+}
+
+static void threads_print_heap(struct report *report, struct report_table *table,
+			       const struct thread_row *row, bool is_rest)
+{
+	char buf[FORMAT_ROOM];
+
+	threads_print_who(report, table, row, is_rest);
 	report_table_cell(table, format_bytes(buf, (double)row->alloc_bytes));
 	report_table_cell(table, format_count(buf, (double)row->alloc_calls));
+	if (!report_heap_is_sampled(report)) {
+		report_table_cell(table, "-");
+		return;
+	}
 	format_bytes(buf, row->inuse_space);
 	report_table_cellf(table, "%s%s", report_mark(report, row->inuse_n, !(row->inuse_var > 0)),
 			   buf);
 }
 
-static void threads_print(struct report *report, const GArray *rows)
+/* The rows that fit and the sum of the rest. */
+static void threads_print(struct report *report, const GArray *rows,
+			  const struct report_column *columns, unsigned n,
+			  void (*print)(struct report *, struct report_table *,
+					const struct thread_row *, bool))
 {
-	static const struct report_column one[] = {
-		{ "name", 15, true },  { "tid", 9, false },	{ "wall", 8, false },
-		{ "CPU", 8, false },   { "user", 8, false },	{ "system", 8, false },
-		{ "CPU%", 6, false },  { "samples", 8, false }, { "allocated", 9, false },
-		{ "calls", 7, false }, { "live", 9, false },
-	};
-	static const struct report_column several[] = {
-		{ "name", 15, true },	   { "tid", 9, false },	  { "pid", 8, false },
-		{ "wall", 8, false },	   { "CPU", 8, false },	  { "user", 8, false },
-		{ "system", 8, false },	   { "CPU%", 6, false },  { "samples", 8, false },
-		{ "allocated", 9, false }, { "calls", 7, false }, { "live", 9, false },
-	};
-	struct report_table *table = report->several
-					     ? report_table_new(several, G_N_ELEMENTS(several))
-					     : report_table_new(one, G_N_ELEMENTS(one));
+	struct report_table *table = report_table_new(columns, n);
 	struct thread_row rest = { 0 };
 
 	for (guint i = 0; i < rows->len; i++) {
 		const struct thread_row *row = &g_array_index(rows, struct thread_row, i);
 
 		if (i < report->top)
-			threads_print_row(report, table, row, false);
+			print(report, table, row, false);
 		else
 			row_add(&rest, row);
 	}
 	if (rest.n)
-		threads_print_row(report, table, &rest, true);
-	report_table_print(table, report->out);
+		print(report, table, &rest, true);
+	report_table_print(table, &report->page);
+}
+
+#define THREADS_WHO             \
+	{ "name", 15, true },   \
+	{                       \
+		"tid", 9, false \
+	}
+#define THREADS_PID             \
+	{                       \
+		"pid", 8, false \
+	}
+#define THREADS_CPU                                                                              \
+	{ "wall", 8, false }, { "CPU", 8, false }, { "user", 8, false }, { "system", 8, false }, \
+		{ "CPU%", 6, false },                                                            \
+	{                                                                                        \
+		"samples", 8, false                                                              \
+	}
+#define THREADS_HEAP                                      \
+	{ "allocated", 9, false }, { "calls", 7, false }, \
+	{                                                 \
+		"live", 9, false                          \
+	}
+
+static void threads_cpu(struct report *report, const GArray *rows)
+{
+	static const struct report_column one[] = { THREADS_WHO, THREADS_CPU };
+	static const struct report_column several[] = { THREADS_WHO, THREADS_PID, THREADS_CPU };
+
+	if (report->several)
+		threads_print(report, rows, several, G_N_ELEMENTS(several), threads_print_cpu);
+	else
+		threads_print(report, rows, one, G_N_ELEMENTS(one), threads_print_cpu);
+}
+
+static void threads_heap(struct report *report, GArray *rows)
+{
+	static const struct report_column one[] = { THREADS_WHO, THREADS_HEAP };
+	static const struct report_column several[] = { THREADS_WHO, THREADS_PID, THREADS_HEAP };
+	bool exact = true;
+
+	for (guint i = 0; i < rows->len; i++)
+		exact &= !(g_array_index(rows, struct thread_row, i).inuse_var > 0);
+	fprintf(report->page.out, "\nAllocated by thread; allocated and calls are exact%s\n",
+		!report_heap_is_sampled(report) ? ""
+		: exact				? ", live too"
+						: ", live is estimated");
+	g_array_sort(rows, row_compare_heap);
+	if (report->several)
+		threads_print(report, rows, several, G_N_ELEMENTS(several), threads_print_heap);
+	else
+		threads_print(report, rows, one, G_N_ELEMENTS(one), threads_print_heap);
 }
 
 /* Threads that had ended in segments that are gone have no record of their own,
@@ -208,11 +288,11 @@ static void threads_before(struct report *report)
 	}
 	if (!n)
 		return;
-	fprintf(report->out,
+	fprintf(report->page.out,
 		"  before the first segment read, %s had ended:", report_plural(buf, n, "thread"));
-	fprintf(report->out, " %s CPU,", format_ns(buf, (double)cpu_ns));
-	fprintf(report->out, " %s", format_bytes(buf, (double)bytes));
-	fprintf(report->out, " in %s calls\n", format_count(buf, (double)calls));
+	fprintf(report->page.out, " %s CPU,", format_ns(buf, (double)cpu_ns));
+	fprintf(report->page.out, " %s", format_bytes(buf, (double)bytes));
+	fprintf(report->page.out, " in %s calls\n", format_count(buf, (double)calls));
 }
 
 void report_threads(struct report *report)
@@ -221,13 +301,16 @@ void report_threads(struct report *report)
 	uint64_t n = rows->len;
 	char buf[FORMAT_ROOM];
 
-	fprintf(report->out, "\n%s; allocated and calls are exact, live is estimated\n",
+	fprintf(report->page.out,
+		"\n%s; CPU is exact, user and system are the kernel's split by ticks\n",
 		report_plural(buf, n, "thread"));
 	if (rows->len > report->top)
 		rows = threads_group(report, rows);
 	g_array_sort(rows, row_compare);
 	if (rows->len)
-		threads_print(report, rows);
+		threads_cpu(report, rows);
 	threads_before(report);
+	if (rows->len && report_heap_is_counted(report))
+		threads_heap(report, rows);
 	g_array_unref(rows);
 }
