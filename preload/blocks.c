@@ -69,6 +69,12 @@ const struct block *blocks_at(uint32_t i)
 	return &blocks[i];
 }
 
+void blocks_renumber(uint32_t (*keep)(uint32_t node))
+{
+	for (uint32_t i = 0; i < count; i++)
+		blocks[i].node = keep(blocks[i].node);
+}
+
 uint64_t blocks_bytes(void)
 {
 	return (uint64_t)capacity * sizeof(*blocks) + table_bytes(&places);

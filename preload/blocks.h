@@ -28,6 +28,9 @@ bool blocks_remove(uint64_t id);
 uint32_t blocks_count(void);
 const struct block *blocks_at(uint32_t i);
 
+/* [writer] Gives each block's node its number in a new table of stacks. */
+void blocks_renumber(uint32_t (*keep)(uint32_t node));
+
 uint64_t blocks_bytes(void);
 
 #endif

@@ -320,6 +320,20 @@ void roster_site(uint64_t pc, uint32_t node)
 		}
 }
 
+void roster_renumber(uint32_t (*keep)(uint32_t node))
+{
+	for (struct thread_info *t = first; t; t = t->next)
+		t->creation_node = keep(t->creation_node);
+	for (struct thread_info *t = buried; t; t = t->next)
+		t->creation_node = keep(t->creation_node);
+	for (uint32_t i = 0; i < REMEMBERED; i++)
+		if (gone[i])
+			gone[i]->creation_node = keep(gone[i]->creation_node);
+	for (uint32_t i = 0; i < by_site.capacity; i++)
+		if (by_site.slots[i].key)
+			by_site.slots[i].value = keep((uint32_t)by_site.slots[i].value);
+}
+
 struct thread_info *roster_first(void)
 {
 	return first;

@@ -59,6 +59,9 @@ void roster_renamed(uint32_t tid, const char *name, uint64_t t_ns);
 /* [writer] Notes the creating stack of a pthread_create site. */
 void roster_site(uint64_t pc, uint32_t node);
 
+/* [writer] Gives creation stacks their numbers in a new table of stacks. */
+void roster_renumber(uint32_t (*keep)(uint32_t node));
+
 /* [writer] Living threads, oldest first. */
 struct thread_info *roster_first(void);
 

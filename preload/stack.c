@@ -12,10 +12,16 @@
 
 #define CHUNK_NODES 8192u
 #define CHUNKS_MAX 512u /* four million frames: 128 MiB at the very most */
+#define LARGE_NODES (1u << 19) /* a new table past this many: 16 MiB, and as much for the hash */
+#define FORWARDED UINT32_MAX   /* in segment of an old node: segment_id is its new number */
 
 static struct arena *memory;
 static struct stack_node *chunks[CHUNKS_MAX];
+static struct stack_node *spare[CHUNKS_MAX]; /* chunks of a table given up */
+static struct stack_node *old[CHUNKS_MAX];   /* while a new table is begun */
+static uint32_t spares;
 static uint32_t nodes; /* next free number */
+static uint32_t large = LARGE_NODES;
 static struct table by_frame;
 
 struct stack_node *stack_get(uint32_t node)
@@ -30,7 +36,8 @@ static uint32_t node_new(uint32_t parent, uint32_t mapping, uint64_t offset, boo
 	if (chunk == CHUNKS_MAX)
 		return 0;
 	if (!chunks[chunk])
-		chunks[chunk] = arena_alloc(memory, CHUNK_NODES * sizeof(struct stack_node));
+		chunks[chunk] = spares ? spare[--spares] :
+					 arena_alloc(memory, CHUNK_NODES * sizeof(struct stack_node));
 	if (!chunks[chunk])
 		return 0;
 	*stack_get(nodes) = (struct stack_node){
@@ -65,16 +72,75 @@ static uint32_t node_child(uint32_t parent, uint32_t mapping, uint64_t offset, b
 }
 
 /* Markers exist from the start, so that they can always be given. */
-int stack_init(struct arena *arena)
+static int begin_table(void)
 {
-	memory = arena;
 	memset(chunks, 0, sizeof(chunks));
-	memset(&by_frame, 0, sizeof(by_frame));
 	nodes = 0;
 	node_new(0, 0, 0, false);
 #define INTERN_MARKER(name, value, text) node_child(0, 0, value, false);
 	PROF_MARKERS(INTERN_MARKER)
 	return nodes > 1 ? 0 : -ENOMEM;
+}
+
+int stack_init(struct arena *arena)
+{
+	memory = arena;
+	memset(&by_frame, 0, sizeof(by_frame));
+	spares = 0;
+	large = LARGE_NODES;
+	return begin_table();
+}
+
+bool stack_is_large(void)
+{
+	return nodes > large;
+}
+
+void stack_renew_begin(void)
+{
+	memcpy(old, chunks, sizeof(old));
+	table_clear(&by_frame);
+	begin_table();
+}
+
+static struct stack_node *old_node(uint32_t node)
+{
+	return &old[node / CHUNK_NODES][node % CHUNK_NODES];
+}
+
+/* Up the callers until one has been kept before, and down again. */
+uint32_t stack_renew_keep(uint32_t node)
+{
+	uint32_t path[UNWIND_FRAMES_MAX + 256], n = 0, kept = 0;
+
+	for (uint32_t at = node; at; at = old_node(at)->parent) {
+		if (old_node(at)->segment == FORWARDED) {
+			kept = old_node(at)->segment_id;
+			break;
+		}
+		if (n == sizeof(path) / sizeof(*path))
+			return node_child(0, 0, PROF_MARKER_OVERFLOW, false);
+		path[n++] = at;
+	}
+	while (n--) {
+		struct stack_node *was = old_node(path[n]);
+		uint32_t now = node_child(kept, was->mapping, was->offset, was->guessed);
+
+		if (!now)
+			return node_child(0, 0, PROF_MARKER_OVERFLOW, false);
+		was->segment = FORWARDED;
+		was->segment_id = kept = now;
+	}
+	return kept;
+}
+
+void stack_renew_end(void)
+{
+	for (uint32_t i = 0; i < CHUNKS_MAX && old[i]; i++)
+		spare[spares++] = old[i];
+	memset(old, 0, sizeof(old));
+	/* What is still needed may itself be much; do not start over for nothing. */
+	large = 2 * nodes > LARGE_NODES ? 2 * nodes : LARGE_NODES;
 }
 
 static uint32_t overflow(void)

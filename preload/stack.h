@@ -6,6 +6,7 @@
 #ifndef PROF_STACK_H
 #define PROF_STACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -30,6 +31,20 @@ uint32_t stack_intern(const struct unwound *user, const uint64_t *kernel, uint32
 
 /* [writer] Node by number; valid until the next intern. */
 struct stack_node *stack_get(uint32_t node);
+
+/* [writer] True when the table has grown so large that a new one should be
+ * started.  Only stacks of blocks alive, of thread creation and of the current
+ * segment are ever asked for again, so at the start of a segment:
+ *
+ *	stack_renew_begin();
+ *	for each node still held: node = stack_renew_keep(node);
+ *	stack_renew_end();
+ *
+ * after which node numbers from before mean nothing. */
+bool stack_is_large(void);
+void stack_renew_begin(void);
+uint32_t stack_renew_keep(uint32_t node);
+void stack_renew_end(void);
 
 uint64_t stack_bytes(void);
 

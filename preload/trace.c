@@ -11,6 +11,7 @@
 #include "config.h"
 #include "roster.h"
 #include "segment.h"
+#include "stack.h"
 #include "stats.h"
 #include "sys.h"
 
@@ -166,6 +167,14 @@ static void encode_losses(uint64_t t_ns)
 	}
 }
 
+static void renew_stacks(void)
+{
+	stack_renew_begin();
+	blocks_renumber(stack_renew_keep);
+	roster_renumber(stack_renew_keep);
+	stack_renew_end();
+}
+
 /* Room is made for the segment being written before it needs it: whole frames
  * go in, so it may pass its own limit by one. */
 static void drop_old_segments(void)
@@ -192,13 +201,15 @@ void trace_flush(uint64_t t_ns)
 		return;
 	}
 	drop_old_segments();
-	if (segment_bytes() < segment_limit())
+	if (segment_bytes() < segment_limit() && !stack_is_large())
 		return;
 	encode_losses(t_ns);
 	roster_encode_stats(t_ns, true);
 	encode_end(t_ns, PROF_END_ROTATED);
 	put_frame(encode_take(), t_ns);
 	segment_close();
+	if (stack_is_large())
+		renew_stacks();
 	begin_segment(t_ns);
 }
 

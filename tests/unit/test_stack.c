@@ -134,3 +134,53 @@ TEST(many_distinct_stacks)
 	}
 	EQ(stats_lost[PROF_LOSS_STACK_TABLE], 0);
 }
+
+TEST(a_new_table_keeps_what_is_held)
+{
+	static const uint64_t other[] = { 0x7f0000000999, 0x401000, 0x400500 };
+	static const uint64_t dropped[] = { 0x7f0000000777, 0x402000 };
+	uint32_t a, b, gone, again, cut;
+
+	EQ(stack_init(&arena), 0);
+	gone = stack_intern(stack(2, dropped, UNWIND_WHOLE), NULL, 0);
+	a = stack_intern(stack(3, three, UNWIND_WHOLE), NULL, 0);
+	b = stack_intern(stack(3, other, UNWIND_WHOLE), NULL, 0);
+	cut = stack_intern(stack(3, three, UNWIND_TRUNCATED), NULL, 0);
+	TRUE(gone < a);
+	stack_renew_begin();
+	EQ(stack_renew_keep(0), 0);
+	a = stack_renew_keep(a);
+	b = stack_renew_keep(b);
+	cut = stack_renew_keep(cut);
+	EQ(stack_renew_keep(0), 0);
+	stack_renew_end();
+	EQ(stack_get(a)->offset, 0x123);
+	EQ(stack_get(b)->offset, 0x999);
+	EQ(stack_get(a)->parent, stack_get(b)->parent);
+	EQ(stack_get(stack_get(stack_get(a)->parent)->parent)->offset, 0x500);
+	/* The same numbers are found again, and nothing else is there. */
+	EQ(stack_intern(stack(3, three, UNWIND_WHOLE), NULL, 0), a);
+	EQ(stack_intern(stack(3, other, UNWIND_WHOLE), NULL, 0), b);
+	EQ(stack_intern(stack(3, three, UNWIND_TRUNCATED), NULL, 0), cut);
+	again = stack_intern(stack(2, dropped, UNWIND_WHOLE), NULL, 0);
+	TRUE(again > cut && again > a && again > b);
+	EQ(stack_get(again)->segment, 0);
+}
+
+TEST(many_stacks_make_a_table_large)
+{
+	uint64_t pcs[2] = { 0, 0x400500 };
+
+	EQ(stack_init(&arena), 0);
+	TRUE(!stack_is_large());
+	for (uint32_t i = 0; i < 600000; i++) {
+		pcs[0] = 0x410000 + i % 0xe0000;
+		pcs[1] = 0x400000 + i / 0xe0000;
+		stack_intern(stack(2, pcs, UNWIND_WHOLE), NULL, 0);
+	}
+	TRUE(stack_is_large());
+	stack_renew_begin();
+	stack_renew_end();
+	TRUE(!stack_is_large());
+	TRUE(stack_intern(stack(3, three, UNWIND_WHOLE), NULL, 0));
+}
