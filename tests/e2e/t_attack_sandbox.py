@@ -1,0 +1,26 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A seccomp filter that the program installs after its start, and that would
+kill for calls of ours; no table of descriptors of our own (close_range
+refused) in a program whose descriptors 0 to 2 are closed."""
+from lib import *
+
+for user in users():
+    for engine in ENGINES:
+        for kind in ("filter", "all"):
+            for heap_bytes in (1, "512K"):
+                out = f"{engine}-{kind}-{heap_bytes}"
+                ran, trace = work("w_attack_sandbox", kind, user=user, out=out, cpu=engine,
+                                  heap_bytes=heap_bytes)
+                check(ran.out == b"alive\n", user.name, engine, kind, "said", ran.out)
+                prof("check", trace)
+        out = f"{engine}-stdio"
+        file = user.home / f"{engine}-strange"
+        env = preload(user, out=out + "-%p", cpu=engine, heap_bytes=1, flush_ms=10)
+        ran = run([user.file(W / "w_deny"), "close_range", "EPERM",
+                   user.file(W / "w_attack_sandbox"), "stdio", file], user, env)
+        check(ran.status == 0, user.name, engine, "status", ran.status, ran.err)
+        check(file.read_text() == "strange 0\n", user.name, engine, file.read_text(),
+              "descriptors of ours stood among the program's")
+        for trace in user.home.glob(out + "-*"):
+            prof("check", trace)

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * w_attack_sandbox.c - a program that shuts itself in, and one without stdio.
+ *
+ *	filter	a seccomp filter on this thread that kills for all but a few calls;
+ *		then 300 ms of allocating: `alive`
+ *	all	the same filter on every thread
+ *	stdio	descriptors 0 to 2 closed; for a second nobody may open anything there:
+ *		`strange COUNT` into the file that is the next argument
+ */
+#include "work.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define ALLOW(call)                                                            \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1),                     \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static void shut_in(int everyone)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(SYS_write),	  ALLOW(SYS_exit_group), ALLOW(SYS_brk),
+		ALLOW(SYS_mmap),	  ALLOW(SYS_munmap),	 ALLOW(SYS_newfstatat),
+		ALLOW(SYS_clock_gettime), ALLOW(SYS_getrandom),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
+	unsigned flags = everyone ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter))
+		exit(1);
+}
+
+static void allocate(uint64_t ns)
+{
+	uint64_t end = work_clock(CLOCK_MONOTONIC) + ns;
+	void *block[1000];
+
+	while (work_clock(CLOCK_MONOTONIC) < end) {
+		for (int i = 0; i < 1000; i++)
+			block[i] = malloc(100 + (size_t)i);
+		for (int i = 0; i < 1000; i++)
+			free(block[i]);
+	}
+}
+
+static int without_stdio(const char *path)
+{
+	uint64_t end = work_clock(CLOCK_MONOTONIC) + 1000 * MS;
+	unsigned strange = 0;
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		close(fd);
+	while (work_clock(CLOCK_MONOTONIC) < end) {
+		allocate(MS / 10);
+		for (fd = 0; fd < 3; fd++)
+			strange += write(fd, "text", 4) >= 0;
+		fd = open("/dev/null", O_WRONLY);
+		strange += fd != 0;
+		close(fd);
+	}
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	return dprintf(fd, "strange %u\n", strange) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && !strcmp(argv[1], "stdio"))
+		return without_stdio(argv[2]);
+	shut_in(argc > 1 && !strcmp(argv[1], "all"));
+	allocate(300 * MS);
+	puts("alive");
+	return 0;
+}
