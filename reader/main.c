@@ -44,11 +44,12 @@ static void print_usage(FILE *out)
 		fprintf(out, "  %-8s %s%s%s\n", commands[i].name, commands[i].summary,
 			commands[i].alias ? "; also: " : "",
 			commands[i].alias ? commands[i].alias : "");
-	fprintf(out, "\n"
-		     "TRACE is a trace directory, a directory of traces (a process tree) or a\n"
-		     "segment; without one, the newest trace here.  `prof help COMMAND` lists a\n"
-		     "command's options.  Exit status: 0 good, 1 damaged input but output\n"
-		     "written, 2 no output.\n");
+	fprintf(out,
+		"\n"
+		"TRACE is a trace directory, a directory of traces (a process tree; looked\n"
+		"into two levels deep) or a segment; without one, the newest trace here.  `prof help COMMAND` lists a\n"
+		"command's options.  Exit status: 0 good, 1 damaged input but output\n"
+		"written, 2 no output.\n");
 }
 
 /* What was printed has to have arrived. */

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define DAMAGES_TOLD_MAX 20u /* messages per segment */
 
@@ -117,6 +117,7 @@ static void build_register(struct build *b, struct segment_in *segment)
 static void build_one(struct build *b, struct trace_file *file, bool first)
 {
 	struct segment_in *segment;
+	struct stat st;
 
 	b->path = file->path;
 	b->frame_offset = 0;
@@ -129,7 +130,7 @@ static void build_one(struct build *b, struct trace_file *file, bool first)
 	g_array_set_size(b->nodes, 0);
 	if (b->fn && !file->bytes)
 		return; /* was not read then, is not read now */
-	if (!b->fn && access(file->path, F_OK) && errno == ENOENT)
+	if (!b->fn && lstat(file->path, &st) && errno == ENOENT)
 		return; /* dropped by its writer since it was listed: a hole */
 	segment_open(&segment, file->path, file->bytes, build_damage, b);
 	if (!segment)

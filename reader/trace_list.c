@@ -5,8 +5,8 @@
  */
 #include "trace_list.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -86,32 +86,48 @@ static void trace_add_file(GPtrArray *list, const char *path, const char *shown)
 	g_string_free(key, TRUE);
 }
 
+static void list_fail(const char *path, int error)
+{
+	char *safe = err_safe(path);
+
+	err_say("%s: %s", safe, g_strerror(error));
+	g_free(safe);
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names in a directory, sorted; NULL when it cannot be opened. */
-static GPtrArray *list_names(const char *path)
+/* The names in a directory, sorted; NULL when it cannot be opened, which is
+ * told when partial is not NULL. */
+static GPtrArray *list_names(const char *path, bool *partial)
 {
-	GDir *dir = g_dir_open(path, 0, NULL);
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
 	GPtrArray *names;
-	const char *name;
 
-	if (!dir)
+	if (!dir) {
+		if (partial) {
+			list_fail(path, errno);
+			*partial = true;
+		}
 		return NULL;
+	}
 	names = g_ptr_array_new_with_free_func(g_free);
-	while ((name = g_dir_read_name(dir)))
-		g_ptr_array_add(names, g_strdup(name));
-	g_dir_close(dir);
+	while ((entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			g_ptr_array_add(names, g_strdup(entry->d_name));
+	}
+	closedir(dir);
 	g_ptr_array_sort(names, compare_names);
 	return names;
 }
 
 /* Adds the segments in path and in directories below it. */
-static void trace_add_dir(GPtrArray *list, const char *path, unsigned levels)
+static void trace_add_dir(GPtrArray *list, const char *path, unsigned levels, bool *partial)
 {
-	GPtrArray *names = list_names(path);
+	GPtrArray *names = list_names(path, partial);
 
 	for (guint i = 0; names && i < names->len; i++) {
 		const char *name = g_ptr_array_index(names, i);
@@ -121,7 +137,7 @@ static void trace_add_dir(GPtrArray *list, const char *path, unsigned levels)
 			trace_add_file(list, child, path);
 		else if (levels && g_file_test(child, G_FILE_TEST_IS_DIR) &&
 			 !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
-			trace_add_dir(list, child, levels - 1);
+			trace_add_dir(list, child, levels - 1, partial);
 		g_free(child);
 	}
 	if (names)
@@ -131,7 +147,7 @@ static void trace_add_dir(GPtrArray *list, const char *path, unsigned levels)
 /* When the newest segment at or below path was written last; 0: none there. */
 static uint64_t dir_newest_ns(const char *path, unsigned levels)
 {
-	GPtrArray *names = list_names(path);
+	GPtrArray *names = list_names(path, NULL);
 	uint64_t newest = 0, ns;
 	struct stat st;
 
@@ -157,7 +173,7 @@ static uint64_t dir_newest_ns(const char *path, unsigned levels)
 
 /* The newest trace (or tree) in the current directory, or the directory itself
  * when it is a trace.  NULL: none.  Free with g_free(). */
-static char *find_newest(void)
+static char *find_newest(bool *partial)
 {
 	GPtrArray *names;
 	uint64_t newest = 0, ns;
@@ -165,7 +181,7 @@ static char *find_newest(void)
 
 	if (dir_newest_ns(".", 0))
 		return g_strdup(".");
-	names = list_names(".");
+	names = list_names(".", partial);
 	for (guint i = 0; names && i < names->len; i++) {
 		const char *name = g_ptr_array_index(names, i);
 
@@ -185,22 +201,25 @@ static char *find_newest(void)
 static void trace_add_arg(GPtrArray *list, const char *arg, bool *partial)
 {
 	guint before = list->len;
-	char *safe = err_safe(arg);
+	bool told = false;
 	struct stat st;
+	char *safe;
 
 	if (stat(arg, &st)) {
-		err_say("%s: %s", safe, g_strerror(errno));
+		list_fail(arg, errno);
 		*partial = true;
 	} else if (S_ISDIR(st.st_mode)) {
-		trace_add_dir(list, arg, TREE_LEVELS);
-		if (list->len == before && dir_newest_ns(arg, TREE_LEVELS) == 0) {
-			err_say("%s: no trace in this directory", safe);
-			*partial = true;
+		trace_add_dir(list, arg, TREE_LEVELS, &told);
+		if (!told && list->len == before && dir_newest_ns(arg, TREE_LEVELS) == 0) {
+			safe = err_safe(arg);
+			err_say("%s: no trace in this directory, nor in those in it", safe);
+			g_free(safe);
+			told = true;
 		}
+		*partial |= told;
 	} else {
 		trace_add_file(list, arg, arg);
 	}
-	g_free(safe);
 }
 
 /* Files whose header could not be read belong to the trace in whose directory
@@ -245,17 +264,28 @@ static int compare_traces(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* Orders the files and leaves out what was named twice. */
+/* Orders the files and leaves out what was named twice, or is there twice: a
+ * copy of a segment would count everything in it once more. */
 static void trace_settle(struct trace *t)
 {
 	struct trace_file *file, *before;
+	char *safe;
 
 	g_array_sort(t->files, compare_files);
 	for (guint i = t->files->len; i-- > 1;) {
 		file = &g_array_index(t->files, struct trace_file, i);
 		before = file - 1;
-		if (file->number == before->number && !strcmp(file->path, before->path))
-			g_array_remove_index(t->files, i);
+		if (file->number != before->number)
+			continue;
+		if (t->has_id && file->number && strcmp(file->path, before->path)) {
+			safe = err_safe(file->path);
+			err_say("%s: segment %" G_GUINT64_FORMAT " once more; not read", safe,
+				file->number);
+			g_free(safe);
+		} else if (strcmp(file->path, before->path)) {
+			continue;
+		}
+		g_array_remove_index(t->files, i);
 	}
 }
 
@@ -268,12 +298,12 @@ GPtrArray *trace_list_new(char **args, bool *partial)
 		for (; *args; args++)
 			trace_add_arg(list, *args, partial);
 	} else {
-		newest = find_newest();
+		newest = find_newest(partial);
 		if (newest) {
 			char *safe = err_safe(newest);
 
 			err_say("reading %s", safe);
-			trace_add_dir(list, newest, TREE_LEVELS);
+			trace_add_dir(list, newest, TREE_LEVELS, partial);
 			g_free(safe);
 		} else {
 			err_say("no trace in the current directory: name one, or make one with "

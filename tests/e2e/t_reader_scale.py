@@ -21,7 +21,8 @@ class Large(mktrace.Segment):
     """Compressed by lz4: our own compressor takes its time."""
 
     def frame(self):
-        done = subprocess.run(["lz4", "-c"], input=bytes(self.records), capture_output=True, check=True)
+        done = subprocess.run(["lz4", "-c"], input=bytes(self.records), stdout=subprocess.PIPE,
+                              check=True)
         self.out += done.stdout
         self.records.clear()
 
