@@ -130,6 +130,23 @@ static inline uint64_t sys_clock_ns(clockid_t clock)
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
+/* The CPU-time clock of one thread of this process (see clock_getcpuclockid(3):
+ * the complement of the tid above three bits that say "per thread, scheduler
+ * time"). */
+static inline clockid_t sys_thread_cpu_clock(int tid)
+{
+	return (clockid_t)(~(unsigned)tid << 3 | 6);
+}
+
+/* True when the kernel has no such thread of ours any more (any other failure says
+ * nothing about it). */
+static inline bool sys_thread_is_gone(int tid)
+{
+	struct timespec ts;
+
+	return SYS_CALL(SYS_clock_gettime, sys_thread_cpu_clock(tid), &ts, 0, 0, 0, 0) == -EINVAL;
+}
+
 /* The vDSO's clock_gettime, found by clock.c at start; absent where that is not
  * linked (unit tests).  libc's may be another one's by now. */
 extern int (*sys_vdso_clock_gettime)(clockid_t, struct timespec *)
@@ -144,14 +161,6 @@ static inline uint64_t sys_now_ns(void)
 		return sys_clock_ns(CLOCK_MONOTONIC);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
-/* The CPU-time clock of one thread of this process (see clock_getcpuclockid(3):
- * the complement of the tid above three bits that say "per thread, scheduler
- * time"). */
-static inline clockid_t sys_thread_cpu_clock(int tid)
-{
-	return (clockid_t)(~(unsigned)tid << 3 | 6);
-}
-
 /* Sleeps while *word == value, at most timeout_ns (0 = for ever). */
 static inline long sys_futex_wait(const _Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns)
 {

@@ -291,7 +291,7 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 			t->totals.cpu_ns = totals->cpu_ns;
 			t->totals.alloc_calls = totals->alloc_calls;
 			t->totals.alloc_bytes = totals->alloc_bytes;
-		} else {
+		} else if (sys_thread_is_gone((int)t->tid)) {
 			t->tls = NULL;
 			t->t_end = sys_now_ns();
 			atomic_fetch_sub(&live_count, 1);

@@ -266,10 +266,14 @@ void writer_leave_for_good(void)
 
 bool writer_alone_with_caller(void)
 {
-	uint32_t ours = 1 + (bell_tid() != 0);
+	uint32_t ours = 1 + (bell_tid() != 0), threads;
 
-	return atomic_load(&w.life) == THREAD_RUNNING && thread_live_count() == 1 &&
-	       thread_tls.self && proc_thread_count() == 1 + ours;
+	if (atomic_load(&w.life) != THREAD_RUNNING || thread_live_count() != 1 || !thread_tls.self)
+		return false;
+	threads = proc_thread_count();
+	if (!threads && writer_request(WRITER_COUNT, EXIT_WAIT_NS))
+		threads = loop_thread_count(); /* the program has changed its root */
+	return threads == 1 + ours;
 }
 
 bool writer_pause(void)

@@ -20,6 +20,7 @@ enum writer_request {
 	WRITER_EXIT = 16,  /* last flush, close the trace, end the thread */
 	WRITER_CREDENTIALS = 64, /* follow a change of user or group */
 	WRITER_DRAIN = 128, /* what is in the rings is unwound, if not written */
+	WRITER_COUNT = 512, /* threads of the process, from the writer's own root directory */
 	WRITER_LEAVE = 256, /* as EXIT: the program is about to forbid system calls */
 	WRITER_PAUSE = 32  /* flush and end the thread; the trace goes on later */
 };

@@ -46,6 +46,7 @@ static struct {
 	struct pollfd *fds;
 	bool apart, in_child;
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
+	uint32_t threads; /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
 	uint64_t first_look; /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
@@ -254,6 +255,11 @@ static void finish(enum prof_end reason)
 	trace_end(now, reason);
 }
 
+uint32_t loop_thread_count(void)
+{
+	return loop.threads;
+}
+
 void loop_credentials(const struct credential_call *call)
 {
 	loop.credentials = *call;
@@ -279,6 +285,8 @@ static bool answer(unsigned requests, uint64_t now)
 		set_sampling(true);
 	if (requests & WRITER_STOP)
 		set_sampling(false);
+	if (requests & WRITER_COUNT)
+		loop.threads = proc_thread_count();
 	if (requests & WRITER_CREDENTIALS && !follow_credentials())
 		requests |= WRITER_EXIT;
 	if (requests & WRITER_LEAVE) {

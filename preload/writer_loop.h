@@ -27,6 +27,9 @@ bool loop_gestate(void);
 /* [writer] Until asked to end. */
 void loop_run(void);
 
+/* [hook] What WRITER_COUNT found; 0 it could not be told. */
+uint32_t loop_thread_count(void);
+
 /* [hook] The call that WRITER_CREDENTIALS, to be asked for next, follows. */
 struct credential_call;
 void loop_credentials(const struct credential_call *call);
