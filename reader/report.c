@@ -16,7 +16,7 @@
 #define REPORT_TOP 15
 #define REPORT_ROUGH_BELOW 20 /* samples */
 #define REPORT_COLUMNS 98u    /* where nothing says how wide the page is */
-#define REPORT_COLUMNS_MIN 60u
+#define REPORT_COLUMNS_MIN 72u
 #define REPORT_COLUMNS_MAX 400u
 
 char *report_value(const struct report *report, char *buf, double value)

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cells.h"
+
 /* One of the two tables: which figures of a sum it shows. */
 struct heap_figures {
 	double space, objects, space_var;
@@ -95,7 +97,7 @@ static void heap_table(struct report *report, GArray *sites, bool live)
 	}
 	report_table_print(table, &report->page);
 	if (n > report->top)
-		fprintf(report->page.out, "  and %u sites more with %s\n", n - report->top,
+		fprintf(report->page.out, "  and %u more with %s\n", n - report->top,
 			format_bytes(buf, MAX(0, whole - shown)));
 }
 

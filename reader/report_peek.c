@@ -276,9 +276,9 @@ static void peek_print_all(struct peek *peek)
 	while (g_hash_table_iter_next(&iter, NULL, &sum))
 		g_ptr_array_add(sorted, sum);
 	g_ptr_array_sort(sorted, peek_compare_sums);
-	fprintf(report->page.out, "%s in all stacks; %u function%s match\n",
+	fprintf(report->page.out, "%s in all stacks; %u function%s match%s\n",
 		report_value(report, buf, peek->report->tree->sums[0].value), sorted->len,
-		sorted->len == 1 ? "" : "s");
+		sorted->len == 1 ? "" : "s", sorted->len == 1 ? "es" : "");
 	for (guint i = 0; i < sorted->len && i < report->top; i++)
 		peek_print(peek, sorted->pdata[i]);
 	if (sorted->len > report->top)
