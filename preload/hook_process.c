@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -224,7 +225,8 @@ HOOK long syscall(long nr, ...)
 		a[i] = va_arg(args, long);
 	va_end(args);
 	real_resolve();
-	if (nr == SYS_seccomp)
+	if (nr == SYS_seccomp && (a[0] == SECCOMP_SET_MODE_STRICT ||
+				  (a[0] == SECCOMP_SET_MODE_FILTER && a[2])))
 		writer_leave_for_good();
 	return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

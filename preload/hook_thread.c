@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <threads.h>
@@ -125,7 +126,9 @@ HOOK int prctl(int option, ...)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
 	real_resolve();
-	if (option == PR_SET_SECCOMP)
+	/* Without a program it is the usual question whether the kernel has filters. */
+	if (option == PR_SET_SECCOMP &&
+	    (a[0] == SECCOMP_MODE_STRICT || (a[0] == SECCOMP_MODE_FILTER && a[1])))
 		writer_leave_for_good();
 	result = real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_NAME && result == 0 && thread_tls.self && !thread_tls.busy &&

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -75,8 +76,15 @@ void proc_close_all(void)
 {
 	char list[4096];
 	int dir = sys_open("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY, 0);
+	struct rlimit limit = { .rlim_cur = 1024 };
 	ssize_t n;
 
+	if (dir < 0) {
+		SYS_CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit, 0, 0);
+		for (unsigned fd = 0; fd < limit.rlim_cur && fd < 65536; fd++)
+			sys_close((int)fd);
+		return;
+	}
 	while ((n = sys_getdents64(dir, list, sizeof(list))) > 0)
 		for (ssize_t at = 0; at < n;) {
 			/* struct linux_dirent64: ino, off, reclen, type, name */

@@ -59,6 +59,11 @@ void state_reset_in_child(void)
 {
 	if (state_phase() == STATE_INERT || state_phase() == STATE_NEW)
 		return;
+	if (state_phase() == STATE_DONE) {
+		/* The parent's trace had ended, perhaps because no call may be made. */
+		atomic_store(&state.phase, STATE_INERT);
+		return;
+	}
 	state_mark_ours();
 	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
 	atomic_store(&state.cpu, STATE_CPU_OFF);

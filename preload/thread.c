@@ -324,6 +324,8 @@ void thread_reset_in_child(void)
 	atomic_store(&live_count, 1);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
+	thread_tls.bytes += thread_tls.gap - thread_tls.countdown;
+	thread_tls.gap = thread_tls.countdown = 0;
 	t = thread_pool_take();
 	if (!t)
 		return;

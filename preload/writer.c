@@ -250,8 +250,17 @@ void writer_leave_for_good(void)
 {
 	int bell = bell_tid();
 
-	if (state_phase() != STATE_ON || thread_tls.busy || sys_getpid() != state.pid)
+	if (thread_tls.busy || state_phase() == STATE_INERT || state_phase() == STATE_DONE)
 		return;
+	if (sys_getpid() != state.pid) {
+		if (!state_is_ours())
+			atomic_store(&state.phase, STATE_INERT); /* a child's own memory */
+		return;
+	}
+	if (state_phase() != STATE_ON) {
+		atomic_store(&state.phase, STATE_INERT);
+		return;
+	}
 	thread_tls.busy++;
 	thread_snapshot_self();
 	if (writer_request(WRITER_LEAVE, EXIT_WAIT_NS) && join()) {
