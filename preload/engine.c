@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bell.h"
@@ -16,13 +14,13 @@
 #include "cpu_timer.h"
 #include "heap.h"
 #include "probe.h"
+#include "proc.h"
 #include "roster.h"
 #include "state.h"
 #include "sys.h"
 #include "trace.h"
 
 #define RING_FIRST_BYTES (512u << 10)
-#define TASK_LIST_BYTES 32768u
 
 static struct {
 	int perf_error, timer_error;
@@ -37,36 +35,26 @@ static uint64_t period_ns(void)
 }
 
 /* Calls visit for each thread of the process but main and our own. */
-static void each_task(void (*visit)(int tid))
+static void each_task(void (*visit)(int tid, void *arg))
 {
-	char list[TASK_LIST_BYTES], path[64];
-	int fd, self = sys_gettid(), bell = bell_tid();
-	ssize_t n;
+	char path[64];
 
-	if (bell < 0)
+	if (bell_tid() < 0)
 		return; /* one of these is ours and we cannot tell which: next time */
 	snprintf(path, sizeof(path), "/proc/%d/task", state.pid);
-	fd = sys_open(path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return;
-	while ((n = sys_getdents64(fd, list, sizeof(list))) > 0) {
-		for (ssize_t at = 0; at < n;) {
-			/* struct linux_dirent64: ino, off, reclen, type, name */
-			uint16_t length;
-			int tid = atoi(list + at + 19);
-
-			memcpy(&length, list + at + 16, sizeof(length));
-			if (tid > 0 && tid != self && tid != state.pid && tid != bell)
-				visit(tid);
-			at += length;
-		}
-	}
-	sys_close(fd);
+	proc_each(path, visit, NULL);
 }
 
-static void follow(int tid)
+static bool is_foreign(int tid)
 {
-	cpu_perf_follow(tid);
+	return tid != sys_gettid() && tid != state.pid && tid != bell_tid();
+}
+
+static void follow(int tid, void *arg)
+{
+	(void)arg;
+	if (is_foreign(tid))
+		cpu_perf_follow(tid);
 }
 
 static int open_perf(struct header_engines *engines)
@@ -95,10 +83,11 @@ static int open_perf(struct header_engines *engines)
 }
 
 /* A thread met before the engine was open, or never registered at all. */
-static void give_timer(int tid)
+static void give_timer(int tid, void *arg)
 {
-	struct thread_info *t = roster_by_tid((uint32_t)tid, sys_now_ns());
+	struct thread_info *t = is_foreign(tid) ? roster_by_tid((uint32_t)tid, sys_now_ns()) : NULL;
 
+	(void)arg;
 	if (t && !t->has_timer && !t->state) {
 		t->has_timer = true;
 		cpu_timer_attach(tid);

@@ -72,31 +72,44 @@ int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak)
 	return 0;
 }
 
-void proc_close_all(void)
+int proc_each(const char *path, void (*visit)(int number, void *arg), void *arg)
 {
 	char list[4096];
-	int dir = sys_open("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY, 0);
-	struct rlimit limit = { .rlim_cur = 1024 };
+	int dir = sys_open(path, O_RDONLY | O_DIRECTORY, 0);
 	ssize_t n;
 
-	if (dir < 0) {
-		SYS_CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit, 0, 0);
-		for (unsigned fd = 0; fd < limit.rlim_cur && fd < 65536; fd++)
-			sys_close((int)fd);
-		return;
-	}
+	if (dir < 0)
+		return dir;
 	while ((n = sys_getdents64(dir, list, sizeof(list))) > 0)
 		for (ssize_t at = 0; at < n;) {
 			/* struct linux_dirent64: ino, off, reclen, type, name */
+			const char *name = list + at + 19;
 			uint16_t length;
-			int fd = atoi(list + at + 19);
 
 			memcpy(&length, list + at + 16, sizeof(length));
-			if (list[at + 19] != '.' && fd != dir)
-				sys_close(fd);
+			if (*name >= '0' && *name <= '9' && atoi(name) != dir)
+				visit(atoi(name), arg);
 			at += length;
 		}
 	sys_close(dir);
+	return 0;
+}
+
+static void close_one(int fd, void *arg)
+{
+	(void)arg;
+	sys_close(fd);
+}
+
+void proc_close_all(void)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	if (proc_each("/proc/thread-self/fd", close_one, NULL) == 0)
+		return;
+	SYS_CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit, 0, 0);
+	for (unsigned fd = 0; fd < limit.rlim_cur && fd < 65536; fd++)
+		sys_close((int)fd);
 }
 
 /* A task directory has a link for each thread, besides its own two. */

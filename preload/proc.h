@@ -21,6 +21,10 @@ int proc_thread_times(uint32_t pid, uint32_t tid, uint64_t *user_ns, uint64_t *s
  * bytes.  0 or -errno. */
 int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak);
 
+/* [writer] Calls visit for each name in the directory that is a number (but for the
+ * directory's own descriptor).  0 or -errno. */
+int proc_each(const char *path, void (*visit)(int number, void *arg), void *arg);
+
 /* [writer] Closes every descriptor of the calling thread's table, its own by now;
  * without /proc those below the limit, 65,536 at most. */
 void proc_close_all(void);

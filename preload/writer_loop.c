@@ -20,11 +20,9 @@
 #include "encode.h"
 #include "engine.h"
 #include "header.h"
-#include "live.h"
 #include "lock.h"
 #include "maps.h"
 #include "proc.h"
-#include "ring.h"
 #include "roster.h"
 #include "segment.h"
 #include "stack.h"
@@ -178,33 +176,14 @@ int loop_resume(bool apart)
 	return 0;
 }
 
-static uint64_t self_bytes(void)
+const struct arena *loop_arena(void)
 {
-	return loop.arena.mapped_bytes + ring_touched_bytes() + live_bytes() + stack_bytes() +
-	       encode_touched_bytes() + blocks_bytes();
+	return &loop.arena;
 }
 
-/* Counted, like the main thread's clock, from the start of the trace. */
-static uint64_t process_cpu_ns(void)
+static void next_second(uint64_t now)
 {
-	const struct thread_state *main_thread = thread_get(1);
-
-	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - (main_thread ? main_thread->base_cpu_ns : 0);
-}
-
-static void every_second(uint64_t now)
-{
-	uint64_t rss = 0, vsize = 0, peak = 0;
-
-	proc_memory(&rss, &vsize, &peak);
-	encode_process_stats(now, process_cpu_ns(), rss, vsize,
-			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes(), peak);
-	engine_look_after();
-	if (state_cpu_engine() == STATE_CPU_PERF)
-		cpu_perf_count_lost();
-	ring_trim();
-	if (roster_first() && !roster_first()->main)
-		roster_look_for_gone(); /* main has left: we must not be the last to stay */
+	loop_every_second(now);
 	loop.second_at = now + SECOND;
 }
 
@@ -251,7 +230,7 @@ static void finish(enum prof_end reason)
 	}
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
-	every_second(now);
+	next_second(now);
 	trace_end(now, reason);
 }
 
@@ -344,7 +323,7 @@ void loop_run(void)
 		now = sys_now_ns();
 		keep_plan(now);
 		if (now >= loop.second_at)
-			every_second(now);
+			next_second(now);
 		if (now >= loop.flush_at)
 			flush(now);
 		end = answer(requests, now);

@@ -24,6 +24,13 @@ int loop_resume(bool apart);
  * and had nothing to record. */
 bool loop_gestate(void);
 
+/* [writer] Once a second, and at the end. */
+void loop_every_second(uint64_t now);
+
+/* [writer] The memory of the writer's tables. */
+struct arena;
+const struct arena *loop_arena(void);
+
 /* [writer] Until asked to end. */
 void loop_run(void);
 
