@@ -13,7 +13,9 @@ kept = segments(trace)
 p = Profile(trace)
 check(p.process["segments_dropped"] >= 50, "only", p.process["segments_dropped"],
       "segments were dropped")
-check(p.losses["segment_dropped"] == int(kept[0].name[8:14]) - 1, "losses", p.losses, "first left",
+# A writer that gets no CPU in the 200 ms that an exit waits has dropped one more than it could say.
+missing = int(kept[0].name[8:14]) - 1 - p.losses["segment_dropped"]
+check(missing == 0 or (missing == 1 and p.process["state"] != "exit"), "losses", p.losses, "first left",
       kept[0])
 size = sum(s.stat().st_size for s in kept)
 check(size <= 512 << 10, "the trace has", size, "bytes")
