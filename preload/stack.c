@@ -136,7 +136,7 @@ uint32_t stack_renew_keep(uint32_t node)
 
 void stack_renew_end(void)
 {
-	for (uint32_t i = 0; i < CHUNKS_MAX && old[i]; i++)
+	for (uint32_t i = 0; i < CHUNKS_MAX && old[i] && spares < CHUNKS_MAX; i++)
 		spare[spares++] = old[i];
 	memset(old, 0, sizeof(old));
 	/* What is still needed may itself be much; do not start over for nothing. */

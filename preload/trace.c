@@ -197,6 +197,8 @@ void trace_flush(uint64_t t_ns)
 {
 	encode_losses(t_ns);
 	if (!put_frame(encode_take(), t_ns)) {
+		if (stack_is_large())
+			renew_stacks();
 		begin_segment(t_ns);
 		return;
 	}

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A seccomp filter that the program installs after its start, and that would
-kill for calls of ours; no table of descriptors of our own (close_range
+kill for calls of ours, in it and in its children, and the mere question
+whether there are filters; no table of descriptors of our own (close_range
 refused) in a program whose descriptors 0 to 2 are closed."""
 from lib import *
 
@@ -14,6 +15,12 @@ for user in users():
                                   heap_bytes=heap_bytes)
                 check(ran.out == b"alive\n", user.name, engine, kind, "said", ran.out)
                 prof("check", trace)
+        ran, _ = work("w_attack_sandbox", "fork", user=user, out=f"{engine}-fork", cpu=engine)
+        check(ran.out == b"child 400\nalive\n", user.name, engine, "a child under the filter:",
+              ran.out)
+        _, trace = work("w_attack_sandbox", "probe", user=user, out=f"{engine}-probe", cpu=engine)
+        check(Profile(trace).site("after_probe")["alloc_space"] > 60e6, user.name, engine,
+              "a question about filters ended the recording")
         out = f"{engine}-stdio"
         file = user.home / f"{engine}-strange"
         env = preload(user, out=out + "-%p", cpu=engine, heap_bytes=1, flush_ms=10)

@@ -5,6 +5,8 @@
  *	filter	a seccomp filter on this thread that kills for all but a few calls;
  *		then 300 ms of allocating: `alive`
  *	all	the same filter on every thread
+ *	fork	the filter, which lets a child be made, and a child that allocates: `child STATUS`
+ *	probe	asks whether there are filters, puts none on, allocates 100 MB: `alive`
  *	stdio	descriptors 0 to 2 closed; for a second nobody may open anything there:
  *		`strange COUNT` into the file that is the next argument
  */
@@ -16,6 +18,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #define ALLOW(call)                                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1),                     \
@@ -27,7 +30,9 @@ static void shut_in(int everyone)
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		ALLOW(SYS_write),	  ALLOW(SYS_exit_group), ALLOW(SYS_brk),
 		ALLOW(SYS_mmap),	  ALLOW(SYS_munmap),	 ALLOW(SYS_newfstatat),
-		ALLOW(SYS_clock_gettime), ALLOW(SYS_getrandom),
+		ALLOW(SYS_clock_gettime), ALLOW(SYS_getrandom),	 ALLOW(SYS_clone),
+		ALLOW(SYS_wait4),	  ALLOW(SYS_gettid),	 ALLOW(SYS_rt_sigprocmask),
+		ALLOW(SYS_set_robust_list),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	};
 	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
@@ -49,6 +54,35 @@ static void allocate(uint64_t ns)
 		for (int i = 0; i < 1000; i++)
 			free(block[i]);
 	}
+}
+
+static FRAME void makes_a_child(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		for (int i = 0; i < 1000; i++)
+			work_alloc(10000);
+		_exit(4);
+	}
+	waitpid(pid, &status, 0);
+	printf("child %x\n", (unsigned)status);
+}
+
+static FRAME void after_probe(void)
+{
+	for (int i = 0; i < 1000; i++)
+		work_alloc(100000);
+}
+
+static void probe(void)
+{
+	unsigned kills = SECCOMP_RET_KILL_PROCESS;
+
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL);
+	syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kills);
+	after_probe();
 }
 
 static int without_stdio(const char *path)
@@ -75,8 +109,14 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "stdio"))
 		return without_stdio(argv[2]);
-	shut_in(argc > 1 && !strcmp(argv[1], "all"));
-	allocate(300 * MS);
+	if (argc > 1 && !strcmp(argv[1], "probe")) {
+		probe();
+	} else {
+		shut_in(argc > 1 && !strcmp(argv[1], "all"));
+		allocate(300 * MS);
+	}
+	if (argc > 1 && !strcmp(argv[1], "fork"))
+		makes_a_child();
 	puts("alive");
 	return 0;
 }
