@@ -43,6 +43,15 @@ static uint64_t lerp(uint64_t a, uint64_t b, uint64_t num, uint64_t den)
 	return a + (uint64_t)((unsigned __int128)(b - a) * num / den);
 }
 
+static void exact_add(struct exact *sum, const struct exact *more)
+{
+	sum->cpu_ns += more->cpu_ns;
+	sum->user_ns += more->user_ns;
+	sum->system_ns += more->system_ns;
+	sum->alloc_calls += more->alloc_calls;
+	sum->alloc_bytes += more->alloc_bytes;
+}
+
 static void cpu_add_part(uint64_t *sum, uint64_t a, uint64_t b, const uint64_t part[3])
 {
 	if (b <= a)
@@ -50,28 +59,64 @@ static void cpu_add_part(uint64_t *sum, uint64_t a, uint64_t b, const uint64_t p
 	*sum += lerp(a, b, part[1], part[2]) - lerp(a, b, part[0], part[2]);
 }
 
-/* Adds to the thread's window what its clocks did between two statistics, as
- * far as that lies in the window: clocks are taken to run evenly in between. */
-static void cpu_add_interval(const struct profile *p, struct thread *thread,
-			     const struct track *from, uint64_t t, const struct exact *to)
+/* Which part of the time from..t lies in the window: from part[0] / part[2] to
+ * part[1] / part[2] of it.  False: none. */
+static bool cpu_find_part(const struct profile *p, uint64_t from, uint64_t t, uint64_t part[3])
 {
-	uint64_t low = MAX(from->t, p->from_ns), high = MIN(t, p->to_ns);
-	uint64_t part[3] = { 0, 1, 1 }; /* from part[0]/part[2] to part[1]/part[2] of it */
+	uint64_t low = MAX(from, p->from_ns), high = MIN(t, p->to_ns);
 
-	if (t > from->t) {
-		if (high <= low)
-			return;
-		part[0] = low - from->t;
-		part[1] = high - from->t;
-		part[2] = t - from->t;
-	} else if (!profile_in_window(p, t)) {
-		return;
+	part[0] = 0;
+	part[1] = part[2] = 1;
+	if (t <= from)
+		return profile_in_window(p, t);
+	if (high <= low)
+		return false;
+	part[0] = low - from;
+	part[1] = high - from;
+	part[2] = t - from;
+	return true;
+}
+
+/* Adds to the thread's window what its clocks did between two statistics, as
+ * far as that lies in the window: clocks are taken to run evenly in between.
+ * User and system time are not in all statistics: theirs is a longer way. */
+static void cpu_add_interval(const struct profile *p, struct thread *thread,
+			     const struct track *from, const struct row_thread_stats *row,
+			     const struct exact *to, bool off)
+{
+	const struct exact *last = &from->last;
+	struct exact now = { 0 };
+	uint64_t part[3];
+
+	if (cpu_find_part(p, from->t, row->t, part)) {
+		cpu_add_part(&now.cpu_ns, last->cpu_ns, to->cpu_ns, part);
+		cpu_add_part(&now.alloc_calls, last->alloc_calls, to->alloc_calls, part);
+		cpu_add_part(&now.alloc_bytes, last->alloc_bytes, to->alloc_bytes, part);
 	}
-	cpu_add_part(&thread->window.cpu_ns, from->last.cpu_ns, to->cpu_ns, part);
-	cpu_add_part(&thread->window.user_ns, from->last.user_ns, to->user_ns, part);
-	cpu_add_part(&thread->window.system_ns, from->last.system_ns, to->system_ns, part);
-	cpu_add_part(&thread->window.alloc_calls, from->last.alloc_calls, to->alloc_calls, part);
-	cpu_add_part(&thread->window.alloc_bytes, from->last.alloc_bytes, to->alloc_bytes, part);
+	if (row->flags & PROF_STATS_RUSAGE && cpu_find_part(p, from->t_rusage, row->t, part)) {
+		cpu_add_part(&now.user_ns, last->user_ns, to->user_ns, part);
+		cpu_add_part(&now.system_ns, last->system_ns, to->system_ns, part);
+	}
+	exact_add(&thread->window, &now);
+	now.user_ns = now.system_ns = 0;
+	if (off)
+		exact_add(&thread->off, &now);
+}
+
+static void cpu_track(struct track *track, const struct trace_state *state,
+		      const struct thread *thread, uint64_t t, const struct exact *now)
+{
+	if (track->run == state->run)
+		return;
+	/* The first in this run of segments: count from the thread's start if
+	 * the run saw it, else from here. */
+	track->t = thread->t_start_ns;
+	if (!state->run_is_first && thread->t_start_ns < state->run_start_ns) {
+		track->t = t;
+		track->last = *now;
+	}
+	track->t_rusage = track->t;
+	track->run = state->run;
 }
 
 void cpu_thread_stats(struct profile *p, struct trace_state *state, uint32_t id,
@@ -89,22 +134,15 @@ void cpu_thread_stats(struct profile *p, struct trace_state *state, uint32_t id,
 		now.user_ns = row->user_ns;
 		now.system_ns = row->system_ns;
 	}
-	if (track->run != state->run) {
-		/* The first in this run of segments: count from the thread's
-		 * start if the run saw it, else from here. */
-		track->t = thread->t_start_ns;
-		if (!state->run_is_first && thread->t_start_ns < state->run_start_ns) {
-			track->t = row->t;
-			track->last = now;
-		}
-		track->run = state->run;
-	}
-	cpu_add_interval(p, thread, track, row->t, &now);
+	cpu_track(track, state, thread, row->t, &now);
+	cpu_add_interval(p, thread, track, row, &now, state->off);
 	thread->clock = track->last = now;
 	thread->has_cpu |= (row->flags & PROF_STATS_CPU) != 0;
 	thread->has_rusage |= (row->flags & PROF_STATS_RUSAGE) != 0;
 	thread->ended |= (row->flags & PROF_STATS_FINAL) != 0;
 	track->t = MAX(track->t, row->t);
+	if (row->flags & PROF_STATS_RUSAGE)
+		track->t_rusage = track->t;
 	track->tail_ns = 0;
 }
 
@@ -141,7 +179,7 @@ static void cpu_estimate_kernel(const struct process *process, struct thread *th
 		return;
 	system_ns = thread->window.system_ns;
 	system_ns -= MIN(system_ns, thread->sampled_kernel_ns);
-	thread->kernel_not_sampled_ns = MIN(system_ns, thread->not_sampled_ns);
+	thread->kernel_not_sampled_ns = MIN(system_ns, thread->not_sampled_ns - thread->off_ns);
 	if (!thread->kernel_not_sampled_ns)
 		return;
 	n = (double)exact_ns / (double)process->cpu_period_ns;
@@ -180,6 +218,7 @@ static bool cpu_settle(struct profile *p, uint32_t id, struct thread_cells cells
 		cpu_scale(cells, sum, exact);
 	else
 		thread->not_sampled_ns = exact - sum;
+	thread->off_ns = MIN(thread->off.cpu_ns, thread->not_sampled_ns);
 	cpu_estimate_kernel(profile_process(p, thread->process), thread, exact);
 	return thread->not_sampled_ns > 0;
 }
@@ -226,7 +265,9 @@ void profile_finish(struct profile *p)
 			continue;
 		root = stack_roots_find(roots, id);
 		cpu_add_synthetic(p, added, id, root, SYNTHETIC_NOT_SAMPLED,
-				  thread->not_sampled_ns - thread->kernel_not_sampled_ns);
+				  thread->not_sampled_ns - thread->kernel_not_sampled_ns -
+					  thread->off_ns);
+		cpu_add_synthetic(p, added, id, root, SYNTHETIC_OFF, thread->off_ns);
 		cpu_add_synthetic(p, added, id, root, SYNTHETIC_KERNEL_NOT_SAMPLED,
 				  thread->kernel_not_sampled_ns);
 	}

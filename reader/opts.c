@@ -34,8 +34,7 @@ static void add_select(GOptionContext *context, struct raw_options *raw)
 {
 	const GOptionEntry entries[] = {
 		OPTION("metric", 0, STRING, metric,
-		       "samples, cpu, alloc_objects, alloc_space, inuse_objects or inuse_space "
-		       "(default: cpu, else alloc_space)",
+		       "cpu (default), samples, alloc_space, alloc_objects, inuse_space, inuse_objects",
 		       "NAME"),
 		OPTION("thread", 0, STRING_ARRAY, thread,
 		       "only threads of this name (* and ? match) or id; may be repeated",
@@ -47,7 +46,9 @@ static void add_select(GOptionContext *context, struct raw_options *raw)
 		OPTION("to", 0, STRING, to, "only what happened up to this second", "S"),
 		OPTION("focus", 0, STRING, focus, "only stacks with a function that matches", "RE"),
 		OPTION("ignore", 0, STRING, ignore, "no stacks with a function that matches", "RE"),
-		OPTION("hide", 0, STRING, hide, "leave out frames of functions that match", "RE"),
+		OPTION("hide", 0, STRING, hide,
+		       "leave out frames of functions that match; a site gives way to its caller",
+		       "RE"),
 		OPTIONS_END,
 	};
 
@@ -78,7 +79,7 @@ static void add_rest(GOptionContext *context, struct raw_options *raw, unsigned 
 		OPTIONS_END,
 	};
 	const GOptionEntry top[] = {
-		OPTION("top", 0, INT, top, "rows in each table", "N"),
+		OPTION("top", 0, INT, top, "rows in each table (15)", "N"),
 		OPTION("peek", 0, STRING, peek, "callers and callees of functions that match",
 		       "RE"),
 		OPTIONS_END,

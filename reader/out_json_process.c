@@ -96,6 +96,8 @@ static void json_process_figures(struct json_writer *json, const struct process 
 	json_uint(json, "cpu_ns", process->cpu_ns);
 	json_uint(json, "sampled_ns", process->sampled_ns);
 	json_uint(json, "not_sampled_ns", process->not_sampled_ns);
+	json_uint(json, "off_ns", process->off_ns);
+	json_uint(json, "off_wall_ns", process->off_wall_ns);
 	json_uint(json, "kernel_not_sampled_ns", process->kernel_not_sampled_ns);
 	json_uint(json, "clock_cpu_ns", process->clock_cpu_ns);
 	json_uint(json, "threads_cpu_ns", process->threads_cpu_ns);

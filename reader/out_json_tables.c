@@ -127,6 +127,7 @@ static void json_thread_times(struct json_writer *json, const struct thread *thr
 	json_uint(json, "sampled_ns", thread->sampled_ns);
 	json_uint(json, "sampled_kernel_ns", thread->sampled_kernel_ns);
 	json_uint(json, "not_sampled_ns", thread->not_sampled_ns);
+	json_uint(json, "off_ns", thread->off_ns);
 	json_uint(json, "kernel_not_sampled_ns", thread->kernel_not_sampled_ns);
 	if (thread->kernel_high_ns) {
 		json_begin_array(json, "kernel_not_sampled_ns_95");

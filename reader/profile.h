@@ -87,7 +87,8 @@ enum frame_kind {
 #define PROFILE_SYNTHETICS(X)                                                            \
 	X(NOT_SAMPLED, "[not sampled]")		       /* CPU time no sample covers */   \
 	X(KERNEL_NOT_SAMPLED, "[kernel: not sampled]") /* the kernel's estimated part */ \
-	X(DAMAGED, "[damaged]") /* stack or callers were in a damaged part of the trace */
+	X(OFF, "[profiling off]") /* CPU time while sampling was switched off */         \
+	X(DAMAGED, "[damaged]")	  /* stack or callers were in a damaged part of the trace */
 #define PROFILE_SYNTHETIC_ENUM(id, text) SYNTHETIC_##id,
 enum synthetic_frame { PROFILE_SYNTHETICS(PROFILE_SYNTHETIC_ENUM) SYNTHETIC_COUNT };
 
@@ -149,13 +150,17 @@ struct thread {
 	struct exact window; /* the same within the profile's window, segments not
 			      * read left out: what samples can account for */
 
+	struct exact off; /* part of window: sampling was off (delay, duration, API);
+			   * without user and system */
+
 	uint64_t n_samples;
 	uint64_t sampled_ns;	    /* what its samples stand for, before any scaling */
 	uint64_t sampled_kernel_ns; /* of that, with the kernel on top */
 	uint64_t cpu_ns;	    /* total of metric cpu: equals window.cpu_ns when has_cpu,
 			       * plus samples after its last statistics */
 	/* Parts of cpu_ns no sample covers; set by profile_finish(). */
-	uint64_t not_sampled_ns;	/* both parts */
+	uint64_t not_sampled_ns;	/* all three parts */
+	uint64_t off_ns;		/* the part named [profiling off] */
 	uint64_t kernel_not_sampled_ns; /* the part named [kernel: not sampled] */
 	/* 95 % interval of that part from the counts it rests on; 0, 0 if none. */
 	uint64_t kernel_low_ns, kernel_high_ns;
@@ -262,7 +267,8 @@ struct process {
 	uint64_t n_samples, n_heap_rows, n_unknown_records;
 	uint64_t n_unknown_frees; /* of blocks no record or list had; 0 in a whole trace */
 	/* Sums over the threads known, window only. */
-	uint64_t sampled_ns, not_sampled_ns, kernel_not_sampled_ns, cpu_ns;
+	uint64_t sampled_ns, not_sampled_ns, off_ns, kernel_not_sampled_ns, cpu_ns;
+	uint64_t off_wall_ns;	   /* how long sampling was switched off, up to t_last_ns */
 	struct exact ended_before; /* threads that ended before the first segment read */
 	uint64_t ended_before_threads;
 	/* Last of the process's own figures (since its start). */

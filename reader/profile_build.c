@@ -64,6 +64,8 @@ static void build_join(struct build *b, struct segment_in *segment, uint64_t num
 		state->run_is_first = !before && number == 1;
 		state->run_start_ns = header->number[PROF_HDR_SEGMENT_START_NS];
 	}
+	if (!before && number == 1)
+		process_begin(s, state);
 	if (!before && number != 1)
 		s->t_first_ns = header->number[PROF_HDR_SEGMENT_START_NS];
 }

@@ -17,6 +17,7 @@ struct track {
 	uint64_t t;	   /* of the last statistics */
 	struct exact last; /* their values */
 	uint32_t run;	   /* unbroken run of segments last belongs to; 0: none yet */
+	uint64_t t_rusage; /* of the last that had user and system time */
 	uint64_t tail_ns;  /* of samples in the window later than t */
 };
 
@@ -43,6 +44,8 @@ struct trace_state {
 	uint32_t run;			  /* its number, from 1 */
 	bool run_is_first;		  /* it begins with segment 1: nothing is before it */
 	uint32_t generation;		  /* of lists of live blocks */
+	bool off;			  /* sampling is switched off */
+	uint64_t off_since;
 	uint64_t unknown_frees;
 	double live_space; /* of the blocks, estimated */
 };
@@ -146,6 +149,10 @@ void process_add_loss(struct process *process, uint64_t t, uint64_t code, uint64
 void process_total_loss(struct process *process, uint64_t t, uint64_t code, uint64_t total);
 void process_add_engine(struct process *process, const struct profile_engine *engine);
 void process_add_memory(struct profile *p, uint32_t process, const struct row_process_stats *row);
+/* Sampling is switched on or off at t. */
+void process_switch(struct process *process, struct trace_state *state, uint64_t t, bool on);
+/* Before the first segment's rows: a start that was to come later. */
+void process_begin(struct process *process, struct trace_state *state);
 /* After the last segment: names, the window. */
 void process_end(struct profile *p, uint32_t process);
 /* After profile_finish(): sums over threads, rates. */

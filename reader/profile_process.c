@@ -264,6 +264,27 @@ static uint32_t process_entry_frame(struct profile *p, uint32_t id, uint64_t ent
 	return 0;
 }
 
+void process_switch(struct process *s, struct trace_state *state, uint64_t t, bool on)
+{
+	if (on == !state->off)
+		return;
+	if (on)
+		s->off_wall_ns += t - MIN(t, state->off_since);
+	state->off = !on;
+	state->off_since = t;
+}
+
+void process_begin(struct process *s, struct trace_state *state)
+{
+	for (guint i = 0; i < s->settings->len; i++) {
+		const struct profile_setting *setting =
+			&g_array_index(s->settings, struct profile_setting, i);
+
+		if (!strcmp(setting->name, "LIBPROF_DELAY_MS") && strcmp(setting->value, "0"))
+			state->off = true;
+	}
+}
+
 void process_end(struct profile *p, uint32_t id)
 {
 	struct trace_state *state = g_ptr_array_index(p->private->states, id);
@@ -277,6 +298,7 @@ void process_end(struct profile *p, uint32_t id)
 	s->segments_dropped = MAX(state->cumulative.segments_dropped,
 				  process_loss(s, PROF_LOSS_SEGMENT_DROPPED)->count);
 	s->n_unknown_frees = state->unknown_frees;
+	process_switch(s, state, s->t_last_ns, true);
 	s->entry_frame = process_entry_frame(p, id, s->entry);
 	p->partial |= s->partial;
 }
@@ -290,6 +312,7 @@ static void process_sum_thread(struct profile *p, const struct thread *t, double
 		return;
 	s->cpu_ns += t->cpu_ns;
 	s->not_sampled_ns += t->not_sampled_ns;
+	s->off_ns += t->off_ns;
 	s->kernel_not_sampled_ns += t->kernel_not_sampled_ns;
 	/* The cumulative record has what ended before it. */
 	if (!t->ended || t->t_end_ns >= state->cumulative.t)

@@ -221,6 +221,8 @@ static void build_mark(struct build *b, const struct row_mark *row)
 
 	process_saw_time(s, row->t);
 	s->exited |= row->mark == PROF_MARK_EXIT;
+	if (row->mark == PROF_MARK_START || row->mark == PROF_MARK_STOP)
+		process_switch(s, b->state, row->t, row->mark == PROF_MARK_START);
 	if (s->marks->len < MARKS_MAX)
 		g_array_append_val(s->marks, mark);
 }

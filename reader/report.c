@@ -62,10 +62,34 @@ bool report_heap_is_sampled(const struct report *report)
 	return report_has_heap_engine(report, none);
 }
 
+bool report_heap_is_exact(const struct report *report)
+{
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+
+		if (process->partial || (process->n_heap_rows && process->heap_mean_bytes > 1))
+			return false;
+		for (guint j = 0; j < process->losses->len; j++) {
+			const struct profile_loss *loss =
+				&g_array_index(process->losses, struct profile_loss, j);
+
+			if (loss->count && loss->code >= PROF_LOSS_HEAP_RING &&
+			    loss->code <= PROF_LOSS_WRITE && loss->code != PROF_LOSS_NO_STACK &&
+			    loss->code != PROF_LOSS_STACK_TABLE)
+				return false;
+		}
+	}
+	return true;
+}
+
+bool report_is_window(const struct report *report)
+{
+	return report->profile->from_ns || report->profile->to_ns != UINT64_MAX;
+}
+
 bool report_is_partly(const struct report *report)
 {
-	return cells_are_selected(report->options) || report->profile->from_ns ||
-	       report->profile->to_ns != UINT64_MAX;
+	return cells_are_selected(report->options) || report_is_window(report);
 }
 
 char *report_plural(char *buf, uint64_t n, const char *thing)
@@ -147,6 +171,7 @@ static int report_write(struct profile *profile, FILE *out, const struct options
 	};
 
 	report_sum(&report);
+	report.heap_exact = report_heap_is_exact(&report);
 	report.tree = stack_tree_new(profile, cells, report.metric);
 	if (options->peek) {
 		report_peek(&report);

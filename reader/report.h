@@ -27,9 +27,10 @@ struct report {
 	enum metric metric;	 /* of the functions, never METRIC_DEFAULT */
 	uint64_t samples, cpu_ns;
 	struct heap_sum heap;
-	bool several; /* processes */
-	unsigned top; /* rows of each table */
-	bool rough;   /* a "~" has been printed: explain it */
+	bool several;	 /* processes */
+	bool heap_exact; /* report_heap_is_exact() */
+	unsigned top;	 /* rows of each table */
+	bool rough;	 /* a "~" has been printed: explain it */
 };
 
 void report_head(struct report *report);      /* report_head.c */
@@ -50,6 +51,12 @@ const char *report_mark(struct report *report, uint64_t n, bool exact);
 /* Whether allocations were counted at all, and whether they were sampled. */
 bool report_heap_is_counted(const struct report *report);
 bool report_heap_is_sampled(const struct report *report);
+
+/* Whether all allocations are known: each was recorded, and none was lost. */
+bool report_heap_is_exact(const struct report *report);
+
+/* Whether figures between two statistics of a thread are interpolated. */
+bool report_is_window(const struct report *report);
 
 /* Whether options leave out threads, stacks or times. */
 bool report_is_partly(const struct report *report);

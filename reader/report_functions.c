@@ -193,6 +193,8 @@ static const char *functions_known_reason(const struct process *process)
 {
 	if (!process->cpu_period_ns || !strcmp(process->cpu_engine, "off"))
 		return "the CPU engine was off; see CPU above";
+	if (process->off_wall_ns > (process->t_last_ns - process->t_first_ns) / 2)
+		return "profiling was off most of the time; see profiled above";
 	for (guint i = 0; i < process->engines->len; i++) {
 		const struct profile_engine *engine =
 			&g_array_index(process->engines, struct profile_engine, i);

@@ -71,32 +71,26 @@ static void head_segments(struct report *report, const struct process *process)
 	g_string_free(text, TRUE);
 }
 
-/* How long sampling was on, by the marks of its starts and stops. */
-static uint64_t head_recorded_ns(const struct process *process)
+/* What was switched off by a delay, a duration or the program itself. */
+static void head_off(struct report *report, const struct process *process)
 {
-	uint64_t sum = 0, since = process->t_first_ns;
-	bool on = true, seen = false;
+	uint64_t ran_ns = process->t_last_ns - process->t_first_ns;
+	char on[FORMAT_ROOM], of[FORMAT_ROOM], cpu[FORMAT_ROOM], *text;
 
-	for (guint i = 0; i < process->marks->len; i++) {
-		const struct profile_mark *mark =
-			&g_array_index(process->marks, struct profile_mark, i);
-
-		if (mark->mark == PROF_MARK_START && (!on || !seen)) {
-			since = MAX(since, mark->t_ns);
-			on = seen = true;
-		} else if (mark->mark == PROF_MARK_STOP && on) {
-			sum += mark->t_ns - MIN(since, mark->t_ns);
-			on = false;
-			seen = true;
-		}
-	}
-	return sum + (on ? process->t_last_ns - MIN(since, process->t_last_ns) : 0);
+	if (process->off_wall_ns <= ran_ns / 100)
+		return;
+	text = g_strdup_printf("%s of %s; in the rest profiling was off (delay, duration or the "
+			       "program's own wish), for %s of CPU time",
+			       format_ns(on, (double)(ran_ns - process->off_wall_ns)),
+			       format_ns(of, (double)ran_ns),
+			       format_ns(cpu, (double)process->off_ns));
+	report_labelled(&report->page, "profiled", text);
+	g_free(text);
 }
 
 static void head_when(struct report *report, const struct process *process)
 {
 	GString *text = g_string_new("");
-	uint64_t recorded_ns;
 	GDateTime *start;
 	char *date, buf[FORMAT_ROOM];
 
@@ -113,15 +107,7 @@ static void head_when(struct report *report, const struct process *process)
 	if (start)
 		g_date_time_unref(start);
 	g_string_truncate(text, 0);
-	recorded_ns = head_recorded_ns(process);
-	if (recorded_ns < (process->t_last_ns - process->t_first_ns) / 100 * 95) {
-		g_string_append_printf(text,
-				       "sampling was on for %s of that; what came before and "
-				       "after is in totals only",
-				       format_ns(buf, (double)recorded_ns));
-		report_labelled(&report->page, "recorded", text->str);
-		g_string_truncate(text, 0);
-	}
+	head_off(report, process);
 	if (process->from_ns || process->to_ns < process->t_last_ns) {
 		g_string_append_printf(text, "from %s", format_ns(buf, (double)process->from_ns));
 		g_string_append_printf(text, " to %s", format_ns(buf, (double)process->to_ns));
@@ -206,7 +192,7 @@ static void head_processes(struct report *report)
  * samples cover.  Of all threads, whatever is selected. */
 static void head_coverage(struct report *report)
 {
-	uint64_t cpu = 0, missed = 0, kernel = 0, samples = 0, sampled = 0;
+	uint64_t cpu = 0, missed = 0, kernel = 0, off = 0, samples = 0, sampled = 0;
 	GString *text = g_string_new("");
 	char buf[FORMAT_ROOM];
 
@@ -216,6 +202,7 @@ static void head_coverage(struct report *report)
 		cpu += process->cpu_ns;
 		missed += process->not_sampled_ns;
 		kernel += process->kernel_not_sampled_ns;
+		off += process->off_ns;
 		samples += process->n_samples;
 		sampled += process->sampled_ns;
 	}
@@ -229,6 +216,9 @@ static void head_coverage(struct report *report)
 	if (kernel)
 		g_string_append_printf(text, ", %s of it in the kernel",
 				       format_ns(buf, (double)kernel));
+	if (off)
+		g_string_append_printf(text, ", %s while profiling was off",
+				       format_ns(buf, (double)off));
 	report_labelled(&report->page, "CPU time", text->str);
 	g_string_free(text, TRUE);
 }

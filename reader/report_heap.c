@@ -58,7 +58,7 @@ static void heap_row(struct report *report, struct report_table *table, struct s
 	format_bytes(buf, row->space);
 	report_table_cellf(table, "%s%s", report_mark(report, row->n, !(row->space_var > 0)), buf);
 	if (!(row->space_var > 0))
-		report_table_cell(table, "exact");
+		report_table_cell(table, report->heap_exact ? "exact" : "-");
 	else
 		report_table_cellf(table, "%.0f%%", row->space > 0 ? 100 * half / row->space : 0);
 	report_table_cell(table, format_share(buf, row->space, whole));
@@ -132,6 +132,8 @@ static void heap_explain(struct report *report, uint64_t calls, uint64_t bytes)
 		text = g_strdup_printf("none of %s in %s calls (exact) was kept; see losses above",
 				       format_bytes(size, (double)bytes),
 				       format_count(count, (double)calls));
+	else if (!calls && process->heap_mean_bytes == 1 && !report->heap_exact)
+		text = g_strdup("see losses above");
 	else if (!calls)
 		text = g_strdup("nothing was allocated");
 	else
@@ -198,7 +200,9 @@ static void heap_live(struct report *report, GArray *sites)
 	fprintf(report->page.out, "\nBlocks alive at %s: ", heap_live_time(report, buf));
 	fprintf(report->page.out, "%s", format_bytes(buf, heap->inuse_space));
 	fprintf(report->page.out, " in %s blocks (%s)\n", format_count(buf, heap->inuse_objects),
-		heap->inuse_space_var > 0 ? "estimated" : "exact");
+		heap->inuse_space_var > 0 ? "estimated"
+		: report->heap_exact	  ? "exact"
+					  : "at least");
 	heap_peak(report);
 	if (!(heap->inuse_objects > 0))
 		return;
@@ -206,17 +210,40 @@ static void heap_live(struct report *report, GArray *sites)
 	heap_table(report, sites, true);
 }
 
+/* What of the totals nothing could be sampled of. */
+static void heap_add_off(const struct report *report, GString *text)
+{
+	char size[FORMAT_ROOM], count[FORMAT_ROOM];
+	struct exact off = { 0 };
+
+	for (uint32_t i = 1; i < report->profile->threads->len; i++) {
+		if (!view_thread_wanted(report->profile, report->options, i))
+			continue;
+		off.alloc_bytes += profile_thread(report->profile, i)->off.alloc_bytes;
+		off.alloc_calls += profile_thread(report->profile, i)->off.alloc_calls;
+	}
+	if (off.alloc_calls)
+		g_string_append_printf(text, "; %s in %s calls while profiling was off",
+				       format_bytes(size, (double)off.alloc_bytes),
+				       format_count(count, (double)off.alloc_calls));
+}
+
 /* The exact totals, and what the samples make of them. */
 static void heap_compare_totals(struct report *report, uint64_t calls, uint64_t bytes)
 {
+	bool window = report_is_window(report);
 	char size[FORMAT_ROOM], count[FORMAT_ROOM];
 	GString *text = g_string_new("");
 
-	g_string_append_printf(text, "%s in %s calls, exactly; ", format_bytes(size, (double)bytes),
-			       format_count(count, (double)calls));
+	g_string_append_printf(text, "%s%s in %s calls%s; ", window ? "about " : "",
+			       format_bytes(size, (double)bytes),
+			       format_count(count, (double)calls), window ? "" : ", exactly");
 	g_string_append_printf(text, "the samples say %s in %s",
 			       format_bytes(size, report->heap.alloc_space),
 			       format_count(count, report->heap.alloc_objects));
+	if (report->options->focus || report->options->ignore)
+		g_string_append(text, " of the stacks asked for");
+	heap_add_off(report, text);
 	report_labelled(&report->page, "  in all", text->str);
 	g_string_free(text, TRUE);
 }

@@ -256,11 +256,12 @@ static void threads_heap(struct report *report, GArray *rows)
 {
 	static const struct report_column one[] = { THREADS_WHO, THREADS_HEAP };
 	static const struct report_column several[] = { THREADS_WHO, THREADS_PID, THREADS_HEAP };
-	bool exact = true;
+	bool exact = report->heap_exact;
 
 	for (guint i = 0; i < rows->len; i++)
 		exact &= !(g_array_index(rows, struct thread_row, i).inuse_var > 0);
-	fprintf(report->page.out, "\nAllocated by thread; allocated and calls are exact%s\n",
+	fprintf(report->page.out, "\nAllocated by thread; allocated and calls are %s%s\n",
+		report_is_window(report) ? "interpolated" : "exact",
 		!report_heap_is_sampled(report) ? ""
 		: exact				? ", live too"
 						: ", live is estimated");
@@ -301,9 +302,9 @@ void report_threads(struct report *report)
 	uint64_t n = rows->len;
 	char buf[FORMAT_ROOM];
 
-	fprintf(report->page.out,
-		"\n%s; CPU is exact, user and system are the kernel's split by ticks\n",
-		report_plural(buf, n, "thread"));
+	fprintf(report->page.out, "\n%s; CPU is %s, user and system are by kernel ticks\n",
+		report_plural(buf, n, "thread"),
+		report_is_window(report) ? "interpolated" : "exact");
 	if (rows->len > report->top)
 		rows = threads_group(report, rows);
 	g_array_sort(rows, row_compare);

@@ -88,6 +88,8 @@ GHashTable *run_traces_list(const char *pattern)
 struct tally {
 	GPtrArray *paths; /* borrowed from the profile, each once */
 	uint64_t samples, heap_events;
+	uint64_t lost;	   /* of them */
+	bool cut, damaged; /* bytes could not be written, or not be read */
 };
 
 /* True when b was forked from a, or runs in its child, or in itself. */
@@ -122,6 +124,20 @@ static bool *kinship(const struct profile *p, pid_t pid)
 	return ours;
 }
 
+/* Codes that count events; dropped segments were asked for. */
+static void count_loss(struct tally *tally, const struct profile_loss *loss)
+{
+	switch (loss->code) {
+	case PROF_LOSS_WRITE: tally->cut |= loss->count > 0; break;
+	case PROF_LOSS_CPU_RING:
+	case PROF_LOSS_TIMER_RING:
+	case PROF_LOSS_HEAP_RING:
+	case PROF_LOSS_FREE_RING:
+	case PROF_LOSS_LIVE_TABLE: tally->lost += loss->count; break;
+	default: break;
+	}
+}
+
 static void count(struct tally *tally, const struct profile *p, const bool *ours)
 {
 	for (guint i = 1; i < p->processes->len; i++) {
@@ -132,6 +148,10 @@ static void count(struct tally *tally, const struct profile *p, const bool *ours
 		tally->samples += process->n_samples;
 		tally->heap_events += process->n_heap_rows;
 		g_ptr_array_add(tally->paths, (gpointer)process->path);
+		tally->damaged |= process->partial;
+		tally->cut |= process->end_reason == PROF_END_WRITE;
+		for (guint j = 0; j < process->losses->len; j++)
+			count_loss(tally, &g_array_index(process->losses, struct profile_loss, j));
 	}
 }
 
@@ -180,6 +200,12 @@ static void tell(const struct tally *tally, bool counted, const char *dir)
 		g_string_append(what, " in 1 trace");
 	else
 		g_string_append_printf(what, " in %u traces", tally->paths->len);
+	if (tally->lost)
+		g_string_append_printf(what, ", %" G_GUINT64_FORMAT " events lost", tally->lost);
+	if (tally->cut)
+		g_string_append(what, ", NOT ALL OF IT: the trace could not be written");
+	if (tally->damaged)
+		g_string_append(what, ", damaged");
 	err_say("%s; next: %s", what->str, safe);
 	g_string_free(what, TRUE);
 	g_free(safe);
@@ -190,7 +216,7 @@ static void tell(const struct tally *tally, bool counted, const char *dir)
  * are too large. */
 static void tell_of(GPtrArray *paths, const char *dir, pid_t pid)
 {
-	struct tally tally = { g_ptr_array_new(), 0, 0 };
+	struct tally tally = { .paths = g_ptr_array_new() };
 	struct profile *p = NULL;
 	uint64_t bytes = 0;
 	bool *ours = NULL;
@@ -209,7 +235,7 @@ static void tell_of(GPtrArray *paths, const char *dir, pid_t pid)
 	if (tally.paths->len) {
 		tell(&tally, true, dir);
 	} else {
-		struct tally all = { paths, 0, 0 };
+		struct tally all = { .paths = paths };
 
 		tell(&all, false, dir);
 	}

@@ -212,7 +212,9 @@ static void trace_add_arg(GPtrArray *list, const char *arg, bool *partial)
 		trace_add_dir(list, arg, TREE_LEVELS, &told);
 		if (!told && list->len == before && dir_newest_ns(arg, TREE_LEVELS) == 0) {
 			safe = err_safe(arg);
-			err_say("%s: no trace in this directory, nor in those in it", safe);
+			err_say("%s: no trace in this directory: no segment was written here, nor in "
+				"the directories in it",
+				safe);
 			g_free(safe);
 			told = true;
 		}

@@ -219,7 +219,7 @@ def is_whole(names):
 
 
 def is_sampled(names):
-    return not names[-1].endswith("not sampled]")
+    return not names[-1].endswith(("not sampled]", "[profiling off]"))
 
 
 def check_whole(profile, least=0.99, root=("main",), what=""):

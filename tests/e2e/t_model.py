@@ -85,6 +85,24 @@ same_stacks(folded("killed"), {"_start;main;[not sampled]": 20 * MS, work: 20 * 
 ran = run([PROF, "check", "killed"])
 check(ran.status == 0 and b"no end record: cut or still running" in ran.out, "a killed trace:", ran.out)
 
+# -- Time while profiling was off has a name of its own: a delayed start, a stop.
+s, m = basic_segment(Trace(settings=("LIBPROF_DELAY_MS=100",)))
+s.thread_stats(100 * MS, [(1, CPU, 90 * MS, 0, 0, 5, 500)]).mark(100 * MS, 1)
+s.samples(0, PERIOD, [((110 + i) * MS, 1, 0, 0, 1, stack(s, m, "work")) for i in range(5)])
+s.thread_stats(200 * MS, [(1, CPU, 150 * MS, 0, 0, 7, 700)]).mark(200 * MS, 2)
+s.thread_stats(300 * MS, [(1, CPU, 190 * MS, 0, 0, 8, 900)]).mark(300 * MS, 1)
+s.samples(0, PERIOD, [(310 * MS, 1, 0, 0, 1, stack(s, m, "work"))])
+s.thread_stats(400 * MS, [(1, CPU | FINAL, 201 * MS, 0, 0, 9, 950)])
+s.end(400 * MS).write(str(HOME / "off"), 1)
+same_stacks(folded("off"), {"_start;main;[profiling off]": 130 * MS, work: 60 * MS,
+                            "_start;main;[not sampled]": 11 * MS}, "profiling off")
+same_stacks(folded("off", "--to", "0.1"), {"_start;[profiling off]": 90 * MS}, "before the start")
+p = Profile("off")
+check((p.process["off_ns"], p.process["off_wall_ns"], p.threads[0]["off_ns"]) ==
+      (130 * MS, 200 * MS, 130 * MS), "off:", p.process)
+text = prof("report", "off")
+check("profiled   200 ms of 400 ms" in text and "130 ms while profiling was off" in text, text)
+
 # -- Threads that were never sampled go where their fellows with samples are.
 s, m = basic_segment(Trace())
 s.samples(0, PERIOD, [(20 * MS, 2, 0, 0, 1, s.stack((m, at("_start")), (m, at("worker")), (m, at("work"))))])
