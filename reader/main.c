@@ -3,13 +3,13 @@
  * main.c - prof: finds the command in the table and calls it.  Help and version
  * are here; everything else is the command's.
  */
-#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "err.h"
 #include "opts.h"
+#include "opts_help.h"
 #include "out.h"
 #include "prof_format.h"
 
@@ -46,19 +46,10 @@ static void print_usage(FILE *out)
 			commands[i].alias ? commands[i].alias : "");
 	fprintf(out,
 		"\n"
-		"TRACE is a trace directory, a directory of traces (a process tree; looked\n"
-		"into two levels deep) or a segment; without one, the newest trace here.  `prof help COMMAND` lists a\n"
-		"command's options.  Exit status: 0 good, 1 damaged input but output\n"
-		"written, 2 no output.\n");
-}
-
-/* What was printed has to have arrived. */
-static int printed(void)
-{
-	if (!fflush(stdout))
-		return EXIT_GOOD;
-	err_say("standard output: %s", g_strerror(errno));
-	return EXIT_NOTHING;
+		"TRACE is a trace directory, a directory of traces (a process tree; looked into\n"
+		"two levels deep) or a segment; without one, the newest trace here.\n"
+		"`prof help COMMAND` lists a command's options, `prof --version` says which prof\n"
+		"this is.  Exit status: 0 good, 1 damaged input but output written, 2 no output.\n");
 }
 
 static int command_unknown(const char *name)
@@ -83,14 +74,14 @@ static int help_main(int argc, char **argv)
 
 	if (argc < 2 || argv[1][0] == '-') {
 		print_usage(stdout);
-		return printed();
+		return opts_help_end();
 	}
 	command = command_find(argv[1]);
 	if (!command)
 		return command_unknown(argv[1]);
 	if (command->main == help_main) {
 		print_usage(stdout);
-		return printed();
+		return opts_help_end();
 	}
 	args[0] = argv[1];
 	args[1] = help_option;
@@ -110,11 +101,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("prof %s\n", PROF_VERSION);
-		return printed();
+		return opts_help_end();
 	}
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
 		print_usage(stdout);
-		return printed();
+		return opts_help_end();
 	}
 	command = command_find(argv[1]);
 	return command ? command_run(command, argc - 1, argv + 1) : command_unknown(argv[1]);

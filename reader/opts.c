@@ -7,9 +7,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
+#include "opts_help.h"
 #include "out.h"
 #include "out_file.h"
 
@@ -17,7 +19,7 @@
 struct raw_options {
 	char *metric, **thread, *from, *to, *focus, *ignore, *hide, *peek;
 	char *symfs, *debug_dir, *output, **traces;
-	gboolean threads, processes, lines, debuginfod;
+	gboolean threads, processes, lines, debuginfod, help;
 	int top;
 };
 
@@ -88,6 +90,10 @@ static void add_rest(GOptionContext *context, struct raw_options *raw, unsigned 
 		OPTION("output", 'o', FILENAME, output, "write here instead of to stdout", "FILE"),
 		OPTIONS_END,
 	};
+	const GOptionEntry help[] = {
+		OPTION("help", 'h', NONE, help, "this help", NULL),
+		OPTIONS_END,
+	};
 	const GOptionEntry traces[] = {
 		OPTION(G_OPTION_REMAINING, 0, FILENAME_ARRAY, traces, NULL, NULL),
 		OPTIONS_END,
@@ -99,6 +105,7 @@ static void add_rest(GOptionContext *context, struct raw_options *raw, unsigned 
 		g_option_context_add_main_entries(context, top, NULL);
 	if (groups & OPTIONS_OUTPUT)
 		g_option_context_add_main_entries(context, output, NULL);
+	g_option_context_add_main_entries(context, help, NULL);
 	g_option_context_add_main_entries(context, traces, NULL);
 }
 
@@ -109,6 +116,7 @@ static GOptionContext *options_context(struct raw_options *raw, const struct com
 	GOptionContext *context = g_option_context_new(args);
 
 	g_free(args);
+	g_option_context_set_help_enabled(context, FALSE);
 	if (groups & OPTIONS_SELECT)
 		add_select(context, raw);
 	if (groups & OPTIONS_SYMBOLS)
@@ -226,6 +234,8 @@ bool options_parse(struct options *options, int argc, char **argv, const struct 
 		args[i] = g_strdup(argv[i]);
 	options_name_program(command);
 	good = g_option_context_parse_strv(context, &args, &error);
+	if (good && raw.help)
+		exit(opts_help_print(context));
 	if (!good) {
 		char *safe = err_safe(error->message);
 

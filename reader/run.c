@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "opts_help.h"
 
 struct run_options {
 	char *dir; /* -o as given; NULL: not given */
 	gboolean help;
+	bool help_failed;
 };
 
 static GOptionContext *options_context(struct run_options *options, GOptionEntry *settings)
@@ -49,7 +51,6 @@ static int options_read(struct run_options *options, int argc, char **argv)
 	GOptionEntry *settings = run_settings_options();
 	GOptionContext *context = options_context(options, settings);
 	GError *error = NULL;
-	char *text;
 
 	g_set_prgname("prof run");
 	if (!g_option_context_parse(context, &argc, &argv, &error)) {
@@ -57,9 +58,7 @@ static int options_read(struct run_options *options, int argc, char **argv)
 		g_error_free(error);
 		argc = 0;
 	} else if (options->help) {
-		text = g_option_context_get_help(context, TRUE, NULL);
-		fputs(text, stdout);
-		g_free(text);
+		options->help_failed = opts_help_print(context) != 0;
 	} else if (argc > 1 && !strcmp(argv[1], "--")) {
 		memmove(argv + 1, argv + 2, sizeof(*argv) * (size_t)(argc - 1));
 		argc--;
@@ -120,12 +119,12 @@ static int launch(const struct run_options *options, const char *path, char **ar
 
 int run_main(int argc, char **argv)
 {
-	struct run_options options = { NULL, FALSE };
+	struct run_options options = { 0 };
 	char *path, *library = NULL, **env;
 	int status = RUN_FAILED, words = options_read(&options, argc, argv);
 
 	if (options.help)
-		return 0;
+		return options.help_failed ? RUN_FAILED : 0;
 	if (words < 0)
 		return status;
 	if (words == 0) {

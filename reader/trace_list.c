@@ -115,6 +115,7 @@ static GPtrArray *list_names(const char *path, bool *partial)
 		return NULL;
 	}
 	names = g_ptr_array_new_with_free_func(g_free);
+	/* cppcheck-suppress readdirCalled ; one thread, a stream of its own */
 	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
 			g_ptr_array_add(names, g_strdup(entry->d_name));

@@ -115,10 +115,14 @@ for command in COMMANDS:
     os.close(write)
     check(done.returncode == -signal.SIGPIPE and done.stderr == good[tuple(command)].err, command,
           "broken pipe:", done)
-for command in (["help"], ["--version"]):
+for command in (["help"], ["--version"], ["help", "report"], ["help", "check"]):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([PROF, *command], stdout=full, stderr=PIPE)
     check(done.returncode == 2 and b"No space left on device" in done.stderr, command, done)
+
+for command in ("run", "report", "folded", "json", "dump", "check"):
+    wide = [line for line in prof("help", command).splitlines() if len(line) > 84]
+    check(not wide, "prof help", command, wide)
 
 # A file is replaced when all of it has been written, and never before.
 (HOME / "out").write_text("old")

@@ -49,7 +49,8 @@ for a, b in zip(edges, edges[1:]):
     for metric in whole:
         got = sum(folded("t", *window, "--metric", metric).values())
         parts[metric] += got
-        inside = [r for r in (samples if metric == "samples" else blocks) if a * MS <= r[0] <= b * MS]
+        events = samples if metric == "samples" else blocks
+        inside = [r for r in events if a * MS <= r[0] <= b * MS]
         want = {"samples": len(inside), "cpu": got, "alloc_objects": len(inside),
                 "alloc_space": sum(r[3] for r in inside)}[metric]
         check(got == want, metric, window, "is", got, "not", want)
@@ -68,29 +69,36 @@ for wrong in (("--to", "x"), ("--from", "-1"), ("--from", "2", "--to", "1"), ("-
 # -- Selection, in every output.
 plain = {c: prof(*c.split(), *SYMFS, "t") for c in ("report", "folded", "json", "json --lines")}
 for options, kept, gone in (
-        (("--thread", "worker 1"), "size 8", "inner loop"), (("--thread", "4242"), "inner loop", "size 8"),
-        (("--thread", "work*"), "size 8", "inner loop"), (("--focus", "^leak"), "leak;it", "size 8"),
-        (("--ignore", "^leak|^size"), "inner loop", "size 8"), (("--hide", "^leak"), "size 8", "leak;it"),
+        (("--thread", "worker 1"), "size 8", "inner loop"),
+        (("--thread", "4242"), "inner loop", "size 8"),
+        (("--thread", "work*"), "size 8", "inner loop"),
+        (("--focus", "^leak"), "leak;it", "size 8"),
+        (("--ignore", "^leak|^size"), "inner loop", "size 8"),
+        (("--hide", "^leak"), "size 8", "leak;it"),
         (("--hide", "^main$", "--ignore", "^size"), "leak;it", "size 8")):
     for command, before in plain.items():
         got = prof(*command.split(), *SYMFS, *options, "t")
-        kept_, gone_ = (n.replace(";", ":").replace(" 8", "_8") if command == "folded" else n for n in (kept, gone))
+        kept_, gone_ = kept, gone
+        if command == "folded":
+            kept_, gone_ = (n.replace(";", ":").replace(" 8", "_8") for n in (kept, gone))
         if command == "json":  # whose threads and their start functions stay
             names = lambda doc: {doc["functions"][doc["frames"][f["frame"]]["function"]]["name"]
                                  for f in doc["stacks"]}
             got, before = str(names(json.loads(got))), str(names(json.loads(before)))
-        check(kept_ in got and gone_ in before and gone_ not in got, command, options, "gives", got[:3000])
+        check(kept_ in got and gone_ in before and gone_ not in got, command, options, "gives",
+              got[:3000])
 p, hidden = Profile("t", *SYMFS), Profile("t", *SYMFS, "--hide", "^(work|inner loop|leak;it)$")
 check(p.site("work")["alloc_objects"] == 167 and hidden.site("main")["alloc_objects"] == 500,
       "--hide leaves the sites", hidden.raw["sites"])
 
 # -- What is shown of a stack.
-check(all(k.startswith(("app/4242;", "worker 1/4243;")) for k in folded("t", "--threads")), "--threads")
+check(all(k.startswith(("app/4242;", "worker 1/4243;")) for k in folded("t", "--threads")),
+      "--threads")
 check(all(k.startswith("app-4242;_start;") or k.startswith("app-4242;worker;")
           for k in folded("t", "--processes")), "--processes", folded("t", "--processes"))
 check(all(k.startswith("app-4242;app/") or k.startswith("app-4242;worker 1/")
           for k in folded("t", "--processes", "--threads")), "both")
-check(not any("main" in k for k in folded("t", symfs=())), "names without --symfs", folded("t", symfs=()))
+check(not any("main" in k for k in folded("t", symfs=())), "names without --symfs")
 for command in ("report", "json", "json --lines"):
     check("inner loop" not in prof(*command.split(), "t"), command, "names without --symfs")
 rows = lambda text: text.split("Hottest functions")[1].split("\n\n")[0].splitlines()[2:]
@@ -107,7 +115,8 @@ check("_start" in peek and "inner loop" in peek and "size 8" not in peek,
 for columns in (72, 80, 98, 200):
     for options in ((), ("--peek", "."), ("--from", "0.5"), ("--metric", "alloc_space")):
         text = prof("report", *SYMFS, *options, "t", env={"COLUMNS": columns})
-        wide = [line for line in text.splitlines() if len(line) > columns and " " in line.strip()]
+        wide = [line for line in text.splitlines()
+                if len(line) > columns and " " in line.strip()]
         check(not wide, columns, "columns:", wide[:3])
 for options in (("--thread", "nobody"), ("--focus", "zzz"), ("--from", "5"), ("--ignore", ".")):
     text = prof("report", *SYMFS, *options, "t")
@@ -120,16 +129,18 @@ check("Blocks alive at 0.5 s:" in text and "Blocks alive at the exit:" in plain[
 need("gcc", "objcopy", "strip")
 program = HOME / "shares"
 run(["gcc", "-O2", "-g", "-Wl,--build-id=sha1", "-o", program, SRC / "tests/work/w_shares.c"])
-identity = next(line.split()[-1] for line in run(["readelf", "-n", program]).out.decode().splitlines()
-                if "Build ID" in line)
+notes = run(["readelf", "-n", program]).out.decode()
+identity = next(line.split()[-1] for line in notes.splitlines() if "Build ID" in line)
 debug = HOME / "debug/.build-id" / identity[:2] / (identity[2:] + ".debug")
 debug.parent.mkdir(parents=True)
 run(["objcopy", "--only-keep-debug", program, debug])
 run(["strip", program])
 ran = run([program, "100"], env=preload(out="shares.t", cpu_hz=999))
 check(ran.status == 0, "w_shares:", ran.status, ran.err)
-without, found = folded("shares.t", symfs=()), folded("shares.t", "--debug-dir", HOME / "debug", symfs=())
+where = ("--debug-dir", HOME / "debug")
+without, found = folded("shares.t", symfs=()), folded("shares.t", *where, symfs=())
 check(not any("work_half" in k for k in without) and any("work_half" in k for k in found),
       "--debug-dir changes nothing:", found)
-lines = folded("shares.t", "--debug-dir", HOME / "debug", "--lines", symfs=())
-check(any(f"w_shares.c:" in k for k in lines) and not any("w_shares.c" in k for k in found), "--lines:", lines)
+lines = folded("shares.t", *where, "--lines", symfs=())
+check(any("w_shares.c:" in k for k in lines) and not any("w_shares.c" in k for k in found),
+      "--lines:", lines)
