@@ -82,6 +82,11 @@ static inline ssize_t sys_getdents64(int fd, void *buf, size_t n)
 /* Anonymous private memory, zeroed, readable and writable, or NULL. */
 static inline void *sys_map(size_t n)
 {
+#ifdef __SANITIZE_THREAD__ /* it must see memory come and go */
+	void *map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return map == MAP_FAILED ? NULL : map;
+#endif
 	long p = SYS_CALL(SYS_mmap, 0, n, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return p < 0 && p > -4096 ? NULL : (void *)p;
@@ -109,6 +114,9 @@ static inline void *sys_map_fd(size_t n, int prot, int flags, int fd, uint64_t o
 }
 static inline int sys_unmap(void *p, size_t n)
 {
+#ifdef __SANITIZE_THREAD__
+	return munmap(p, n);
+#endif
 	return (int)SYS_CALL(SYS_munmap, p, n, 0, 0, 0, 0);
 }
 
