@@ -11,11 +11,15 @@
 
 #define STACKS_LOOKED_AT 256u /* of one thread: nearly all stacks have the root */
 #define OUTERMOST_FRAMES 2u   /* of a thread whose start is not known */
+/* Frames looked at in all: a trace can have a million threads in stacks of
+ * 16,000 frames.  Threads after that go where their fellows are. */
+#define FRAMES_LOOKED_AT (UINT64_C(1) << 26)
 
 struct stack_roots {
 	struct profile *profile;
 	GHashTable *shared; /* process, module and name of a start function -> node */
 	uint32_t *own;	    /* node by thread, found in its own stacks */
+	uint64_t looked_at; /* frames */
 };
 
 /* The function that is not inlined at a frame; NULL none. */
@@ -34,22 +38,30 @@ static bool same_function(const struct function *f, const struct function *wante
 }
 
 /* The outermost node of the stack that is in the wanted function; 0 none. */
-static uint32_t find_in_stack(const struct profile *p, uint32_t stack,
+static uint32_t find_in_stack(struct stack_roots *roots, uint32_t stack,
 			      const struct function *wanted)
 {
+	const struct profile *p = roots->profile;
 	uint32_t found = 0;
 
+	if (roots->looked_at >= FRAMES_LOOKED_AT)
+		return 0;
+	roots->looked_at += profile_node(p, stack)->depth;
 	for (; stack; stack = profile_node(p, stack)->parent)
 		if (same_function(frame_function(p, profile_node(p, stack)->frame), wanted))
 			found = stack;
 	return found;
 }
 
-static uint32_t find_main(const struct profile *p, uint32_t stack)
+static uint32_t find_main(struct stack_roots *roots, uint32_t stack)
 {
+	const struct profile *p = roots->profile;
 	const struct function *f;
 	uint32_t found = 0;
 
+	if (roots->looked_at >= FRAMES_LOOKED_AT)
+		return 0;
+	roots->looked_at += profile_node(p, stack)->depth;
 	for (; stack; stack = profile_node(p, stack)->parent) {
 		f = frame_function(p, profile_node(p, stack)->frame);
 		if (f && !strcmp(f->name, "main"))
@@ -73,30 +85,33 @@ static char *shared_key(const struct thread *thread, const struct function *star
 }
 
 /* Looks for a thread's start in n of its own cells. */
-static uint32_t find_in_cells(const struct profile *p, const struct thread *thread,
+static uint32_t find_in_cells(struct stack_roots *roots, const struct thread *thread,
 			      const struct cell *cells, guint n)
 {
+	const struct profile *p = roots->profile;
 	const struct function *start = frame_function(p, thread_start_frame(p, thread));
 	uint32_t found = 0;
 
 	for (guint i = 0; !found && i < n && (thread->flags & PROF_THREAD_MAIN); i++)
-		found = find_main(p, cells[i].stack);
+		found = find_main(roots, cells[i].stack);
 	for (guint i = 0; !found && i < n && start; i++)
-		found = find_in_stack(p, cells[i].stack, start);
+		found = find_in_stack(roots, cells[i].stack, start);
 	return found;
 }
 
 /* The outermost frames of the thread's heaviest stack, when nothing says where
  * it began. */
-static uint32_t find_outermost(const struct profile *p, const struct cell *cells, guint n)
+static uint32_t find_outermost(struct stack_roots *roots, const struct cell *cells, guint n)
 {
+	const struct profile *p = roots->profile;
 	const struct cell *heaviest = NULL;
 	uint32_t node;
 
 	for (guint i = 0; i < n; i++)
 		if (!heaviest || cells[i].cpu > heaviest->cpu)
 			heaviest = &cells[i];
-	node = heaviest ? heaviest->stack : 0;
+	node = heaviest && roots->looked_at < FRAMES_LOOKED_AT ? heaviest->stack : 0;
+	roots->looked_at += profile_node(p, node)->depth;
 	while (profile_node(p, node)->depth > OUTERMOST_FRAMES)
 		node = profile_node(p, node)->parent;
 	while (node && profile_frame(p, profile_node(p, node)->frame)->kind != FRAME_CODE)
@@ -109,7 +124,7 @@ static void learn(struct stack_roots *roots, uint32_t id, const struct cell *cel
 	struct profile *p = roots->profile;
 	const struct thread *thread = profile_thread(p, id);
 	const struct function *start = frame_function(p, thread_start_frame(p, thread));
-	uint32_t node = find_in_cells(p, thread, cells, MIN(n, STACKS_LOOKED_AT));
+	uint32_t node = find_in_cells(roots, thread, cells, MIN(n, STACKS_LOOKED_AT));
 	char *key;
 
 	if (node && start) {
@@ -118,7 +133,7 @@ static void learn(struct stack_roots *roots, uint32_t id, const struct cell *cel
 			g_hash_table_insert(roots->shared, g_strdup(key), GUINT_TO_POINTER(node));
 		g_free(key);
 	} else if (!node && !start) {
-		node = find_outermost(p, cells, n);
+		node = find_outermost(roots, cells, n);
 	}
 	roots->own[id] = node;
 }
