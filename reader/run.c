@@ -109,7 +109,7 @@ static int launch(const struct run_options *options, const char *path, char **ar
 	before = run_traces_list(pattern);
 	status = run_child(path, argv, env, &pid);
 	if (pid)
-		run_traces_tell(before, pattern, dir, pid);
+		run_traces_tell(before, pattern, run_settings_get(env, "programs"), dir, pid);
 	g_hash_table_unref(before);
 	g_free(pattern);
 	g_strfreev(env);
@@ -129,6 +129,11 @@ int run_main(int argc, char **argv)
 		return status;
 	if (words == 0) {
 		err_say("run: which program? See: prof help run");
+		return status;
+	}
+	if (options.dir && run_settings_given("out")) {
+		err_say("run: -o and --out both say where: give one of them");
+		g_free(options.dir);
 		return status;
 	}
 	env = run_settings_apply(g_get_environ());

@@ -36,6 +36,9 @@ GOptionEntry *run_settings_options(void);
  * after a message when a value is not allowed. */
 char **run_settings_apply(char **env);
 
+/* Whether the option of a field was on the command line. */
+bool run_settings_given(const char *field);
+
 /* The value in force: from env, else the default.  field is the setting's
  * field in the table, which is known to exist. */
 const char *run_settings_get(char **env, const char *field);
@@ -75,8 +78,9 @@ int run_child(const char *path, char **argv, char **env, pid_t *pid);
 GHashTable *run_traces_list(const char *pattern);
 
 /* Prints the one closing line about the traces that are there now and were not
- * before.  dir is -o, or NULL: then only the traces of process pid and of
+ * before.  programs is the value of LIBPROF_PROGRAMS, a reason for none.  dir is -o, or NULL: then only the traces of process pid and of
  * those that descend from it are counted. */
-void run_traces_tell(GHashTable *before, const char *pattern, const char *dir, pid_t pid);
+void run_traces_tell(GHashTable *before, const char *pattern, const char *programs, const char *dir,
+		     pid_t pid);
 
 #endif

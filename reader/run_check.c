@@ -45,7 +45,7 @@ static int executable(const char *path)
 	if (stat(path, &st))
 		return errno;
 	if (!S_ISREG(st.st_mode))
-		return EACCES;
+		return S_ISDIR(st.st_mode) ? EISDIR : EACCES;
 	return access(path, X_OK) ? errno : 0;
 }
 
@@ -68,7 +68,7 @@ char *run_check_find(const char *name, int *status)
 				found = path;
 			else
 				g_free(path);
-			if (e == EACCES)
+			if (e == EACCES || e == EISDIR)
 				error = EACCES;
 		}
 		g_strfreev(dirs);

@@ -137,6 +137,15 @@ char **run_settings_apply(char **env)
 	return env;
 }
 
+bool run_settings_given(const char *field)
+{
+	size_t i = 0;
+
+	while (strcmp(settings[i].field, field))
+		i++;
+	return given[i] != NULL;
+}
+
 const char *run_settings_get(char **env, const char *field)
 {
 	const struct setting *s = settings;

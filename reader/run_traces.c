@@ -244,7 +244,8 @@ static void tell_of(GPtrArray *paths, const char *dir, pid_t pid)
 	profile_free(p);
 }
 
-void run_traces_tell(GHashTable *before, const char *pattern, const char *dir, pid_t pid)
+void run_traces_tell(GHashTable *before, const char *pattern, const char *programs, const char *dir,
+		     pid_t pid)
 {
 	GHashTable *after = run_traces_list(pattern);
 	GPtrArray *paths = g_ptr_array_new();
@@ -258,6 +259,8 @@ void run_traces_tell(GHashTable *before, const char *pattern, const char *dir, p
 	}
 	if (paths->len)
 		tell_of(paths, dir, pid);
+	else if (strcmp(programs, "*"))
+		err_say("no trace was made: is the program's name among --programs?");
 	else
 		err_say("no trace was made; to see why: prof run --verbose 2 ...");
 	g_ptr_array_free(paths, TRUE);

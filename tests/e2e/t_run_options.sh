@@ -44,3 +44,10 @@ LD_PRELOAD="libm.so.6 $LIB" expect 0 "$PROF" run sh -c 'echo "$LD_PRELOAD"'
 # A script without a first line is the shell's, as for execvp.
 echo 'exit 9' >plain && chmod +x plain
 expect 9 "$PROF" run ./plain
+
+# Two places for one trace, and a program that is not to be profiled.
+expect 125 "$PROF" run -o q1 --out=q2 touch was-run
+check grep -q -- '-o and --out' err
+[ ! -e was-run ] && [ ! -e q1 ] || fail "-o and --out: something was done"
+expect 0 "$PROF" run --programs='x*' true
+check grep -q -- 'no trace was made: .*--programs' err

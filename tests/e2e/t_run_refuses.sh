@@ -38,7 +38,7 @@ refused 125 'for x32' ./m32
 refused 125 'static.*statically linked' ./script
 refused 126 'interpreter /no/such/interpreter: No such file' ./bad-script
 refused 126 'Permission denied' ./not-executable
-refused 126 'Permission denied' /tmp
+refused 126 'Is a directory' /tmp
 refused 127 'No such file' ./missing
 refused 127 'No such file' a-program-that-is-nowhere-in-path
 
