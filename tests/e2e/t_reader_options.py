@@ -3,6 +3,7 @@
 """Each option of the outputs changes what it says it changes, in each output
 that takes it; windows of time add up to the whole."""
 import random
+import re
 import sys
 
 from lib import *
@@ -144,3 +145,22 @@ check(not any("work_half" in k for k in without) and any("work_half" in k for k 
 lines = folded("shares.t", *where, "--lines", symfs=())
 check(any("w_shares.c:" in k for k in lines) and not any("w_shares.c" in k for k in found),
       "--lines:", lines)
+
+# -- Every member of the JSON that the schema has is spoken of in JSON.md.
+page = (SRC / "reader/JSON.md").read_text()
+
+
+def members(schema):
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        for part in schema.values():
+            yield from members(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from members(part)
+
+
+for name in ("prof-json", "prof-json-line"):
+    schema = json.loads((SRC / f"reader/schema/{name}.schema.json").read_text())
+    missing = [m for m in set(members(schema)) if not re.search(rf"\b{m}\b", page)]
+    check(not missing, "JSON.md does not speak of", missing)
