@@ -280,7 +280,10 @@ static bool walk(struct walk *w, const struct capture *c, bool all_regs, struct 
 			s = STEP_BROKEN;
 			break;
 		}
-		push(w, pc, r ? r->map : maps_find(pc), s == STEP_GUESSED);
+		/* A handler returns to the trampoline's first byte: the byte before it is
+		 * nobody's, though its unwind information covers it. */
+		push(w, pc + (r && r->signal && !w->exact), r ? r->map : maps_find(pc),
+		     s == STEP_GUESSED);
 		w->f.regs[ARCH_IP] = pc; /* what tables are asked for */
 		s = step(w, r, all_regs);
 	}
