@@ -28,7 +28,7 @@
 /* LZ4 frame format magics.  Two of its sixteen skippable magics have a
  * meaning here. */
 #define PROF_LZ4_MAGIC 0x184D2204u
-#define PROF_SKIP_HEADER 0x184D2A50u   /* the segment's header */
+#define PROF_SKIP_HEADER 0x184D2A50u	  /* the segment's header */
 #define PROF_SKIP_UNCOMMITTED 0x184D2A51u /* a frame whose write was cut */
 #define PROF_SKIP_MASK 0xFFFFFFF0u
 
@@ -39,91 +39,100 @@
 
 /* Header fields: key varint, length varint, value.  u = varint in the value,
  * s = UTF-8 text without terminator, b = raw bytes. */
-#define PROF_HEADER_FIELDS(X)                                                  \
-	X(HDR_TRACE_ID, 1, b, "trace_id")                                      \
-	X(HDR_SEGMENT, 2, u, "segment")                                        \
-	X(HDR_EXE, 3, s, "exe")                                                \
-	X(HDR_ARGV0, 4, s, "argv0")                                            \
-	X(HDR_HOST, 5, s, "host")                                              \
-	X(HDR_PID, 6, u, "pid")                                                \
-	X(HDR_PPID, 7, u, "ppid")                                              \
-	X(HDR_PARENT_TRACE_ID, 8, b, "parent_trace_id")                        \
-	X(HDR_CONTAINER_ID, 9, s, "container_id")                              \
-	X(HDR_SERVICE_NAME, 10, s, "service_name")                             \
-	X(HDR_RESOURCE_ATTRIBUTES, 11, s, "resource_attributes")               \
-	X(HDR_KERNEL, 12, s, "kernel")                                         \
-	X(HDR_MACHINE, 13, s, "machine")                                       \
-	X(HDR_BOOT_ID, 14, s, "boot_id")                                       \
-	X(HDR_PAGE_BYTES, 15, u, "page_bytes")                                 \
-	X(HDR_CPUS, 16, u, "cpus")                                             \
-	X(HDR_UID, 17, u, "uid")                                               \
-	X(HDR_START_MONO_NS, 18, u, "start_mono_ns")                           \
-	X(HDR_START_REAL_NS, 19, u, "start_real_ns")                           \
-	X(HDR_SEGMENT_START_NS, 20, u, "segment_start_ns")                     \
-	X(HDR_WRITER_VERSION, 21, s, "writer_version")                         \
-	X(HDR_SETTING, 22, s, "setting")                                       \
-	X(HDR_CPU_ENGINE, 23, s, "cpu_engine")                                 \
-	X(HDR_CPU_PERIOD_NS, 24, u, "cpu_period_ns")                           \
-	X(HDR_HEAP_ENGINE, 25, s, "heap_engine")                               \
-	X(HDR_HEAP_MEAN_BYTES, 26, u, "heap_mean_bytes")                       \
-	X(HDR_STACK_BYTES, 27, u, "stack_bytes")                               \
-	X(HDR_ENTRY, 28, u, "entry")                                           \
-	X(HDR_PROGRAM, 29, s, "program")                                       \
+#define PROF_HEADER_FIELDS(X)                                    \
+	X(HDR_TRACE_ID, 1, b, "trace_id")                        \
+	X(HDR_SEGMENT, 2, u, "segment")                          \
+	X(HDR_EXE, 3, s, "exe")                                  \
+	X(HDR_ARGV0, 4, s, "argv0")                              \
+	X(HDR_HOST, 5, s, "host")                                \
+	X(HDR_PID, 6, u, "pid")                                  \
+	X(HDR_PPID, 7, u, "ppid")                                \
+	X(HDR_PARENT_TRACE_ID, 8, b, "parent_trace_id")          \
+	X(HDR_CONTAINER_ID, 9, s, "container_id")                \
+	X(HDR_SERVICE_NAME, 10, s, "service_name")               \
+	X(HDR_RESOURCE_ATTRIBUTES, 11, s, "resource_attributes") \
+	X(HDR_KERNEL, 12, s, "kernel")                           \
+	X(HDR_MACHINE, 13, s, "machine")                         \
+	X(HDR_BOOT_ID, 14, s, "boot_id")                         \
+	X(HDR_PAGE_BYTES, 15, u, "page_bytes")                   \
+	X(HDR_CPUS, 16, u, "cpus")                               \
+	X(HDR_UID, 17, u, "uid")                                 \
+	X(HDR_START_MONO_NS, 18, u, "start_mono_ns")             \
+	X(HDR_START_REAL_NS, 19, u, "start_real_ns")             \
+	X(HDR_SEGMENT_START_NS, 20, u, "segment_start_ns")       \
+	X(HDR_WRITER_VERSION, 21, s, "writer_version")           \
+	X(HDR_SETTING, 22, s, "setting")                         \
+	X(HDR_CPU_ENGINE, 23, s, "cpu_engine")                   \
+	X(HDR_CPU_PERIOD_NS, 24, u, "cpu_period_ns")             \
+	X(HDR_HEAP_ENGINE, 25, s, "heap_engine")                 \
+	X(HDR_HEAP_MEAN_BYTES, 26, u, "heap_mean_bytes")         \
+	X(HDR_STACK_BYTES, 27, u, "stack_bytes")                 \
+	X(HDR_ENTRY, 28, u, "entry")                             \
+	X(HDR_PROGRAM, 29, s, "program")                         \
 	X(HDR_CPU_KERNEL, 30, u, "cpu_kernel")
 
 /* Records in a frame: kind byte, length varint, payload of that length. */
-#define PROF_RECORDS(X)                                                        \
-	X(REC_STRING, 1, "string")                                             \
-	X(REC_MAPPING, 2, "mapping")                                           \
-	X(REC_NODES, 3, "nodes")                                               \
-	X(REC_THREAD, 4, "thread")                                             \
-	X(REC_SAMPLES, 5, "samples")                                           \
-	X(REC_HEAP, 6, "heap")                                                 \
-	X(REC_LIVE, 7, "live")                                                 \
-	X(REC_THREAD_STATS, 8, "thread_stats")                                 \
-	X(REC_PROCESS_STATS, 9, "process_stats")                               \
-	X(REC_LOSS, 10, "loss")                                                \
-	X(REC_ENGINE, 11, "engine")                                            \
-	X(REC_MARK, 12, "mark")                                                \
-	X(REC_CUMULATIVE, 13, "cumulative")                                    \
+#define PROF_RECORDS(X)                          \
+	X(REC_STRING, 1, "string")               \
+	X(REC_MAPPING, 2, "mapping")             \
+	X(REC_NODES, 3, "nodes")                 \
+	X(REC_THREAD, 4, "thread")               \
+	X(REC_SAMPLES, 5, "samples")             \
+	X(REC_HEAP, 6, "heap")                   \
+	X(REC_LIVE, 7, "live")                   \
+	X(REC_THREAD_STATS, 8, "thread_stats")   \
+	X(REC_PROCESS_STATS, 9, "process_stats") \
+	X(REC_LOSS, 10, "loss")                  \
+	X(REC_ENGINE, 11, "engine")              \
+	X(REC_MARK, 12, "mark")                  \
+	X(REC_CUMULATIVE, 13, "cumulative")      \
 	X(REC_END, 14, "end")
 
 /* Reasons to have lost something; LOSS records count them. */
-#define PROF_LOSSES(X)                                                         \
-	X(LOSS_CPU_RING, 1, "cpu_ring_full", "CPU samples lost: the perf ring was full") \
-	X(LOSS_CPU_THROTTLED, 2, "cpu_throttled", "times the kernel throttled CPU sampling") \
+#define PROF_LOSSES(X)                                                                          \
+	X(LOSS_CPU_RING, 1, "cpu_ring_full", "CPU samples lost: the perf ring was full")        \
+	X(LOSS_CPU_THROTTLED, 2, "cpu_throttled", "times the kernel throttled CPU sampling")    \
 	X(LOSS_TIMER_RING, 3, "timer_ring_full", "timer samples lost: the event ring was full") \
-	X(LOSS_HEAP_RING, 4, "heap_ring_full", "sampled allocations lost: the event ring was full") \
-	X(LOSS_FREE_RING, 5, "free_ring_full", "frees of sampled blocks lost: the event ring was full; live figures are too high") \
-	X(LOSS_LIVE_TABLE, 6, "live_table_full", "sampled allocations lost: no memory for the live table") \
-	X(LOSS_STACK_TABLE, 7, "stack_table_full", "stacks not kept: no memory for the stack table") \
-	X(LOSS_NO_STACK, 8, "no_stack", "events recorded without their stack: it could not be read") \
-	X(LOSS_WRITE, 9, "write_failed", "bytes of trace lost: the file could not be written") \
-	X(LOSS_SEGMENT_DROPPED, 10, "segment_dropped", "segments dropped to stay below LIBPROF_LIMIT_BYTES") \
-	X(LOSS_THREAD_TABLE, 11, "thread_table_full", "threads not registered: no memory for the thread table") \
-	X(LOSS_UNKNOWN_THREAD, 12, "unknown_thread", "samples of threads never seen to start") \
-	X(LOSS_CREATION_STACK, 13, "creation_stack", "thread creation stacks not kept: over 1,000 a second, or the event ring was full") \
-	X(LOSS_OTHER_RECORDS, 14, "other_records", "thread, name or mapping records lost in the perf rings")
+	X(LOSS_HEAP_RING, 4, "heap_ring_full",                                                  \
+	  "sampled allocations lost: the event ring was full")                                  \
+	X(LOSS_FREE_RING, 5, "free_ring_full",                                                  \
+	  "frees of sampled blocks lost: the event ring was full; live figures are too high")   \
+	X(LOSS_LIVE_TABLE, 6, "live_table_full",                                                \
+	  "sampled allocations lost: no memory for the live table")                             \
+	X(LOSS_STACK_TABLE, 7, "stack_table_full",                                              \
+	  "stacks not kept: no memory for the stack table")                                     \
+	X(LOSS_NO_STACK, 8, "no_stack",                                                         \
+	  "events recorded without their stack: it could not be read")                          \
+	X(LOSS_WRITE, 9, "write_failed", "bytes of trace lost: the file could not be written")  \
+	X(LOSS_SEGMENT_DROPPED, 10, "segment_dropped",                                          \
+	  "segments dropped to stay below LIBPROF_LIMIT_BYTES")                                 \
+	X(LOSS_THREAD_TABLE, 11, "thread_table_full",                                           \
+	  "threads not registered: no memory for the thread table")                             \
+	X(LOSS_UNKNOWN_THREAD, 12, "unknown_thread", "samples of threads never seen to start")  \
+	X(LOSS_CREATION_STACK, 13, "creation_stack",                                            \
+	  "thread creation stacks not kept: over 1,000 a second, or the event ring was full")   \
+	X(LOSS_OTHER_RECORDS, 14, "other_records",                                              \
+	  "thread, name or mapping records lost in the perf rings")
 
 /* Markers: nodes of mapping 0 stand at the root end of a stack that is not
  * whole and say why. */
-#define PROF_MARKERS(X)                                                        \
-	X(MARKER_TRUNCATED, 1, "[truncated]")                                  \
-	X(MARKER_BROKEN, 2, "[broken]")                                        \
-	X(MARKER_NO_STACK, 3, "[no stack]")                                    \
+#define PROF_MARKERS(X)                       \
+	X(MARKER_TRUNCATED, 1, "[truncated]") \
+	X(MARKER_BROKEN, 2, "[broken]")       \
+	X(MARKER_NO_STACK, 3, "[no stack]")   \
 	X(MARKER_OVERFLOW, 4, "[stack table full]")
 
-#define PROF_MARKS(X)                                                          \
-	X(MARK_START, 1, "start")                                              \
-	X(MARK_STOP, 2, "stop")                                                \
-	X(MARK_EXEC, 3, "exec")                                                \
-	X(MARK_FORK, 4, "fork")                                                \
+#define PROF_MARKS(X)             \
+	X(MARK_START, 1, "start") \
+	X(MARK_STOP, 2, "stop")   \
+	X(MARK_EXEC, 3, "exec")   \
+	X(MARK_FORK, 4, "fork")   \
 	X(MARK_EXIT, 5, "exit")
 
-#define PROF_ENDS(X)                                                           \
-	X(END_ROTATED, 1, "rotated")                                           \
-	X(END_EXIT, 2, "exit")                                                 \
-	X(END_EXEC, 3, "exec")                                                 \
+#define PROF_ENDS(X)                 \
+	X(END_ROTATED, 1, "rotated") \
+	X(END_EXIT, 2, "exit")       \
+	X(END_EXEC, 3, "exec")       \
 	X(END_WRITE, 4, "write_failed")
 
 #define PROF_ENUM2(name, value, ...) PROF_##name = value,
@@ -145,7 +154,7 @@ enum prof_mapping_flags {
 
 /* REC_THREAD flags. */
 enum prof_thread_flags {
-	PROF_THREAD_MAIN = 1,   /* the thread whose tid is the pid */
+	PROF_THREAD_MAIN = 1,	/* the thread whose tid is the pid */
 	PROF_THREAD_CREATOR = 2 /* creator, creation stack or start routine is known */
 };
 
@@ -161,7 +170,12 @@ enum prof_heap_op { PROF_HEAP_ALLOC = 0, PROF_HEAP_FREE = 1, PROF_HEAP_ALLOC_AS 
 
 /* REC_ENGINE: which engine a record speaks of, and what became of it. */
 enum prof_engine_kind { PROF_ENGINE_CPU = 1, PROF_ENGINE_HEAP = 2, PROF_ENGINE_WRITER = 3 };
-enum prof_engine_state { PROF_ENGINE_OFF = 0, PROF_ENGINE_ON = 1, PROF_ENGINE_DENIED = 2, PROF_ENGINE_NOTE = 3 };
+enum prof_engine_state {
+	PROF_ENGINE_OFF = 0,
+	PROF_ENGINE_ON = 1,
+	PROF_ENGINE_DENIED = 2,
+	PROF_ENGINE_NOTE = 3
+};
 
 /* REC_NODES: low bits of a node's tag. */
 enum prof_node_flags { PROF_NODE_GUESSED = 1 };

@@ -33,38 +33,38 @@ void arch_sigreturn(void) __attribute__((visibility("hidden")));
 /* One register saved in the ucontext that rsp points at when the handler has
  * returned: DW_CFA_expression, register, { DW_OP_breg7 offset }.  The offset is
  * a two-byte sleb128. */
-#define ARCH_CFI_SAVED(reg, offset)                                            \
+#define ARCH_CFI_SAVED(reg, offset) \
 	".cfi_escape 0x10, " #reg ", 3, 0x77, (" #offset " & 0x7f) | 0x80, " #offset " >> 7\n\t"
 
 /* Debuggers and unwinders know a signal frame by exactly these two
  * instructions; those that go by unwind tables look up the return address
  * minus one, hence the nop, and find every register, rip included. */
-#define ARCH_DEFINE_SIGRETURN                                                  \
-	__asm__(".pushsection .text.arch_sigreturn, \"ax\", @progbits\n\t"     \
-		".balign 16\n\t"                                               \
-		".cfi_startproc\n\t"                                           \
-		".cfi_signal_frame\n\t"                                        \
-		/* the CFA is the interrupted rsp: breg7 160; deref */         \
-		".cfi_escape 0x0f, 4, 0x77, 0xa0, 1, 0x06\n\t"                 \
-		ARCH_CFI_SAVED(8, 40) ARCH_CFI_SAVED(9, 48)                    \
-		ARCH_CFI_SAVED(10, 56) ARCH_CFI_SAVED(11, 64)                  \
-		ARCH_CFI_SAVED(12, 72) ARCH_CFI_SAVED(13, 80)                  \
-		ARCH_CFI_SAVED(14, 88) ARCH_CFI_SAVED(15, 96)                  \
-		ARCH_CFI_SAVED(5, 104) ARCH_CFI_SAVED(4, 112)                  \
-		ARCH_CFI_SAVED(6, 120) ARCH_CFI_SAVED(3, 128)                  \
-		ARCH_CFI_SAVED(1, 136) ARCH_CFI_SAVED(0, 144)                  \
-		ARCH_CFI_SAVED(2, 152) ARCH_CFI_SAVED(7, 160)                  \
-		ARCH_CFI_SAVED(16, 168)                                        \
-		"nop\n"                                                        \
-		".globl arch_sigreturn\n\t"                                    \
-		".hidden arch_sigreturn\n\t"                                   \
-		".type arch_sigreturn, @function\n"                            \
-		"arch_sigreturn:\n\t"                                          \
-		"movq $15, %rax\n\t"                                           \
-		"syscall\n\t"                                                  \
-		".cfi_endproc\n\t"                                             \
-		".size arch_sigreturn, . - arch_sigreturn\n\t"                 \
-		".popsection\n")
+#define ARCH_DEFINE_SIGRETURN                                                                       \
+	__asm__(".pushsection .text.arch_sigreturn, \"ax\", @progbits\n\t"                          \
+		".balign 16\n\t"                                                                    \
+		".cfi_startproc\n\t"                                                                \
+		".cfi_signal_frame\n\t" /* the CFA is the interrupted rsp: breg7 160; deref */      \
+		".cfi_escape 0x0f, 4, 0x77, 0xa0, 1, 0x06\n\t" ARCH_CFI_SAVED(                      \
+			8, 40) ARCH_CFI_SAVED(9, 48) ARCH_CFI_SAVED(10, 56) ARCH_CFI_SAVED(11, 64)  \
+			ARCH_CFI_SAVED(12, 72) ARCH_CFI_SAVED(13, 80) ARCH_CFI_SAVED(               \
+				14, 88) ARCH_CFI_SAVED(15,                                          \
+						       96) ARCH_CFI_SAVED(5,                        \
+									  104) ARCH_CFI_SAVED(4,    \
+											      112)  \
+				ARCH_CFI_SAVED(6, 120) ARCH_CFI_SAVED(3, 128) ARCH_CFI_SAVED(       \
+					1, 136) ARCH_CFI_SAVED(0, 144) ARCH_CFI_SAVED(2, 152)       \
+					ARCH_CFI_SAVED(7, 160) ARCH_CFI_SAVED(                      \
+						16,                                                 \
+						168) "nop\n"                                        \
+						     ".globl arch_sigreturn\n\t"                    \
+						     ".hidden arch_sigreturn\n\t"                   \
+						     ".type arch_sigreturn, @function\n"            \
+						     "arch_sigreturn:\n\t"                          \
+						     "movq $15, %rax\n\t"                           \
+						     "syscall\n\t"                                  \
+						     ".cfi_endproc\n\t"                             \
+						     ".size arch_sigreturn, . - arch_sigreturn\n\t" \
+						     ".popsection\n")
 
 /* The interrupted registers, by DWARF number. */
 static inline void arch_signal_regs(const void *context, uint64_t regs[ARCH_REGS])

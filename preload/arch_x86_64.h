@@ -11,9 +11,24 @@
 
 /* DWARF numbers, which are also libunwind's UNW_X86_64_ numbers. */
 enum arch_reg {
-	ARCH_RAX, ARCH_RDX, ARCH_RCX, ARCH_RBX, ARCH_RSI, ARCH_RDI, ARCH_RBP, ARCH_RSP,
-	ARCH_R8, ARCH_R9, ARCH_R10, ARCH_R11, ARCH_R12, ARCH_R13, ARCH_R14, ARCH_R15,
-	ARCH_RIP, ARCH_REGS
+	ARCH_RAX,
+	ARCH_RDX,
+	ARCH_RCX,
+	ARCH_RBX,
+	ARCH_RSI,
+	ARCH_RDI,
+	ARCH_RBP,
+	ARCH_RSP,
+	ARCH_R8,
+	ARCH_R9,
+	ARCH_R10,
+	ARCH_R11,
+	ARCH_R12,
+	ARCH_R13,
+	ARCH_R14,
+	ARCH_R15,
+	ARCH_RIP,
+	ARCH_REGS
 };
 #define ARCH_IP ARCH_RIP
 #define ARCH_SP ARCH_RSP
@@ -24,10 +39,12 @@ enum arch_reg {
 /* perf's sample_regs_user: the bits of asm/perf_regs.h we ask for, and for
  * each bit, lowest first, the DWARF number of that register. */
 #define ARCH_PERF_REGS_MASK UINT64_C(0xff01ff) /* ax..ip, r8..r15 */
-#define ARCH_PERF_REGS                                                         \
-	{ ARCH_RAX, ARCH_RBX, ARCH_RCX, ARCH_RDX, ARCH_RSI, ARCH_RDI, ARCH_RBP, \
-	  ARCH_RSP, ARCH_RIP, ARCH_R8, ARCH_R9, ARCH_R10, ARCH_R11, ARCH_R12,   \
-	  ARCH_R13, ARCH_R14, ARCH_R15 }
+#define ARCH_PERF_REGS                                                                          \
+	{                                                                                       \
+		ARCH_RAX, ARCH_RBX, ARCH_RCX, ARCH_RDX, ARCH_RSI, ARCH_RDI, ARCH_RBP, ARCH_RSP, \
+			ARCH_RIP, ARCH_R8, ARCH_R9, ARCH_R10, ARCH_R11, ARCH_R12, ARCH_R13,     \
+			ARCH_R14, ARCH_R15                                                      \
+	}
 
 /* The kernel's half of the address space. */
 #define ARCH_KERNEL_START UINT64_C(0xffff800000000000)
@@ -52,9 +69,9 @@ static inline __attribute__((always_inline)) void arch_read_regs(uint64_t regs[A
 			   "i"(8 * ARCH_R15), "i"(8 * ARCH_RIP)
 			 : "rax", "memory");
 }
-#define ARCH_READ_REGS_VALID                                                   \
-	(1u << ARCH_RBX | 1u << ARCH_RBP | 1u << ARCH_RSP | 1u << ARCH_R12 |   \
-	 1u << ARCH_R13 | 1u << ARCH_R14 | 1u << ARCH_R15 | 1u << ARCH_RIP)
+#define ARCH_READ_REGS_VALID                                                                  \
+	(1u << ARCH_RBX | 1u << ARCH_RBP | 1u << ARCH_RSP | 1u << ARCH_R12 | 1u << ARCH_R13 | \
+	 1u << ARCH_R14 | 1u << ARCH_R15 | 1u << ARCH_RIP)
 
 /* A system call without libc: no errno, no cancellation point, no wrapper
  * that the program may have replaced.  Returns the result or -errno. */
@@ -74,9 +91,9 @@ static inline long arch_syscall(long nr, long a, long b, long c, long d, long e,
 
 /* Registers a called function gives back as it found them, with the two that
  * every unwinding step restores. */
-#define ARCH_CALLEE_SAVED                                                      \
-	(1u << ARCH_RBX | 1u << ARCH_RBP | 1u << ARCH_RSP | 1u << ARCH_R12 |   \
-	 1u << ARCH_R13 | 1u << ARCH_R14 | 1u << ARCH_R15 | 1u << ARCH_RIP)
+#define ARCH_CALLEE_SAVED                                                                     \
+	(1u << ARCH_RBX | 1u << ARCH_RBP | 1u << ARCH_RSP | 1u << ARCH_R12 | 1u << ARCH_R13 | \
+	 1u << ARCH_R14 | 1u << ARCH_R15 | 1u << ARCH_RIP)
 
 /* Code without unwind tables that is known by its bytes.  Offsets are from the
  * stack pointer at the instruction. */
@@ -119,10 +136,8 @@ static inline int arch_is_sigreturn(const uint8_t bytes[16])
 static inline int arch_ends_in_call(const uint8_t b[8])
 {
 	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) ||
-	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) ||
-	       (b[4] == 0xff && (b[5] & 0x38) == 0x10) ||
-	       (b[2] == 0xff && (b[3] & 0x38) == 0x10) ||
-	       (b[1] == 0xff && (b[2] & 0x38) == 0x10);
+	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) || (b[4] == 0xff && (b[5] & 0x38) == 0x10) ||
+	       (b[2] == 0xff && (b[3] & 0x38) == 0x10) || (b[1] == 0xff && (b[2] & 0x38) == 0x10);
 }
 
 /* A pc this far behind an object's entry is its start code, which may have no

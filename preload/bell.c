@@ -23,7 +23,7 @@ static _Atomic uint32_t bell;
 static struct {
 	bool running;
 	pthread_t thread;
-	int event;          /* eventfd, in the writer's table */
+	int event; /* eventfd, in the writer's table */
 	_Atomic uint32_t tid;
 	_Atomic bool quit;
 } relay = { .event = -1 };
@@ -84,7 +84,8 @@ static void silence(void)
 
 void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns)
 {
-	struct timespec ts = { (time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u) };
+	struct timespec ts = { (time_t)(timeout_ns / 1000000000u),
+			       (long)(timeout_ns % 1000000000u) };
 	uint32_t seen = atomic_load(&bell);
 	uint64_t rings;
 

@@ -28,7 +28,7 @@ struct setting {
 	void *value;
 };
 
-#define CONFIG_SETTING(field, NAME, kind, standard, min, max, choices, help)                     \
+#define CONFIG_SETTING(field, NAME, kind, standard, min, max, choices, help) \
 	{ CONFIG_PREFIX #NAME, PROF_SETTING_##kind, standard, min, max, choices, &config.field },
 static const struct setting settings[] = { PROF_SETTINGS(CONFIG_SETTING) };
 #define SETTINGS (sizeof(settings) / sizeof(*settings))
@@ -55,7 +55,8 @@ static void explain(const struct setting *s, const char *text, char *why, unsign
 {
 	switch (s->kind) {
 	case PROF_SETTING_CHOICE:
-		snprintf(why, why_bytes, "%s=%.80s: one of %s is allowed", s->name, text, s->choices);
+		snprintf(why, why_bytes, "%s=%.80s: one of %s is allowed", s->name, text,
+			 s->choices);
 		break;
 	case PROF_SETTING_TEXT:
 		snprintf(why, why_bytes, "%s=%.80s: %llu to %llu bytes are allowed", s->name, text,
@@ -118,7 +119,8 @@ int config_read(char *const *env, char *why, unsigned why_bytes)
 	}
 	if (!escapes_known(config.out)) {
 		snprintf(why, why_bytes,
-			 CONFIG_PREFIX "OUT=%.80s: %%e, %%p, %%t, %%h and %%%% are allowed", config.out);
+			 CONFIG_PREFIX "OUT=%.80s: %%e, %%p, %%t, %%h and %%%% are allowed",
+			 config.out);
 		return -EINVAL;
 	}
 	follow_no_children(children);

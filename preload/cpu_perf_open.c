@@ -64,14 +64,14 @@ static const char *explain(enum perf_step step, int err)
 	paranoid = (int)read_sysctl("/proc/sys/kernel/perf_event_paranoid");
 	switch (err) {
 	case -EACCES:
-		return paranoid > 2 ?
-			       say_why("perf_event_open is forbidden, kernel.perf_event_paranoid is %d: "
-				       "allow it with 'sysctl kernel.perf_event_paranoid=2'",
-				       paranoid) :
-			       say_why("perf_event_open is forbidden although "
-				       "kernel.perf_event_paranoid is %d: a sandbox or security module "
-				       "does it, allow the call there",
-				       paranoid);
+		return paranoid > 2
+			       ? say_why("perf_event_open is forbidden, kernel.perf_event_paranoid is %d: "
+					 "allow it with 'sysctl kernel.perf_event_paranoid=2'",
+					 paranoid)
+			       : say_why("perf_event_open is forbidden although "
+					 "kernel.perf_event_paranoid is %d: a sandbox or security module "
+					 "does it, allow the call there",
+					 paranoid);
 	case -EPERM:
 	case -ENOSYS:
 		return say_why(

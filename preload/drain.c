@@ -18,7 +18,7 @@
 #include "trace.h"
 #include "unwind.h"
 
-static struct unwound *walk;   /* too large for the stack */
+static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
 static uint64_t period;
 
@@ -58,8 +58,11 @@ static struct thread_info *thread_of(const struct ring_event *e)
 static void take_alloc(const struct ring_event *e, struct thread_info *t)
 {
 	struct capture c;
-	struct block b = { .id = e->block, .t_ns = e->t_ns, .size = e->size,
-			   .sampled_size = e->sampled_size, .thread = t->id };
+	struct block b = { .id = e->block,
+			   .t_ns = e->t_ns,
+			   .size = e->size,
+			   .sampled_size = e->sampled_size,
+			   .thread = t->id };
 
 	take_capture(e, &c);
 	b.node = node_of(&c, true, NULL, 0);
@@ -95,9 +98,7 @@ static void take_event(const struct ring_event *e)
 		return;
 	}
 	switch (e->kind) {
-	case RING_ALLOC:
-		take_alloc(e, t);
-		break;
+	case RING_ALLOC: take_alloc(e, t); break;
 	case RING_FREE:
 		/* A block whose allocation was lost is not in the trace. */
 		if (blocks_remove(e->block)) {
@@ -105,21 +106,14 @@ static void take_event(const struct ring_event *e)
 			trace_sums.heap_events++;
 		}
 		break;
-	case RING_SAMPLE:
-		take_timer_sample(e, t);
-		break;
+	case RING_SAMPLE: take_timer_sample(e, t); break;
 	case RING_CREATE:
 		take_capture(e, &c);
 		roster_site(e->block, node_of(&c, true, NULL, 0));
 		break;
-	case RING_MAPS:
-		maps_refresh(e->t_ns);
-		break;
-	case RING_FORK:
-		encode_mark(e->t_ns, PROF_MARK_FORK, e->block);
-		break;
-	default:
-		break;
+	case RING_MAPS: maps_refresh(e->t_ns); break;
+	case RING_FORK: encode_mark(e->t_ns, PROF_MARK_FORK, e->block); break;
+	default: break;
 	}
 }
 
@@ -131,34 +125,25 @@ static void take_sample(const struct perf_rec *r)
 		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
 		return;
 	}
-	encode_sample(r->t_ns, t, r->cpu, r->sample.in_kernel, 1,
-		      node_of(&r->sample.user, false, r->sample.kernel_pc,
-			      r->sample.kernel_frames));
+	encode_sample(
+		r->t_ns, t, r->cpu, r->sample.in_kernel, 1,
+		node_of(&r->sample.user, false, r->sample.kernel_pc, r->sample.kernel_frames));
 	count_sample(t, 1);
 }
 
 static void take_record(const struct perf_rec *r)
 {
 	switch (r->kind) {
-	case PERF_REC_SAMPLE:
-		take_sample(r);
-		break;
-	case PERF_REC_FORK:
-		roster_forked(r->tid, r->fork.ptid, r->t_ns);
-		break;
-	case PERF_REC_EXIT:
-		roster_exited(r->tid, r->t_ns);
-		break;
-	case PERF_REC_COMM:
-		roster_renamed(r->tid, r->comm.name, r->t_ns);
-		break;
+	case PERF_REC_SAMPLE: take_sample(r); break;
+	case PERF_REC_FORK: roster_forked(r->tid, r->fork.ptid, r->t_ns); break;
+	case PERF_REC_EXIT: roster_exited(r->tid, r->t_ns); break;
+	case PERF_REC_COMM: roster_renamed(r->tid, r->comm.name, r->t_ns); break;
 	case PERF_REC_MMAP:
 		maps_add(r->t_ns, r->mmap.start, r->mmap.bytes, r->mmap.file_offset, r->mmap.dev,
 			 r->mmap.ino, r->mmap.path);
 		break;
 	case PERF_REC_THROTTLE:
-	case PERF_REC_OTHER:
-		break;
+	case PERF_REC_OTHER: break;
 	}
 }
 

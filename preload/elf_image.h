@@ -25,7 +25,7 @@ struct file_view;
  * memory_bytes is zero (.bss) or was not copied. */
 struct elf_segment {
 	struct file_view *view; /* of the file, or NULL */
-	const uint8_t *bytes;   /* a copy of memory, where there is no view */
+	const uint8_t *bytes;	/* a copy of memory, where there is no view */
 	uint64_t vaddr, bytes_len, memory_bytes, file_offset;
 	bool executable;
 };

@@ -26,8 +26,8 @@
 
 struct buffer encode_defs, encode_misc;
 static struct buffer node_rows, threads, sample_rows, heap_rows, live_rows, frame;
-static struct buffer *const parts[] = { &encode_defs,	    &node_rows, &threads, &sample_rows,
-					&heap_rows, &live_rows, &encode_misc };
+static struct buffer *const parts[] = { &encode_defs, &node_rows, &threads,    &sample_rows,
+					&heap_rows,   &live_rows, &encode_misc };
 
 /* A batch record being filled: its fixed fields are written when it is taken. */
 struct batch {
@@ -51,8 +51,9 @@ int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint
 	start = start_ns;
 	period = period_ns;
 	mean = mean_bytes;
-	frame_limit = frame_bytes < PROF_FRAME_BYTES_MAX - 2 * SLACK ?
-			      frame_bytes : PROF_FRAME_BYTES_MAX - 2 * SLACK;
+	frame_limit = frame_bytes < PROF_FRAME_BYTES_MAX - 2 * SLACK
+			      ? frame_bytes
+			      : PROF_FRAME_BYTES_MAX - 2 * SLACK;
 	segment = 0;
 	samples.count = heap.count = live.count = nodes_count = 0;
 	encode_new_segment();
@@ -165,8 +166,8 @@ void encode_thread(struct thread_info *t)
 
 	buffer_put(&threads, t->id);
 	buffer_put(&threads, t->tid);
-	buffer_put(&threads, (t->main ? PROF_THREAD_MAIN : 0) |
-				     (t->creator || m ? PROF_THREAD_CREATOR : 0));
+	buffer_put(&threads,
+		   (t->main ? PROF_THREAD_MAIN : 0) | (t->creator || m ? PROF_THREAD_CREATOR : 0));
 	buffer_put(&threads, encode_since_start(t->t_start));
 	buffer_put(&threads, name);
 	buffer_put(&threads, t->creator);
@@ -300,8 +301,8 @@ const struct buffer *encode_take(void)
 	take_batch(&node_rows, PROF_REC_NODES, (uint64_t[]){ nodes_first, nodes_count }, 2);
 	take(&threads);
 	take_batch(&live_rows, PROF_REC_LIVE, (uint64_t[]){ mean, live.count }, 2);
-	take_batch(&sample_rows, PROF_REC_SAMPLES, (uint64_t[]){ samples.t0, period, samples.count },
-		   3);
+	take_batch(&sample_rows, PROF_REC_SAMPLES,
+		   (uint64_t[]){ samples.t0, period, samples.count }, 3);
 	take_batch(&heap_rows, PROF_REC_HEAP, (uint64_t[]){ heap.t0, mean, heap.count }, 3);
 	take(&encode_misc);
 	samples.count = heap.count = live.count = nodes_count = 0;

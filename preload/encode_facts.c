@@ -31,8 +31,8 @@ static void put_numbers(enum prof_record kind, const uint64_t *numbers, size_t n
 		buffer_put(&encode_misc, i ? numbers[i] : encode_since_start(numbers[i]));
 	encode_record_end(&encode_misc, payload);
 }
-#define PUT_NUMBERS(kind, ...)                                                                   \
-	put_numbers(kind, (const uint64_t[]){ __VA_ARGS__ },                                     \
+#define PUT_NUMBERS(kind, ...)                               \
+	put_numbers(kind, (const uint64_t[]){ __VA_ARGS__ }, \
 		    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,
@@ -68,10 +68,12 @@ void encode_end(uint64_t t_ns, unsigned reason)
 void encode_cumulative(uint64_t t_ns, const struct encode_cumulative *c)
 {
 	size_t payload = encode_record_begin(&encode_defs, PROF_REC_CUMULATIVE);
-	const uint64_t numbers[] = { encode_since_start(t_ns), c->ended_threads, c->ended.cpu_ns,
-				     c->ended.user_ns, c->ended.system_ns, c->ended.alloc_calls,
-				     c->ended.alloc_bytes, c->samples, c->sample_ns, c->heap_events,
-				     c->segments_dropped, PROF_LOSS_CODES - 1 };
+	const uint64_t numbers[] = {
+		encode_since_start(t_ns), c->ended_threads,    c->ended.cpu_ns,
+		c->ended.user_ns,	  c->ended.system_ns,  c->ended.alloc_calls,
+		c->ended.alloc_bytes,	  c->samples,	       c->sample_ns,
+		c->heap_events,		  c->segments_dropped, PROF_LOSS_CODES - 1
+	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		buffer_put(&encode_defs, numbers[i]);

@@ -70,7 +70,8 @@ static int open_perf(struct header_engines *engines)
 		told.perf_why = info.why;
 	} else {
 		told.perf_error = -ENOSYS;
-		told.perf_why = "a seccomp filter kills for perf_event_open: allow it in the sandbox";
+		told.perf_why =
+			"a seccomp filter kills for perf_event_open: allow it in the sandbox";
 	}
 	if (told.perf_error)
 		return told.perf_error;
@@ -170,12 +171,13 @@ void engine_report(void)
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, -told.unwind_error, "unwinder",
 			     told.unwind_why);
 	trace_engine(PROF_ENGINE_HEAP,
-		     state_heap_engine() != STATE_HEAP_OFF ? PROF_ENGINE_ON :
-		     told.heap_why			   ? PROF_ENGINE_DENIED :
-							     PROF_ENGINE_OFF,
+		     state_heap_engine() != STATE_HEAP_OFF ? PROF_ENGINE_ON
+		     : told.heap_why			   ? PROF_ENGINE_DENIED
+							   : PROF_ENGINE_OFF,
 		     0, heap_engine_name(),
-		     told.heap_why ? told.heap_why :
-		     state_heap_engine() == STATE_HEAP_OFF ? "LIBPROF_HEAP=off" : NULL);
+		     told.heap_why			     ? told.heap_why
+		     : state_heap_engine() == STATE_HEAP_OFF ? "LIBPROF_HEAP=off"
+							     : NULL);
 }
 
 /* Threads that were there before the engine have none yet; one that has left

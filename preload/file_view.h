@@ -16,8 +16,8 @@
 struct file_view {
 	const uint8_t *map; /* never loaded from */
 	uint64_t size;
-	uint8_t *copy;      /* as large; a block is filled when it is first asked for */
-	uint8_t *have;      /* one byte a block: filled */
+	uint8_t *copy; /* as large; a block is filled when it is first asked for */
+	uint8_t *have; /* one byte a block: filled */
 };
 
 /* [writer] A view of the size bytes of fd, which may be closed afterwards.  NULL when

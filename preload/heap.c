@@ -50,8 +50,7 @@ static bool account(struct thread_tls *tls, size_t bytes)
 	case STATE_HEAP_JEMALLOC:
 		tls->bytes += bytes; /* countdown stays 0: every call comes here */
 		return false;
-	case STATE_HEAP_PROGRAM:
-		break;
+	case STATE_HEAP_PROGRAM: break;
 	default:
 		tls->bytes += tls->gap - tls->countdown + bytes;
 		tls->gap = tls->countdown = NEVER;
@@ -179,7 +178,8 @@ void heap_after(void *block, size_t bytes)
 		bool sampled = account(tls, bytes);
 		size_t by = bytes;
 
-		if (state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
+		if (state_heap_engine() == STATE_HEAP_JEMALLOC &&
+		    (sampled = jemalloc_sampled(block)))
 			by = real.malloc_usable_size(block); /* jemalloc goes by size classes */
 		if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed))
 			record_alloc(t, block, bytes, by);
@@ -333,12 +333,9 @@ void heap_open(const char **why)
 const char *heap_engine_name(void)
 {
 	switch (state_heap_engine()) {
-	case STATE_HEAP_PROGRAM:
-		return "program";
-	case STATE_HEAP_TOTALS:
-		return "totals";
-	case STATE_HEAP_JEMALLOC:
-		return jemalloc_version();
+	case STATE_HEAP_PROGRAM: return "program";
+	case STATE_HEAP_TOTALS: return "totals";
+	case STATE_HEAP_JEMALLOC: return jemalloc_version();
 	}
 	return "off";
 }
@@ -346,10 +343,8 @@ const char *heap_engine_name(void)
 uint64_t heap_mean_bytes(void)
 {
 	switch (state_heap_engine()) {
-	case STATE_HEAP_PROGRAM:
-		return config.heap_bytes;
-	case STATE_HEAP_JEMALLOC:
-		return jemalloc_mean_bytes();
+	case STATE_HEAP_PROGRAM: return config.heap_bytes;
+	case STATE_HEAP_JEMALLOC: return jemalloc_mean_bytes();
 	}
 	return 0;
 }

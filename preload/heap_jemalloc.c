@@ -82,7 +82,8 @@ int jemalloc_open(const char **why)
 		       "(jemalloc has to be built with --enable-prof)";
 		return -EOPNOTSUPP;
 	}
-	if (!read_value(mallctl, "prof.lg_sample", &lg_sample, sizeof(lg_sample)) || lg_sample > 62) {
+	if (!read_value(mallctl, "prof.lg_sample", &lg_sample, sizeof(lg_sample)) ||
+	    lg_sample > 62) {
 		*why = "jemalloc does not tell its sampling rate";
 		return -EOPNOTSUPP;
 	}

@@ -33,13 +33,13 @@ static inline bool passes(size_t bytes)
 }
 
 /* [hook] The slow path around one real call. */
-#define SAMPLED(call, bytes)                                                                     \
-	({                                                                                       \
-		void *block_;                                                                    \
-		heap_before();                                                                   \
-		block_ = (call);                                                                 \
-		heap_after(block_, (bytes));                                                     \
-		block_;                                                                          \
+#define SAMPLED(call, bytes)                 \
+	({                                   \
+		void *block_;                \
+		heap_before();               \
+		block_ = (call);             \
+		heap_after(block_, (bytes)); \
+		block_;                      \
 	})
 
 static __attribute__((noinline, cold)) void *malloc_sampled(size_t bytes)

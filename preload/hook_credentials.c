@@ -40,11 +40,11 @@ static int change(long nr, long a, long b, long c)
 	return 0;
 }
 
-#define CREDENTIAL_CALL(name, PARAMS, ARGS, nr, a, b, c)                                         \
-	HOOK int name PARAMS                                                                     \
-	{                                                                                        \
-		real_resolve();                                                                  \
-		return alone() ? change(nr, (long)(a), (long)(b), (long)(c)) : real.name ARGS;   \
+#define CREDENTIAL_CALL(name, PARAMS, ARGS, nr, a, b, c)                                       \
+	HOOK int name PARAMS                                                                   \
+	{                                                                                      \
+		real_resolve();                                                                \
+		return alone() ? change(nr, (long)(a), (long)(b), (long)(c)) : real.name ARGS; \
 	}
 
 /* [hook] each */
@@ -56,7 +56,8 @@ CREDENTIAL_CALL(setreuid, (uid_t r, uid_t e), (r, e), SYS_setreuid, r, e, 0)
 CREDENTIAL_CALL(setregid, (gid_t r, gid_t e), (r, e), SYS_setregid, r, e, 0)
 CREDENTIAL_CALL(setresuid, (uid_t r, uid_t e, uid_t s), (r, e, s), SYS_setresuid, r, e, s)
 CREDENTIAL_CALL(setresgid, (gid_t r, gid_t e, gid_t s), (r, e, s), SYS_setresgid, r, e, s)
-CREDENTIAL_CALL(setgroups, (size_t n, const gid_t *groups), (n, groups), SYS_setgroups, n, groups, 0)
+CREDENTIAL_CALL(setgroups, (size_t n, const gid_t *groups), (n, groups), SYS_setgroups, n, groups,
+		0)
 
 /* [hook] libc's initgroups sets the groups without coming through setgroups. */
 HOOK int initgroups(const char *user, gid_t group)

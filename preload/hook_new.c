@@ -57,41 +57,41 @@ static inline void *next_fn(struct next_operator *next, const char *name, const 
 /* An operator new: PARAMS as declared, ARGS as passed on, bytes the size.  No
  * C++ runtime behind us means that nobody can be calling; malloc then is the
  * nearest thing. */
-#define OPERATOR_NEW(name, PARAMS, ARGS)                                                         \
-	HOOK void *name PARAMS;                                                                  \
-	HOOK void *name PARAMS                                                                   \
-	{                                                                                        \
-		static struct next_operator next;                                                \
-		void *(*fn) PARAMS = (void *(*)PARAMS)next_fn(&next, #name, (void *)name);       \
-		void *block;                                                                     \
-                                                                                                 \
-		if (UNLIKELY(!fn))                                                               \
-			return malloc(bytes);                                                    \
-		if (LIKELY(!next.allocates))                                                     \
-			return fn ARGS;                                                          \
-		if (LIKELY(bytes < thread_tls.countdown)) {                                      \
-			thread_tls.countdown -= bytes;                                           \
-			thread_tls.calls++;                                                      \
-			return fn ARGS;                                                          \
-		}                                                                                \
-		heap_before();                                                                   \
-		block = fn ARGS;                                                                 \
-		heap_after(block, bytes);                                                        \
-		return block;                                                                    \
+#define OPERATOR_NEW(name, PARAMS, ARGS)                                                  \
+	HOOK void *name PARAMS;                                                           \
+	HOOK void *name PARAMS                                                            \
+	{                                                                                 \
+		static struct next_operator next;                                         \
+		void *(*fn)PARAMS = (void *(*)PARAMS)next_fn(&next, #name, (void *)name); \
+		void *block;                                                              \
+                                                                                          \
+		if (UNLIKELY(!fn))                                                        \
+			return malloc(bytes);                                             \
+		if (LIKELY(!next.allocates))                                              \
+			return fn ARGS;                                                   \
+		if (LIKELY(bytes < thread_tls.countdown)) {                               \
+			thread_tls.countdown -= bytes;                                    \
+			thread_tls.calls++;                                               \
+			return fn ARGS;                                                   \
+		}                                                                         \
+		heap_before();                                                            \
+		block = fn ARGS;                                                          \
+		heap_after(block, bytes);                                                 \
+		return block;                                                             \
 	}
 
-#define OPERATOR_DELETE(name, PARAMS, ARGS)                                                      \
-	HOOK void name PARAMS;                                                                   \
-	HOOK void name PARAMS                                                                    \
-	{                                                                                        \
-		static struct next_operator next;                                                \
-		void (*fn) PARAMS = (void (*)PARAMS)next_fn(&next, #name, (void *)name);         \
-                                                                                                 \
-		if (UNLIKELY(!fn))                                                               \
-			free(block);                                                             \
-		else if (LIKELY(!next.allocates || !live_maybe((uint64_t)(uintptr_t)block)) ||   \
-			 heap_free(block))                                                       \
-			fn ARGS;                                                                 \
+#define OPERATOR_DELETE(name, PARAMS, ARGS)                                                    \
+	HOOK void name PARAMS;                                                                 \
+	HOOK void name PARAMS                                                                  \
+	{                                                                                      \
+		static struct next_operator next;                                              \
+		void(*fn) PARAMS = (void(*) PARAMS)next_fn(&next, #name, (void *)name);        \
+                                                                                               \
+		if (UNLIKELY(!fn))                                                             \
+			free(block);                                                           \
+		else if (LIKELY(!next.allocates || !live_maybe((uint64_t)(uintptr_t)block)) || \
+			 heap_free(block))                                                     \
+			fn ARGS;                                                               \
 	}
 
 /* std::align_val_t is a size_t, std::nothrow_t const & a pointer. */
@@ -118,7 +118,7 @@ OPERATOR_DELETE(_ZdlPvmSt11align_val_t, (void *block, size_t bytes, size_t align
 		(block, bytes, align))
 OPERATOR_DELETE(_ZdaPvmSt11align_val_t, (void *block, size_t bytes, size_t align),
 		(block, bytes, align))
-OPERATOR_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t align, const void *nothrow),
-		(block, align, nothrow))
-OPERATOR_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t align, const void *nothrow),
-		(block, align, nothrow))
+OPERATOR_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t,
+		(void *block, size_t align, const void *nothrow), (block, align, nothrow))
+OPERATOR_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
+		(void *block, size_t align, const void *nothrow), (block, align, nothrow))

@@ -23,7 +23,8 @@
 #include "thread.h"
 #include "writer.h"
 
-#define LAST_FLUSH_NS UINT64_C(100000000) /* no wait at all where the writer gets a CPU: it takes 1 ms */
+#define LAST_FLUSH_NS \
+	UINT64_C(100000000) /* no wait at all where the writer gets a CPU: it takes 1 ms */
 
 extern char **environ;
 
@@ -146,20 +147,20 @@ HOOK int execveat(int dir, const char *path, char *const argv[], char *const env
 
 /* Arguments of the list forms, as an array on the caller's stack: the calls
  * are used in vfork children, where nothing may be allocated. */
-#define ARGUMENT_LIST(argv, first, args)                                                         \
-	do {                                                                                     \
-		size_t count_ = 1;                                                               \
-		va_list counting_;                                                               \
-                                                                                                 \
-		va_start(args, first);                                                           \
-		va_copy(counting_, args);                                                        \
-		while (va_arg(counting_, char *))                                                \
-			count_++;                                                                \
-		va_end(counting_);                                                               \
-		argv = alloca((count_ + 1) * sizeof(*argv));                                     \
-		argv[0] = (char *)(uintptr_t)first;                                              \
-		for (size_t i_ = 1; i_ <= count_; i_++)                                          \
-			argv[i_] = va_arg(args, char *);                                         \
+#define ARGUMENT_LIST(argv, first, args)                     \
+	do {                                                 \
+		size_t count_ = 1;                           \
+		va_list counting_;                           \
+                                                             \
+		va_start(args, first);                       \
+		va_copy(counting_, args);                    \
+		while (va_arg(counting_, char *))            \
+			count_++;                            \
+		va_end(counting_);                           \
+		argv = alloca((count_ + 1) * sizeof(*argv)); \
+		argv[0] = (char *)(uintptr_t)first;          \
+		for (size_t i_ = 1; i_ <= count_; i_++)      \
+			argv[i_] = va_arg(args, char *);     \
 	} while (0)
 
 /* [hook] */
@@ -225,8 +226,8 @@ HOOK long syscall(long nr, ...)
 		a[i] = va_arg(args, long);
 	va_end(args);
 	real_resolve();
-	if (nr == SYS_seccomp && (a[0] == SECCOMP_SET_MODE_STRICT ||
-				  (a[0] == SECCOMP_SET_MODE_FILTER && a[2])))
+	if (nr == SYS_seccomp &&
+	    (a[0] == SECCOMP_SET_MODE_STRICT || (a[0] == SECCOMP_SET_MODE_FILTER && a[2])))
 		writer_leave_for_good();
 	return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -53,12 +53,12 @@ static sighandler_t set_handler(sighandler_t handler, int flags)
 	return old.sa_handler;
 }
 
-#define SIGNAL_FORM(name, flags)                                                                 \
-	HOOK sighandler_t name(int sig, sighandler_t handler);                                   \
-	HOOK sighandler_t name(int sig, sighandler_t handler)                                    \
-	{                                                                                        \
-		real_resolve();                                                                  \
-		return borrowed(sig) ? set_handler(handler, flags) : real.name(sig, handler);    \
+#define SIGNAL_FORM(name, flags)                                                              \
+	HOOK sighandler_t name(int sig, sighandler_t handler);                                \
+	HOOK sighandler_t name(int sig, sighandler_t handler)                                 \
+	{                                                                                     \
+		real_resolve();                                                               \
+		return borrowed(sig) ? set_handler(handler, flags) : real.name(sig, handler); \
 	}
 
 SIGNAL_FORM(signal, SA_RESTART)
@@ -144,6 +144,7 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 
 	real_resolve();
 	if (ss && t && borrowed(SIGPROF))
-		thread_permit_timer(t, (ss->ss_flags & SS_DISABLE) || ss->ss_size >= altstack_bytes());
+		thread_permit_timer(t,
+				    (ss->ss_flags & SS_DISABLE) || ss->ss_size >= altstack_bytes());
 	return real.sigaltstack(ss, old);
 }

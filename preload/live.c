@@ -48,9 +48,9 @@ static void filter_add(uint8_t *filter, uint64_t address)
 	_Atomic uint8_t *cell = live_cell(filter, address);
 	uint8_t n = atomic_load_explicit(cell, memory_order_relaxed);
 
-	while (n != 255 && !atomic_compare_exchange_weak_explicit(
-				   cell, &n, (uint8_t)(n + 1), memory_order_relaxed,
-				   memory_order_relaxed))
+	while (n != 255 &&
+	       !atomic_compare_exchange_weak_explicit(cell, &n, (uint8_t)(n + 1),
+						      memory_order_relaxed, memory_order_relaxed))
 		;
 }
 
@@ -59,9 +59,9 @@ static void filter_sub(uint8_t *filter, uint64_t address)
 	_Atomic uint8_t *cell = live_cell(filter, address);
 	uint8_t n = atomic_load_explicit(cell, memory_order_relaxed);
 
-	while (n != 255 && n && !atomic_compare_exchange_weak_explicit(
-					cell, &n, (uint8_t)(n - 1), memory_order_relaxed,
-					memory_order_relaxed))
+	while (n != 255 && n &&
+	       !atomic_compare_exchange_weak_explicit(cell, &n, (uint8_t)(n - 1),
+						      memory_order_relaxed, memory_order_relaxed))
 		;
 }
 
@@ -116,8 +116,7 @@ static void filter_keep_sparse(void)
 	uint8_t *f = atomic_load_explicit(&live_filter, memory_order_relaxed);
 	uint64_t cells = UINT64_C(1) << (64 - ((uintptr_t)f & 63));
 
-	if (atomic_load_explicit(&entries, memory_order_relaxed) >
-		    cells / FILTER_FULL_PER_CELLS &&
+	if (atomic_load_explicit(&entries, memory_order_relaxed) > cells / FILTER_FULL_PER_CELLS &&
 	    !atomic_load_explicit(&filter_stuck, memory_order_relaxed))
 		filter_grow();
 }

@@ -23,8 +23,7 @@ extern _Atomic(uint8_t *) live_filter __attribute__((visibility("hidden")));
 
 static inline _Atomic uint8_t *live_cell(uint8_t *filter, uint64_t address)
 {
-	return (_Atomic uint8_t *)filter +
-	       (address * LIVE_HASH_FACTOR >> ((uintptr_t)filter & 63));
+	return (_Atomic uint8_t *)filter + (address * LIVE_HASH_FACTOR >> ((uintptr_t)filter & 63));
 }
 
 /* [hook] May address be a sampled block?  Never false for one: whoever passes

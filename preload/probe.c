@@ -30,20 +30,13 @@ static void call(enum probe_call which)
 	case PROBE_PERF_EVENT_OPEN:
 		SYS_CALL(SYS_perf_event_open, &attr, 0, 0, -1, PERF_FLAG_FD_CLOEXEC, 0);
 		break;
-	case PROBE_CLOSE_RANGE:
-		SYS_CALL(SYS_close_range, ~0u, ~0u, 2, 0, 0, 0);
-		break;
-	case PROBE_UNSHARE:
-		SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0);
-		break;
-	case PROBE_TIMER_CREATE:
-		SYS_CALL(SYS_timer_create, -1, NULL, NULL, 0, 0, 0);
-		break;
+	case PROBE_CLOSE_RANGE: SYS_CALL(SYS_close_range, ~0u, ~0u, 2, 0, 0, 0); break;
+	case PROBE_UNSHARE: SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0); break;
+	case PROBE_TIMER_CREATE: SYS_CALL(SYS_timer_create, -1, NULL, NULL, 0, 0, 0); break;
 	case PROBE_PROCESS_VM_READV:
 		SYS_CALL(SYS_process_vm_readv, sys_getpid(), &nothing, 0, &nothing, 0, 0);
 		break;
-	case PROBE_CALLS:
-		break;
+	case PROBE_CALLS: break;
 	}
 }
 

@@ -10,8 +10,12 @@
 #include <stdbool.h>
 
 enum probe_call {
-	PROBE_PERF_EVENT_OPEN, PROBE_CLOSE_RANGE, PROBE_UNSHARE, PROBE_TIMER_CREATE,
-	PROBE_PROCESS_VM_READV, PROBE_CALLS
+	PROBE_PERF_EVENT_OPEN,
+	PROBE_CLOSE_RANGE,
+	PROBE_UNSHARE,
+	PROBE_TIMER_CREATE,
+	PROBE_PROCESS_VM_READV,
+	PROBE_CALLS
 };
 
 /* [init] Finds out which calls are survivable; without a filter, all are, at the

@@ -161,7 +161,7 @@ static size_t boot_usable_size(void *p)
 	return boot_ready() ? real.malloc_usable_size(p) : 0;
 }
 
-#define BOOT_FNS                                                                                \
+#define BOOT_FNS                                                                                  \
 	.malloc = boot_malloc, .free = boot_free, .calloc = boot_calloc, .realloc = boot_realloc, \
 	.reallocarray = boot_reallocarray, .posix_memalign = boot_posix_memalign,                 \
 	.aligned_alloc = boot_aligned_alloc, .memalign = boot_memalign, .valloc = boot_valloc,    \
@@ -169,18 +169,18 @@ static size_t boot_usable_size(void *p)
 
 struct real_fns real = { BOOT_FNS };
 
-/* Each name with the address of our own definition: a lookup that comes back
- * to us (the library is loaded twice, or symbols are looked up in a strange
- * order) must not make a function call itself for ever. */
-#define REAL_NAMES(X)                                                                        \
-	X(malloc) X(free) X(calloc) X(realloc) X(reallocarray) X(posix_memalign)             \
-	X(aligned_alloc) X(memalign) X(valloc) X(pvalloc) X(malloc_usable_size)              \
-	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(syscall) X(unshare) X(setns)  \
-	X(fork) X(_Fork) X(daemon) X(forkpty) X(execve) X(execvpe) X(fexecve) X(execveat)    \
-	X(_exit) X(dlclose) X(sigaction) X(signal) X(bsd_signal) X(ssignal) X(sysv_signal)              \
-	X(__sysv_signal) X(sigset) X(sigaltstack) X(sigprocmask) X(pthread_sigmask) X(initgroups)           \
-	X(setuid) X(seteuid) X(setgid) X(setegid) X(setreuid) X(setregid) X(setresuid)       \
-	X(setresgid) X(setgroups)
+/* Every function of struct real_fns, one name each. */
+/* clang-format off */
+#define REAL_NAMES(X)                                                                            \
+	X(malloc) X(free) X(calloc) X(realloc) X(reallocarray) X(posix_memalign)                 \
+	X(aligned_alloc) X(memalign) X(valloc) X(pvalloc) X(malloc_usable_size)                  \
+	X(pthread_create) X(thrd_create) X(pthread_setname_np) X(prctl) X(syscall) X(unshare)    \
+	X(setns) X(fork) X(_Fork) X(daemon) X(forkpty) X(execve) X(execvpe) X(fexecve)           \
+	X(execveat) X(_exit) X(dlclose) X(sigaction) X(signal) X(bsd_signal) X(ssignal)          \
+	X(sysv_signal) X(__sysv_signal) X(sigset) X(sigaltstack) X(sigprocmask)                  \
+	X(pthread_sigmask) X(initgroups) X(setuid) X(seteuid) X(setgid) X(setegid) X(setreuid)   \
+	X(setregid) X(setresuid) X(setresgid) X(setgroups)
+/* clang-format on */
 
 bool real_reallocarray_calls_realloc;
 
@@ -199,15 +199,15 @@ void real_resolve(void)
 
 	if (!atomic_compare_exchange_strong(&resolving, &never, 1))
 		return;
-#define REAL_LOOKUP(name)                                                                     \
-	{                                                                                     \
-		void *f = dlsym(RTLD_NEXT, #name);                                            \
-		if (f)                                                                        \
-			memcpy(&found.name, &f, sizeof(f));                                   \
+#define REAL_LOOKUP(name)                                   \
+	{                                                   \
+		void *f = dlsym(RTLD_NEXT, #name);          \
+		if (f)                                      \
+			memcpy(&found.name, &f, sizeof(f)); \
 	}
 	REAL_NAMES(REAL_LOOKUP)
-	real_reallocarray_calls_realloc = same_object((void *)found.reallocarray,
-						      (void *)found._exit);
+	real_reallocarray_calls_realloc =
+		same_object((void *)found.reallocarray, (void *)found._exit);
 	real = found;
 	atomic_store_explicit(&resolving, 2, memory_order_release);
 }

@@ -79,8 +79,7 @@ struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
 			break;
 	}
 	if (pad) {
-		_Atomic uint64_t *header =
-			(_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
+		_Atomic uint64_t *header = (_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
 
 		atomic_store_explicit(header, pad << 8 | RING_PAD << 1 | RING_COMMITTED,
 				      memory_order_release);

@@ -28,22 +28,22 @@ enum ring_kind {
 	RING_SAMPLE, /* timer sample: like RING_ALLOC */
 	RING_CREATE, /* pthread_create at a new site: like RING_ALLOC */
 	RING_FORK,   /* the program forked; no registers */
-	RING_MAPS,   /* a library was unloaded: what follows belongs to new mappings; no registers */
+	RING_MAPS, /* a library was unloaded: what follows belongs to new mappings; no registers */
 };
 
 /* Fixed part of a record; stack_bytes bytes of stack follow it. */
 struct ring_event {
-	_Atomic uint64_t header;    /* ring.c's: length, committed */
+	_Atomic uint64_t header; /* ring.c's: length, committed */
 	uint64_t t_ns;
-	uint32_t kind;              /* enum ring_kind */
-	uint32_t thread;            /* index of the thread_state, see thread.h */
+	uint32_t kind;	 /* enum ring_kind */
+	uint32_t thread; /* index of the thread_state, see thread.h */
 	uint32_t tid, cpu;
-	uint64_t block;             /* sampled block's id; creation site's pc; child's pid */
-	uint64_t size;              /* bytes asked for */
-	uint64_t sampled_size;      /* bytes it was sampled by: size, or an allocator's size class */
-	uint32_t weight;            /* timer: periods this sample stands for */
+	uint64_t block;	       /* sampled block's id; creation site's pc; child's pid */
+	uint64_t size;	       /* bytes asked for */
+	uint64_t sampled_size; /* bytes it was sampled by: size, or an allocator's size class */
+	uint32_t weight;       /* timer: periods this sample stands for */
 	uint32_t stack_bytes;
-	uint32_t valid;             /* as struct capture */
+	uint32_t valid; /* as struct capture */
 	bool cut;
 	uint64_t regs[ARCH_REGS];
 	uint8_t stack[];

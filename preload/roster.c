@@ -19,8 +19,8 @@
 
 static struct arena *memory;
 static uint32_t process, last_id;
-static struct table by_tid;   /* tid -> newest thread_info, as a pointer */
-static struct table by_site;  /* pthread_create's return address -> node */
+static struct table by_tid;  /* tid -> newest thread_info, as a pointer */
+static struct table by_site; /* pthread_create's return address -> node */
 static struct thread_info *first, *last, *buried;
 
 static struct thread_info *newest(uint32_t tid)

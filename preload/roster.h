@@ -18,18 +18,18 @@
 struct thread_info {
 	uint32_t id, tid;
 	bool main, renamed, active, ended;
-	bool has_timer;             /* unregistered, but given a timer by the writer */
-	uint32_t creator;           /* thread id, 0 unknown */
-	uint32_t creation_node;     /* stack.h node of the creating call, 0 unknown */
-	uint64_t start_pc;          /* start routine, 0 unknown */
-	uint64_t t_start, t_end;    /* t_end 0 while it lives */
+	bool has_timer;		 /* unregistered, but given a timer by the writer */
+	uint32_t creator;	 /* thread id, 0 unknown */
+	uint32_t creation_node;	 /* stack.h node of the creating call, 0 unknown */
+	uint64_t start_pc;	 /* start routine, 0 unknown */
+	uint64_t t_start, t_end; /* t_end 0 while it lives */
 	char name[THREAD_NAME_BYTES];
 	struct thread_state *state; /* NULL: never registered, or gone */
-	uint32_t name_seen;         /* state->name_set at last look */
+	uint32_t name_seen;	    /* state->name_set at last look */
 	struct thread_totals totals;
-	uint64_t sampled_ns;        /* CPU time of its samples since totals were last read */
-	uint32_t segment;           /* the encoder's: defined in the segment of that number */
-	struct thread_info *earlier; /* an earlier thread of the same tid */
+	uint64_t sampled_ns;		 /* CPU time of its samples since totals were last read */
+	uint32_t segment;		 /* the encoder's: defined in the segment of that number */
+	struct thread_info *earlier;	 /* an earlier thread of the same tid */
 	struct thread_info *next, *prev; /* list of living threads, oldest first */
 };
 

@@ -111,8 +111,8 @@ void segment_reattach(bool keep_descriptors)
 	seg.keep = keep_descriptors;
 	seg.fd = -1;
 	seg.open = false;
-	seg.dir = keep_descriptors ?
-			  sys_open(seg.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) : -1;
+	seg.dir =
+		keep_descriptors ? sys_open(seg.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) : -1;
 }
 
 void segment_reset_in_child(void)
@@ -185,7 +185,8 @@ static void account(uint64_t bytes)
 {
 	seg.bytes += bytes;
 	seg.total += bytes;
-	seg.sizes[seg.number % SIZES_MAX] = seg.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)seg.bytes;
+	seg.sizes[seg.number % SIZES_MAX] =
+		seg.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)seg.bytes;
 }
 
 static int write_header(int fd, const struct buffer *fields)

@@ -11,7 +11,7 @@
 #include "table.h"
 
 #define CHUNK_NODES 8192u
-#define CHUNKS_MAX 512u /* four million frames: 128 MiB at the very most */
+#define CHUNKS_MAX 512u	       /* four million frames: 128 MiB at the very most */
 #define LARGE_NODES (1u << 19) /* a new table past this many: 16 MiB, and as much for the hash */
 #define FORWARDED UINT32_MAX   /* in segment of an old node: segment_id is its new number */
 
@@ -36,8 +36,9 @@ static uint32_t node_new(uint32_t parent, uint32_t mapping, uint64_t offset, boo
 	if (chunk == CHUNKS_MAX)
 		return 0;
 	if (!chunks[chunk])
-		chunks[chunk] = spares ? spare[--spares] :
-					 arena_alloc(memory, CHUNK_NODES * sizeof(struct stack_node));
+		chunks[chunk] =
+			spares ? spare[--spares]
+			       : arena_alloc(memory, CHUNK_NODES * sizeof(struct stack_node));
 	if (!chunks[chunk])
 		return 0;
 	*stack_get(nodes) = (struct stack_node){
@@ -152,14 +153,10 @@ static uint32_t overflow(void)
 static uint32_t root_of(enum unwind_end end)
 {
 	switch (end) {
-	case UNWIND_TRUNCATED:
-		return node_child(0, 0, PROF_MARKER_TRUNCATED, false);
-	case UNWIND_BROKEN:
-		return node_child(0, 0, PROF_MARKER_BROKEN, false);
-	case UNWIND_NO_STACK:
-		return node_child(0, 0, PROF_MARKER_NO_STACK, false);
-	case UNWIND_WHOLE:
-		break;
+	case UNWIND_TRUNCATED: return node_child(0, 0, PROF_MARKER_TRUNCATED, false);
+	case UNWIND_BROKEN: return node_child(0, 0, PROF_MARKER_BROKEN, false);
+	case UNWIND_NO_STACK: return node_child(0, 0, PROF_MARKER_NO_STACK, false);
+	case UNWIND_WHOLE: break;
 	}
 	return 0;
 }
@@ -172,7 +169,8 @@ uint32_t stack_intern(const struct unwound *user, const uint64_t *kernel, uint32
 	for (uint32_t i = user->frames; i--;) {
 		map = user->map[i];
 		/* An address in nothing known keeps its place in the stack. */
-		node = map ? node_child(node, map->serial, user->pc[i] - map->start, user->guessed[i])
+		node = map ? node_child(node, map->serial, user->pc[i] - map->start,
+					user->guessed[i])
 			   : node_child(node, 0, PROF_MARKER_BROKEN, false);
 		if (!node)
 			return overflow();

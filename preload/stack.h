@@ -15,8 +15,8 @@
 /* A frame below its callers.  Node 0 is "no stack" and the parent of roots. */
 struct stack_node {
 	uint32_t parent;
-	uint32_t mapping;   /* serial; 0 = a marker, offset is an enum prof_marker */
-	uint64_t offset;    /* from the mapping's start */
+	uint32_t mapping; /* serial; 0 = a marker, offset is an enum prof_marker */
+	uint64_t offset;  /* from the mapping's start */
 	uint32_t guessed;
 	uint32_t segment, segment_id; /* the encoder's: id in the segment of that number */
 };

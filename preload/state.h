@@ -12,24 +12,27 @@
 #include <stdint.h>
 
 enum state_phase {
-	STATE_NEW,    /* the constructor has not run */
-	STATE_INERT,  /* nothing is or will be profiled: hooks forward */
-	STATE_ON,     /* a writer exists */
-	STATE_CHILD,  /* forked, not profiled yet: the first thing to record starts a writer */
-	STATE_DONE    /* the trace is closed: hooks forward */
+	STATE_NEW,   /* the constructor has not run */
+	STATE_INERT, /* nothing is or will be profiled: hooks forward */
+	STATE_ON,    /* a writer exists */
+	STATE_CHILD, /* forked, not profiled yet: the first thing to record starts a writer */
+	STATE_DONE   /* the trace is closed: hooks forward */
 };
 enum state_cpu { STATE_CPU_OFF, STATE_CPU_PERF, STATE_CPU_TIMER };
 enum state_heap {
-	STATE_HEAP_OFF, STATE_HEAP_TOTALS, STATE_HEAP_PROGRAM,
+	STATE_HEAP_OFF,
+	STATE_HEAP_TOTALS,
+	STATE_HEAP_PROGRAM,
 	STATE_HEAP_JEMALLOC /* jemalloc's own sampling decides */
 };
 
 struct state {
 	_Atomic uint32_t phase, cpu, heap;
 	_Atomic bool sampling; /* between start and stop; frees are recorded regardless */
-	int pid;               /* of the process this state belongs to */
-	_Atomic uint32_t *same; /* 1 in a page the kernel wipes in any forked child; NULL: ask getpid */
-	char *const *env;      /* environ at start */
+	int pid;	       /* of the process this state belongs to */
+	_Atomic uint32_t
+		*same;	  /* 1 in a page the kernel wipes in any forked child; NULL: ask getpid */
+	char *const *env; /* environ at start */
 };
 
 extern struct state state __attribute__((visibility("hidden")));

@@ -23,7 +23,7 @@
 
 #include "arch.h"
 
-#define SYS_CALL(nr, a, b, c, d, e, f)                                         \
+#define SYS_CALL(nr, a, b, c, d, e, f) \
 	arch_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 static inline int sys_open(const char *path, int flags, unsigned mode)
@@ -172,7 +172,8 @@ static inline uint64_t sys_now_ns(void)
 /* Sleeps while *word == value, at most timeout_ns (0 = for ever). */
 static inline long sys_futex_wait(const _Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns)
 {
-	struct timespec ts = { (time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u) };
+	struct timespec ts = { (time_t)(timeout_ns / 1000000000u),
+			       (long)(timeout_ns % 1000000000u) };
 
 	return SYS_CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns ? &ts : NULL, 0, 0);
 }

@@ -20,15 +20,15 @@
 /* The hot words of one thread, in initial-exec TLS: usable from the first
  * instruction, zero at first, never destroyed.  At most 64 bytes. */
 struct thread_tls {
-	uint64_t countdown; /* bytes to the next heap sample; 0 takes the slow path */
-	uint64_t gap;       /* what countdown was last set to */
-	uint64_t bytes;     /* allocated before that; total = bytes + gap - countdown */
-	uint64_t calls;     /* allocations */
-	uint64_t random;    /* state of the gap generator; 0 = not seeded */
+	uint64_t countdown;	   /* bytes to the next heap sample; 0 takes the slow path */
+	uint64_t gap;		   /* what countdown was last set to */
+	uint64_t bytes;		   /* allocated before that; total = bytes + gap - countdown */
+	uint64_t calls;		   /* allocations */
+	uint64_t random;	   /* state of the gap generator; 0 = not seeded */
 	struct thread_state *self; /* NULL until registered */
-	uint32_t busy;      /* depth of our own code: hooks met inside only forward */
-	uint32_t exit_round; /* rounds of TSD destructors seen */
-	void *sampled_by;   /* jemalloc engine: set while its hook reports a sample */
+	uint32_t busy;		   /* depth of our own code: hooks met inside only forward */
+	uint32_t exit_round;	   /* rounds of TSD destructors seen */
+	void *sampled_by;	   /* jemalloc engine: set while its hook reports a sample */
 };
 _Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget, DESIGN D6");
 
@@ -44,19 +44,19 @@ struct thread_totals {
 };
 
 struct thread_state {
-	uint32_t index;              /* place in the pool, from 1; never changes */
-	_Atomic uint32_t life;       /* enum thread_life */
+	uint32_t index;	       /* place in the pool, from 1; never changes */
+	_Atomic uint32_t life; /* enum thread_life */
 	uint32_t tid;
-	uint32_t creator;            /* index, 0 unknown */
+	uint32_t creator; /* index, 0 unknown */
 	uint32_t creator_tid;
 	pthread_t handle;
-	uint64_t t_start, t_end;     /* CLOCK_MONOTONIC ns */
-	uint64_t site;               /* return address of the creating call */
-	void *(*start)(void *);      /* the program's start routine (a thrd_start_t in disguise) */
+	uint64_t t_start, t_end; /* CLOCK_MONOTONIC ns */
+	uint64_t site;		 /* return address of the creating call */
+	void *(*start)(void *);	 /* the program's start routine (a thrd_start_t in disguise) */
 	void *arg;
 	uint64_t stack_low, stack_high; /* 0 when not known */
-	struct lock lock;            /* guards tls, totals and timer_id between the thread and the writer */
-	struct thread_tls *tls;      /* NULL once the thread has left */
+	struct lock lock; /* guards tls, totals and timer_id between the thread and the writer */
+	struct thread_tls *tls;	     /* NULL once the thread has left */
 	struct thread_totals totals; /* final, valid when ENDED */
 	/* What counters and clocks said when the trace began to count this thread:
 	 * TLS counters at its registration (a forked child starts at 0); for the
@@ -64,13 +64,13 @@ struct thread_state {
 	 * image before this one ran on them. */
 	uint64_t base_calls, base_bytes;
 	uint64_t base_cpu_ns, base_user_ns, base_system_ns;
-	int timer_id;                /* of the timer engine, -1 none */
-	bool no_timer;               /* its alternate stack is too small for a signal of ours */
-	bool blocks_sigprof;         /* in the mask as the program sees it, see hook_signal.c */
-	_Atomic uint32_t name_set;   /* counts changes of name */
+	int timer_id;		   /* of the timer engine, -1 none */
+	bool no_timer;		   /* its alternate stack is too small for a signal of ours */
+	bool blocks_sigprof;	   /* in the mask as the program sees it, see hook_signal.c */
+	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
 	uint32_t next_free;
-	uint32_t writer_id;          /* the writer's: thread id in the trace, 0 not met */
+	uint32_t writer_id; /* the writer's: thread id in the trace, 0 not met */
 };
 
 /* [init] Creates the TSD key and registers the calling thread as main.  0 or

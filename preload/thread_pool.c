@@ -30,7 +30,8 @@ static struct thread_state *pool_slot(uint32_t index)
 	if (chunk >= POOL_CHUNKS)
 		return NULL;
 	if (!pool.chunks[chunk])
-		pool.chunks[chunk] = sys_map(((size_t)POOL_FIRST << chunk) * sizeof(struct thread_state));
+		pool.chunks[chunk] =
+			sys_map(((size_t)POOL_FIRST << chunk) * sizeof(struct thread_state));
 	return pool.chunks[chunk] ? pool.chunks[chunk] + (index - first) : NULL;
 }
 

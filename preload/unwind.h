@@ -21,10 +21,10 @@
 /* One moment of one thread, from whatever source. */
 struct capture {
 	uint64_t regs[ARCH_REGS]; /* by DWARF number */
-	uint32_t valid;           /* bit n: regs[n] is known */
-	const uint8_t *stack;     /* copy of the bytes at regs[ARCH_SP] upward */
+	uint32_t valid;		  /* bit n: regs[n] is known */
+	const uint8_t *stack;	  /* copy of the bytes at regs[ARCH_SP] upward */
 	uint32_t stack_bytes;
-	bool cut;                 /* the copy stopped at its size limit, not at the stack's end */
+	bool cut; /* the copy stopped at its size limit, not at the stack's end */
 };
 
 enum unwind_end { UNWIND_WHOLE, UNWIND_TRUNCATED, UNWIND_BROKEN, UNWIND_NO_STACK };
@@ -36,7 +36,7 @@ struct unwound {
 	 * that a signal interrupted, else the return address minus one. */
 	uint64_t pc[UNWIND_FRAMES_MAX];
 	struct mapping *map[UNWIND_FRAMES_MAX]; /* NULL where nothing known is mapped */
-	bool guessed[UNWIND_FRAMES_MAX]; /* found along the frame-pointer chain */
+	bool guessed[UNWIND_FRAMES_MAX];	/* found along the frame-pointer chain */
 };
 
 /* [writer] Loads libunwind into a namespace of its own and sets up the row

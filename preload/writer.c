@@ -38,9 +38,9 @@ enum { THREAD_NONE, THREAD_RUNNING, THREAD_FINISHED };
 
 static struct {
 	pthread_t thread;
-	_Atomic uint32_t life;     /* THREAD_ above */
-	_Atomic uint32_t ready;    /* 1 once the start is decided */
-	_Atomic uint32_t pending;  /* requests not yet taken, enum writer_request */
+	_Atomic uint32_t life;	      /* THREAD_ above */
+	_Atomic uint32_t ready;	      /* 1 once the start is decided */
+	_Atomic uint32_t pending;     /* requests not yet taken, enum writer_request */
 	_Atomic uint32_t asked, done; /* requests counted: done follows asked */
 	int start_error;
 	const char *start_why;
@@ -62,8 +62,7 @@ static bool live_apart(void)
 		apart = true;
 	}
 
-	if (probe_survives(PROBE_UNSHARE) &&
-	    SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0)
+	if (probe_survives(PROBE_UNSHARE) && SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0)
 		SYS_CALL(SYS_umask, WRITER_UMASK, 0, 0, 0, 0, 0);
 	return apart;
 }
@@ -217,8 +216,7 @@ static void wait_until_gone(int tid)
 {
 	uint64_t until = sys_now_ns() + EXIT_WAIT_NS;
 
-	while (tid && SYS_CALL(SYS_tgkill, state.pid, tid, 0, 0, 0, 0) == 0 &&
-	       sys_now_ns() < until)
+	while (tid && SYS_CALL(SYS_tgkill, state.pid, tid, 0, 0, 0, 0) == 0 && sys_now_ns() < until)
 		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 

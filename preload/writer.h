@@ -13,16 +13,16 @@
 #include <sys/types.h>
 
 enum writer_request {
-	WRITER_FLUSH = 1,  /* what is recorded so far reaches the file */
-	WRITER_START = 2,  /* sampling on */
-	WRITER_STOP = 4,   /* sampling off */
-	WRITER_EXEC = 8,   /* flush; the image is about to be replaced */
-	WRITER_EXIT = 16,  /* last flush, close the trace, end the thread */
+	WRITER_FLUSH = 1,	 /* what is recorded so far reaches the file */
+	WRITER_START = 2,	 /* sampling on */
+	WRITER_STOP = 4,	 /* sampling off */
+	WRITER_EXEC = 8,	 /* flush; the image is about to be replaced */
+	WRITER_EXIT = 16,	 /* last flush, close the trace, end the thread */
 	WRITER_CREDENTIALS = 64, /* follow a change of user or group */
-	WRITER_DRAIN = 128, /* what is in the rings is unwound, if not written */
-	WRITER_COUNT = 512, /* threads of the process, from the writer's own root directory */
-	WRITER_LEAVE = 256, /* as EXIT: the program is about to forbid system calls */
-	WRITER_PAUSE = 32  /* flush and end the thread; the trace goes on later */
+	WRITER_DRAIN = 128,	 /* what is in the rings is unwound, if not written */
+	WRITER_COUNT = 512,	 /* threads of the process, from the writer's own root directory */
+	WRITER_LEAVE = 256,	 /* as EXIT: the program is about to forbid system calls */
+	WRITER_PAUSE = 32	 /* flush and end the thread; the trace goes on later */
 };
 
 enum writer_stop_reason { WRITER_STOP_EXIT, WRITER_STOP_LAST_THREAD };
@@ -74,9 +74,9 @@ bool writer_alone_with_caller(void);
 
 /* What the end message says; valid after writer_stop. */
 struct writer_summary {
-	const char *path; /* of the trace, "" when there is none */
+	const char *path;		     /* of the trace, "" when there is none */
 	uint64_t samples, heap_events, lost; /* events */
-	uint64_t unwritten;                  /* bytes */
+	uint64_t unwritten;		     /* bytes */
 };
 struct writer_summary writer_summary(void);
 

@@ -34,7 +34,7 @@
 
 #define MS UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
-#define POLLFDS_MAX 1100u       /* rings of 1,024 CPUs, and the bell */
+#define POLLFDS_MAX 1100u /* rings of 1,024 CPUs, and the bell */
 #define FIRST_LOOK_NS (10 * MS)
 #define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
 
@@ -44,9 +44,9 @@ static struct {
 	struct pollfd *fds;
 	bool apart, in_child;
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
-	uint32_t threads; /* counted for WRITER_COUNT */
+	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
-	uint64_t first_look; /* of a child without a trace: interval between flushes */
+	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
 } loop;
@@ -153,10 +153,11 @@ int loop_open(bool apart, bool in_child, const char **why)
 	if (apart)
 		bell_start();
 	else
-		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
-			     "no descriptor table of its own (close_range(2) with "
-			     "CLOSE_RANGE_UNSHARE is refused, or Linux is older than 5.9): rings are "
-			     "read every 10 ms, the file is opened for each flush");
+		trace_engine(
+			PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
+			"no descriptor table of its own (close_range(2) with "
+			"CLOSE_RANGE_UNSHARE is refused, or Linux is older than 5.9): rings are "
+			"read every 10 ms, the file is opened for each flush");
 	roster_scan();
 	roster_encode_stats(now, true); /* main is in the trace before it does anything */
 	plan_sampling(now);

@@ -30,7 +30,8 @@ static uint64_t process_cpu_ns(void)
 {
 	const struct thread_state *main_thread = thread_get(1);
 
-	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - (main_thread ? main_thread->base_cpu_ns : 0);
+	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
+	       (main_thread ? main_thread->base_cpu_ns : 0);
 }
 
 void loop_every_second(uint64_t now)
@@ -39,7 +40,8 @@ void loop_every_second(uint64_t now)
 
 	proc_memory(&rss, &vsize, &peak);
 	encode_process_stats(now, process_cpu_ns(), rss, vsize,
-			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes(), peak);
+			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes(),
+			     peak);
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();

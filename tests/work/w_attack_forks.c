@@ -50,8 +50,8 @@ static FRAME void after_forks(void)
 /* Small pages make a fork slow: each has an entry to copy. */
 static void many(void)
 {
-	void *big = mmap(NULL, SLOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			 0);
+	void *big =
+		mmap(NULL, SLOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_t id[8];
 
 	madvise(big, SLOW_BYTES, MADV_NOHUGEPAGE);

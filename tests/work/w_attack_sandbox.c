@@ -20,18 +20,26 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define ALLOW(call)                                                            \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1),                     \
+#define ALLOW(call)                                        \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 static void shut_in(int everyone)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		ALLOW(SYS_write),	  ALLOW(SYS_exit_group), ALLOW(SYS_brk),
-		ALLOW(SYS_mmap),	  ALLOW(SYS_munmap),	 ALLOW(SYS_newfstatat),
-		ALLOW(SYS_clock_gettime), ALLOW(SYS_getrandom),	 ALLOW(SYS_clone),
-		ALLOW(SYS_wait4),	  ALLOW(SYS_gettid),	 ALLOW(SYS_rt_sigprocmask),
+		ALLOW(SYS_write),
+		ALLOW(SYS_exit_group),
+		ALLOW(SYS_brk),
+		ALLOW(SYS_mmap),
+		ALLOW(SYS_munmap),
+		ALLOW(SYS_newfstatat),
+		ALLOW(SYS_clock_gettime),
+		ALLOW(SYS_getrandom),
+		ALLOW(SYS_clone),
+		ALLOW(SYS_wait4),
+		ALLOW(SYS_gettid),
+		ALLOW(SYS_rt_sigprocmask),
 		ALLOW(SYS_set_robust_list),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	};
