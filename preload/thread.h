@@ -30,7 +30,7 @@ struct thread_tls {
 	uint32_t exit_round;	   /* rounds of TSD destructors seen */
 	void *sampled_by;	   /* jemalloc engine: set while its hook reports a sample */
 };
-_Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget, DESIGN D6");
+_Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget");
 
 extern __thread struct thread_tls thread_tls
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
