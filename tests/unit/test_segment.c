@@ -13,8 +13,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 
 #include "../../include/prof_format.h"
 #include "../check.h"
@@ -194,4 +198,77 @@ TEST(limit_does_not_drift)
 	bytes_on_disk(&files);
 	EQ(files, 1);
 	end();
+}
+
+/* Lets child run up to its next pwrite, which it has not made yet when this
+ * returns; false when it has ended or stopped otherwise before. */
+static bool run_to_pwrite(pid_t child, struct user_regs_struct *regs)
+{
+	int status;
+
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, child, 0, 0) || waitpid(child, &status, 0) != child ||
+		    !WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP)
+			return false;
+		EQ(ptrace(PTRACE_GETREGS, child, 0, regs), 0);
+		/* -ENOSYS stands in rax at the entry of a call. */
+		if (regs->orig_rax == SYS_pwrite64 && (long)regs->rax == -ENOSYS)
+			return true;
+	}
+}
+
+/* What the child that writes tells the parent that watches it. */
+struct told {
+	char path[4200];
+	uint64_t whole; /* bytes before the frame that is cut */
+};
+
+static void write_two_frames(struct told *told)
+{
+	struct buffer header = bytes_of(50, 1), small = bytes_of(100, 2);
+
+	begin(true);
+	EQ(segment_open(&header), 0);
+	EQ(segment_write(&small), 0);
+	snprintf(told->path, sizeof(told->path), "%s/" PROF_SEGMENT_NAME_FMT, segment_path(), 1u);
+	told->whole = segment_bytes();
+	ptrace(PTRACE_TRACEME, 0, 0, 0);
+	raise(SIGSTOP);
+	segment_write(&small);
+	_exit(0);
+}
+
+/* Killed between the two writes of a frame, the file ends with a skippable frame
+ * over exactly the rest, and every decoder of LZ4 frames accepts it. */
+TEST(killed_between_the_two_writes)
+{
+	struct told *told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct user_regs_struct regs;
+	uint8_t head[8];
+	char command[4300];
+	struct stat st;
+	pid_t child = fork();
+	int fd;
+
+	if (child == 0)
+		write_two_frames(told);
+	EQ(waitpid(child, NULL, 0), child);
+	TRUE(run_to_pwrite(child, &regs));
+	EQ(regs.r10, told->whole);
+	TRUE(regs.rdx > 8);
+	TRUE(run_to_pwrite(child, &regs));
+	EQ(regs.r10, told->whole);
+	EQ(regs.rdx, 8);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	fd = open(told->path, O_RDONLY);
+	EQ(pread(fd, head, sizeof(head), (off_t)told->whole), 8);
+	EQ(fstat(fd, &st), 0);
+	close(fd);
+	EQ(prof_get_u32(head), PROF_SKIP_UNCOMMITTED);
+	EQ(told->whole + 8 + prof_get_u32(head + 4), st.st_size);
+	/* The runner removes what is left in its directory. */
+	snprintf(command, sizeof(command), "lz4 -t -q %s", told->path);
+	EQ(system(command), 0);
 }
