@@ -90,7 +90,9 @@ static void *writer_main(void *arg)
 		goto out;
 	err = w.resumed ? loop_resume(apart) : loop_open(apart, w.in_child, &why);
 	announce_ready(err, why);
-	if (!err)
+	if (err)
+		atomic_store(&state.phase, STATE_INERT);
+	else
 		loop_run();
 out:
 	announce_ready(w.start_error, w.start_why);

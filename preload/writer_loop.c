@@ -147,8 +147,11 @@ int loop_open(bool apart, bool in_child, const char **why)
 		if (err)
 			*why = directory_error();
 	}
-	if (err)
+	if (err) {
+		engine_close(); /* SIGPROF, above all, must not stay ours */
+		atomic_store(&state.cpu, STATE_CPU_OFF);
 		return err;
+	}
 	engine_report();
 	if (apart)
 		bell_start();

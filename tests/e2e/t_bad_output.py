@@ -20,6 +20,9 @@ for what, out in cases.items():
     lines = ran.err.decode().splitlines()
     check(len(lines) == 1 and out[:60] in lines[0], what, "says", lines)
 
+ran = run(["grep", "^SigCgt", "/proc/self/status"], env=preload(out="no/such/dir/t", cpu="timer"))
+check(not int(ran.out.split()[1], 16) >> 26 & 1, "SIGPROF stays caught where nothing is recorded:", ran.out)
+
 if ROOT:
     nobody = users()[1]
     closed = HOME / "closed"
