@@ -21,7 +21,7 @@ ROOT = os.geteuid() == 0
 ENGINES = ("perf", "timer")
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all"]
 
-
+LONG = "CHECK_LONG" in os.environ  # the long form of a test that has one
 HOME = pathlib.Path(os.environ.get("TMPDIR", ".")).absolute() / "self"  # where programs run
 
 
@@ -50,6 +50,14 @@ def need(*programs):
     missing = [p for p in programs if not shutil.which(p)]
     if missing:
         skip("not installed: " + " ".join(missing))
+
+
+def measured(part, what, load, found):
+    """A row of tests/RELIABILITY.md: part (oracle, storms, faults, kills, inputs),
+    what was tried, the load held or the number of tries, and what was lost."""
+    if "CHECK_RESULTS" in os.environ:
+        with open(os.environ["CHECK_RESULTS"], "a") as f:
+            f.write(json.dumps({"part": part, "what": what, "load": load, "found": found}) + "\n")
 
 
 class User:
