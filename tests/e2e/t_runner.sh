@@ -14,7 +14,7 @@ run() { "$SRC/tests/run" --e2e --scripts "$PWD/some" "$@"; }
 
 expect 1 run
 tail -n 1 out | grep -qx 'tests: 1 passed, 2 failed, 1 skipped' || fail "last line: $(tail -n 1 out)"
-grep -q '^skip e2e/t_skip (.*): because$' out || fail "the skip's reason: $(cat out)"
+grep -q '^skip some/t_skip (.*): because$' out || fail "the skip's reason: $(cat out)"
 grep -q 'no end after 1 s' out || fail "the hang: $(cat out)"
 sed -n 's/^ *| left in //p' out >left
 check test "$(wc -l <left)" = 2
@@ -25,3 +25,10 @@ tail -n 1 out | grep -qx 'tests: 1 passed, 0 failed, 1 skipped' || fail "last li
 expect 0 run --list
 check test "$(wc -l <out)" = 4
 expect 1 run no-such-test
+
+# The long form: scripts with a `long:` line, with CHECK_LONG set; `only: long` has no short one.
+printf '# long: 5\n# only: long\ntest -n "$CHECK_LONG"\n' >some/t_long.sh
+expect 0 run --list
+check test "$(wc -l <out)" = 4
+expect 0 run --long
+tail -n 1 out | grep -qx 'tests: 1 passed, 0 failed, 0 skipped' || fail "long: $(tail -n 1 out)"
