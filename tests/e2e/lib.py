@@ -146,9 +146,9 @@ def work(name, *args, user=None, out="trace", env=None, quiet=True, status=0, **
     return ran, user.home / out
 
 
-def prof(*args, status=0, cwd=None, env=None):
+def prof(*args, status=0, cwd=None, env=None, timeout=50):
     """Runs prof; stdout as text."""
-    done = run([PROF, *args], cwd=cwd or HOME, env=env)
+    done = run([PROF, *args], cwd=cwd or HOME, env=env, timeout=timeout)
     check(status is None or done.status == status, "prof", *args, "-> status", done.status,
           done.err.decode(errors="replace")[:2000])
     return done.out.decode(errors="surrogateescape")

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The harness of the storms: runs a storm program (tests/work/w_storm_*.c, see
+storm.h there) bare and profiled at every call and 1000 Hz or more, and holds the
+traces against what the program says it did.
+
+    from storm import *
+    storm("w_storm_threads", name="thread create and join")
+
+runs both engines, in the long form also as an ordinary user, and writes the row
+of RELIABILITY.md.  The accounting, by process:
+
+- what was recorded and what was counted as lost are together the calls that
+  the hooks counted, thread by thread;
+- of the storm's own calls (they come from storm_malloc and storm_realloc)
+  every one is recorded or among the lost: exactly, where nothing was lost;
+- the same for frees: a block that the storm freed and the trace shows alive
+  is a counted loss.
+"""
+import signal
+import time
+
+from lib import *
+
+SHORT_S = 2.0
+LONG_S = 30.0
+SITES = ("storm_malloc", "storm_realloc")
+ALLOC_LOSSES = ("heap_ring_full", "live_table_full")
+OPEN_ENDED = ("[no stack]", "[broken]", "[stack table full]")
+
+
+class Hung(Exception):
+    pass
+
+
+def where_threads_are(pid):
+    """For the report of a hang: state, kernel function and call of each thread."""
+    for task in sorted(pathlib.Path(f"/proc/{pid}/task").glob("*")):
+        words = []
+        for name in ("comm", "wchan", "syscall"):
+            try:
+                words.append((task / name).read_text().strip())
+            except OSError:
+                words.append("?")
+        note("   ", task.name, *words)
+
+
+def run_limited(command, user, env, limit, cwd=None):
+    """lib.run() with a process group of its own, all of which is ended when the
+    limit is over; a hang is told with the place of every thread."""
+    proc = subprocess.Popen(words(command, user, env), cwd=cwd or user.home,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        out, err = proc.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        note("hangs:", *command)
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == proc.pid:  # its session
+                note("  process", stat.parent.name, "state", fields[0])
+                where_threads_are(stat.parent.name)
+        os.killpg(proc.pid, signal.SIGKILL)
+        proc.communicate()
+        fail(f"{' '.join(map(str, command))}: not done after {limit:.0f} s")
+    return Ran(proc.returncode, out, err)
+
+
+def documents(directory):
+    """`prof check` and `prof json` of every trace below directory: Profiles."""
+    if not traces(directory):
+        return []
+    prof("check", directory, timeout=900)
+    raw = json.loads(prof("json", directory, timeout=900))
+    return [Profile(None, raw=doc) for doc in raw.get("traces", [raw])]
+
+
+class Account:
+    """What the traces of one process (several, when it called exec) say."""
+
+    def __init__(self):
+        self.recorded = self.alive = self.storm = self.storm_alive = self.unknown = 0
+        self.lost = self.lost_frees = self.counted = self.samples = self.lost_samples = 0
+        self.ended = True
+
+    def add(self, p):
+        for _, stack, row in p.rows("heap"):
+            self.recorded += row["alloc_n"]
+            self.alive += row["inuse_n"]
+            if any(site in stack[-2:] for site in SITES):
+                self.storm += row["alloc_n"]
+                self.storm_alive += row["inuse_n"]
+            elif stack and stack[0] in OPEN_ENDED and len(stack) < 3:
+                self.unknown += row["alloc_n"]
+        self.counted += sum(t["alloc_calls"] for t in p.threads)
+        self.counted += p.process["ended_before"]["alloc_calls"]
+        self.lost += sum(p.losses[name] for name in ALLOC_LOSSES)
+        self.lost_frees += p.losses["free_ring_full"]
+        self.samples += p.count(is_sampled)
+        self.lost_samples += p.losses["cpu_ring_full"] + p.losses["timer_ring_full"]
+        self.ended &= p.process["state"] in ("exit", "exec")
+        for name in ("write_failed", "segment_dropped"):
+            check(p.losses[name] == 0, name, p.losses[name])
+
+    def check(self, what, calls, live):
+        """Against the program's word; raises nothing, returns what is wrong."""
+        wrong = []
+        if self.recorded + self.lost != self.counted:
+            wrong.append(f"recorded {self.recorded} + lost {self.lost} are not the "
+                         f"{self.counted} calls the hooks counted")
+        most = self.storm + self.lost + self.unknown
+        if not self.storm <= calls <= most:
+            wrong.append(f"{calls} calls, of which {self.storm} are recorded, "
+                         f"{self.lost} lost and {self.unknown} without a stack")
+        # A block whose allocation was lost is not missed when it is freed.
+        least = live - self.lost - self.unknown
+        if not least <= self.storm_alive <= live + self.lost_frees:
+            wrong.append(f"{live} blocks are alive, {self.storm_alive} in the trace, "
+                         f"{self.lost_frees} frees lost")
+        return [f"{what}: {w}" for w in wrong]
+
+
+def accounts(directory):
+    found = {}
+    for p in documents(directory):
+        found.setdefault(p.process["pid"], Account()).add(p)
+    return found
+
+
+class Result:
+    """Sums over the runs of one storm, for RELIABILITY.md."""
+
+    def __init__(self):
+        self.load, self.calls, self.lost, self.lost_frees = {}, 0, 0, 0
+        self.samples, self.lost_samples, self.processes, self.seconds = 0, 0, 0, 0
+
+    def add(self, ran, found, seconds):
+        for name, n in ran.rows("load"):
+            self.load[name] = self.load.get(name, 0) + n
+        self.calls += sum(n for _, n, _ in ran.rows("calls"))
+        self.processes += len(ran.rows("calls"))
+        self.seconds += seconds
+        for a in found.values():
+            self.lost += a.lost
+            self.lost_frees += a.lost_frees
+            self.samples += a.samples
+            self.lost_samples += a.lost_samples
+
+    def texts(self):
+        load = [f"{n:,} {name.replace('_', ' ')}" for name, n in self.load.items()]
+        load.append(f"{self.calls:,} allocations in {self.seconds:.0f} s")
+        lost = (f"{self.lost:,} allocations, {self.lost_frees:,} frees, {self.lost_samples:,} of "
+                f"{self.samples + self.lost_samples:,} samples")
+        return ", ".join(load), lost
+
+
+def truths(ran):
+    """pid -> (calls, live) of the program's own count; a pid that called exec or
+    was used again has several rows."""
+    found = {}
+    for pid, calls, live in ran.rows("calls"):
+        was = found.get(pid, (0, 0))
+        found[pid] = was[0] + calls, was[1] + live
+    return found
+
+
+def compare(what, bare, ran):
+    """Same exit status, same stderr, same shape of the output, same `must` lines."""
+    check(ran.status == bare.status, what, "status", ran.status, "bare", bare.status,
+          ran.err.decode(errors="replace")[-2000:])
+    check(ran.err == bare.err, what, "stderr:", ran.err.decode(errors="replace")[-2000:])
+    check(ran.rows("must") == bare.rows("must"), what, "must:", ran.rows("must"), "bare",
+          bare.rows("must"))
+    shape, bare_shape = ({line[0] for line in r.lines} for r in (ran, bare))
+    check(shape == bare_shape, what, "kinds of lines:", shape, "bare", bare_shape)
+
+
+def storm_once(program, args, engine, user, seconds, bare, result, examine=None, **values):
+    what = f"{program} {' '.join(map(str, args))} {engine} {user.name}".replace("  ", " ")
+    top = user.home / f"storm-{engine}"
+    top.mkdir()
+    if user.prefix:
+        shutil.chown(top, "nobody", "nogroup")
+    every = dict(dict(cpu=engine, cpu_hz=1000, heap_bytes=1, limit_bytes=0, flush_ms=50), **values)
+    began = time.monotonic()
+    ran = run_limited([user.file(W / program), seconds, *args], user,
+                      preload(user, out=top / "t-%p", **every), 10 * seconds + 20)
+    took = time.monotonic() - began
+    compare(what, bare, ran)
+    found, said, wrong = accounts(top), truths(ran), []
+    for pid, (calls, live) in said.items():
+        if calls and pid not in found:
+            wrong.append(f"{what}: process {pid} made {calls} calls and has no trace")
+        elif calls:
+            wrong += found[pid].check(f"{what}: process {pid}", calls, live)
+    check(not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong[:20]))
+    check(sum(calls for calls, _ in said.values()) > 0, what, "did nothing")
+    if examine:
+        examine(what, ran, top)
+    result.add(ran, found, seconds)
+    note(f"{what}: {took:.1f} s, {result.texts()}")
+    shutil.rmtree(top)
+
+
+def storm(program, *args, name, engines=ENGINES, short_s=SHORT_S, examine=None, **values):
+    """One storm: name is its row in RELIABILITY.md.  engines: those of the short
+    form; the long form has both, and both users."""
+    seconds = LONG_S if LONG else short_s
+    result = Result()
+    for user in users() if LONG else users()[:1]:
+        bare = run_limited([user.file(W / program), min(seconds, 0.3), *args], user, {}, 60)
+        for engine in ENGINES if LONG else engines:
+            storm_once(program, args, engine, user, seconds, bare, result, examine, **values)
+    measured("storms", name, *result.texts())
