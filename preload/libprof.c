@@ -12,6 +12,7 @@
 #include <sys/auxv.h>
 
 #include "../include/libprof.h"
+#include "aside.h"
 #include "clock.h"
 #include "config.h"
 #include "engine.h"
@@ -149,31 +150,44 @@ static bool wanted(void)
 	return true;
 }
 
-/* [init] Early, so that constructors of the program are seen. */
-__attribute__((constructor(101))) static void start(void)
+/* [init] */
+static void start_recording(void)
 {
-	const char *why = NULL;
+	const char *why = aside_reason();
 	char text[128];
-	int err, saved = errno;
+	int err;
 
-	thread_tls.busy++;
-	real_resolve();
-	state.env = environ;
-	atomic_store(&state.phase, STATE_INERT);
-	if (wanted()) {
+	if (why) {
+		err = aside_leave_word(why);
+		log_line(1, "%s", why);
+	} else {
 		err = set_up(&why);
 		if (!err) {
 			atomic_store(&state.phase, STATE_ON);
 			err = writer_start(false, &why);
 		}
-		if (err) {
-			atomic_store(&state.phase, STATE_INERT);
-			log_line(0, "nothing can be recorded: %s: %s", why,
-				 strerror_r(-err, text, sizeof(text)));
-		} else {
+		if (!err) {
 			announce();
+			return;
 		}
+		atomic_store(&state.phase, STATE_INERT);
 	}
+	if (err)
+		log_line(0, "nothing can be recorded: %s: %s", why,
+			 strerror_r(-err, text, sizeof(text)));
+}
+
+/* [init] Early, so that constructors of the program are seen. */
+__attribute__((constructor(101))) static void start(void)
+{
+	int saved = errno;
+
+	thread_tls.busy++;
+	real_resolve();
+	state.env = environ;
+	atomic_store(&state.phase, STATE_INERT);
+	if (wanted())
+		start_recording();
 	thread_tls.busy--;
 	errno = saved;
 }

@@ -206,9 +206,9 @@ void real_resolve(void)
 			memcpy(&found.name, &f, sizeof(f)); \
 	}
 	REAL_NAMES(REAL_LOOKUP)
+	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
 	real_reallocarray_calls_realloc =
 		same_object((void *)found.reallocarray, (void *)found._exit);
-	real = found;
 	atomic_store_explicit(&resolving, 2, memory_order_release);
 }
 
