@@ -11,22 +11,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "capture.h"
 #include "config.h"
 #include "gap.h"
+#include "guard.h"
+#include "heap_record.h"
 #include "live.h"
 #include "real.h"
-#include "ring.h"
 #include "state.h"
 #include "stats.h"
-#include "sys.h"
-#include "writer.h"
 
-#define EXACT_WAIT_NS UINT64_C(100000000) /* longest an event waits for room */
-#define EXACT_STEP_NS UINT64_C(200000)
 #define NEVER (UINT64_C(1) << 62) /* a countdown no program reaches */
-
-static _Atomic uint64_t last_block;
 
 static bool exact(void)
 {
@@ -71,101 +65,34 @@ static bool account(struct thread_tls *tls, size_t bytes)
 	return true;
 }
 
-/* [hook] Room in the ring.  Exact mode was asked for every call, so it waits a
- * little for the writer; sampled mode never does. */
-static struct ring_event *reserve(uint32_t bytes, enum ring_kind kind)
-{
-	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's place */
-	struct ring_event *e = ring_reserve(bytes, kind);
-	_Atomic uint32_t nothing = 0;
-	uint64_t until, place = ring_place();
-
-	/* Where the writer has not moved since a whole wait, another is no use. */
-	if (e || !exact() || place == atomic_load(&waited_in_vain_at))
-		return e;
-	until = sys_now_ns() + EXACT_WAIT_NS;
-	do {
-		writer_ring_bell();
-		sys_futex_wait(&nothing, 0, EXACT_STEP_NS);
-		e = ring_reserve(bytes, kind);
-	} while (!e && sys_now_ns() < until && state_phase() == STATE_ON);
-	if (!e)
-		atomic_store(&waited_in_vain_at, place);
-	return e;
-}
-
-static void fill_common(struct ring_event *e, const struct thread_state *t)
-{
-	e->t_ns = sys_now_ns();
-	e->thread = t->index;
-	e->tid = t->tid;
-}
-
-/* [hook] Takes the caller's registers and stack into a new event. */
-static struct ring_event *capture_here(const struct thread_state *t, enum ring_kind kind)
-{
-	uint64_t regs[ARCH_REGS];
-	struct ring_event *e;
-	uint32_t bytes;
-
-	memset(regs, 0, sizeof(regs));
-	arch_read_regs(regs);
-	bytes = capture_stack_size(regs[ARCH_SP], (uint32_t)config.stack_bytes);
-	e = reserve((uint32_t)sizeof(*e) + bytes, kind);
-	if (!e)
-		return NULL;
-	fill_common(e, t);
-	e->valid = ARCH_READ_REGS_VALID;
-	memcpy(e->regs, regs, sizeof(regs));
-	e->stack_bytes = capture_stack(regs[ARCH_SP], e->stack, bytes, &e->cut);
-	return e;
-}
-
-static void record_free(const struct thread_state *t, uint64_t id)
-{
-	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
-
-	if (!e) {
-		stats_lose(PROF_LOSS_FREE_RING, 1);
-		return;
-	}
-	fill_common(e, t);
-	e->block = id;
-	ring_commit(e);
-}
-
-static void record_alloc(const struct thread_state *t, void *block, size_t bytes,
-			 size_t sampled_bytes)
-{
-	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
-	struct ring_event *e = capture_here(t, RING_ALLOC);
-
-	if (!e) {
-		stats_lose(PROF_LOSS_HEAP_RING, 1);
-		return;
-	}
-	e->block = id;
-	e->size = bytes;
-	e->sampled_size = sampled_bytes;
-	if (live_put((uint64_t)(uintptr_t)block, id, &old)) {
-		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
-		e->kind = RING_VOID;
-	}
-	ring_commit(e);
-	if (old)
-		record_free(t, old);
-}
-
 void heap_before(void)
 {
 	thread_tls.sampled_by = NULL;
+}
+
+/* [hook] The calling thread when this process is being recorded, else NULL.  Its
+ * first time, and that of a forked child, takes locks. */
+static const struct thread_state *recorded_self(void)
+{
+	const struct thread_state *t = thread_tls.self;
+	struct guard g;
+
+	if (t && state_phase() == STATE_ON && state_is_ours())
+		return t;
+	guard_enter(&g);
+	t = state_recording() ? thread_self() : NULL;
+	guard_leave(&g);
+	return t;
 }
 
 void heap_after(void *block, size_t bytes)
 {
 	struct thread_tls *tls = &thread_tls;
 	const struct thread_state *t;
+	size_t sampled_bytes = bytes;
 	int saved = errno;
+	struct guard g;
+	bool sampled;
 
 	if (!block || tls->busy)
 		return;
@@ -173,43 +100,47 @@ void heap_after(void *block, size_t bytes)
 		tls->gap = tls->countdown = NEVER; /* do not come here again */
 		return;
 	}
-	tls->busy++;
-	if (state_recording() && (t = thread_self())) {
-		bool sampled = account(tls, bytes);
-		size_t by = bytes;
-
-		if (state_heap_engine() == STATE_HEAP_JEMALLOC &&
-		    (sampled = jemalloc_sampled(block)))
-			by = real.malloc_usable_size(block); /* jemalloc goes by size classes */
-		if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed))
-			record_alloc(t, block, bytes, by);
+	t = recorded_self();
+	sampled = t && account(tls, bytes);
+	if (t && state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
+		sampled_bytes = real.malloc_usable_size(block); /* it goes by size classes */
+	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed)) {
+		guard_enter(&g);
+		heap_record_alloc(&g, t, block, bytes, sampled_bytes);
+		guard_leave(&g);
 	}
-	tls->busy--;
 	errno = saved;
+}
+
+/* [hook] block is, or may be, a sampled one that is alive. */
+static bool is_live(const void *block)
+{
+	return state_phase() == STATE_ON &&
+	       (!state_is_ours() || live_has((uint64_t)(uintptr_t)block));
 }
 
 bool heap_free(void *block)
 {
-	struct thread_tls *tls = &thread_tls;
 	const struct thread_state *t;
 	int saved = errno;
+	struct guard g;
 	uint64_t id;
 
 	if (real_is_bootstrap(block))
 		return false;
-	if (!block || state_phase() != STATE_ON)
+	if (!block || !is_live(block))
 		return true;
-	if (tls->busy) {
+	if (thread_tls.busy) {
 		/* A signal handler interrupted our own code, whose locks we may hold. */
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return true;
 	}
-	tls->busy++;
+	guard_enter(&g);
 	/* In a child that no handler told of, locks may be held by nobody. */
 	if (state_recording() && (id = live_take((uint64_t)(uintptr_t)block)) &&
 	    (t = thread_self()))
-		record_free(t, id);
-	tls->busy--;
+		heap_record_free(&g, t, id);
+	guard_leave(&g);
 	errno = saved;
 	return true;
 }
@@ -230,81 +161,33 @@ static void *realloc_bootstrap(void *block, size_t bytes)
  * puts it back. */
 void *heap_realloc(void *block, size_t bytes)
 {
-	struct thread_tls *tls = &thread_tls;
-	const struct thread_state *t;
 	uint64_t address = (uint64_t)(uintptr_t)block, id = 0, old;
+	const struct thread_state *t;
+	struct guard g;
 	void *to;
 	int saved;
 
 	if (block && real_is_bootstrap(block))
 		return realloc_bootstrap(block, bytes);
-	if (block && !tls->busy && state_phase() == STATE_ON && live_maybe(address)) {
-		tls->busy++;
-		if (state_recording())
-			id = live_take(address);
-		tls->busy--;
+	if (block && !thread_tls.busy && live_maybe(address) && is_live(block)) {
+		guard_enter(&g);
+		id = state_recording() ? live_take(address) : 0;
+		guard_leave(&g);
 	}
 	heap_before();
 	to = real.realloc(block, bytes);
 	saved = errno;
 	if (id) {
-		tls->busy++;
+		guard_enter(&g);
 		if (!to && bytes)
 			live_put(address, id, &old);
 		else if (state_recording() && (t = thread_self()))
-			record_free(t, id);
-		tls->busy--;
+			heap_record_free(&g, t, id);
+		guard_leave(&g);
 	}
 	errno = saved;
 	heap_after(to, bytes);
 	return to;
-}
-
-/* Sites already recorded, by return address: open addressing, lock-free, full
- * when it is full. */
-#define SITES 1024u
-#define SITES_PER_SECOND 1000u
-
-static bool site_is_new(uint64_t pc)
-{
-	static _Atomic uint64_t sites[SITES];
-	uint64_t i = pc * LIVE_HASH_FACTOR >> 54;
-
-	for (unsigned n = 0; n < SITES; n++, i = (i + 1) % SITES) {
-		uint64_t seen = 0;
-
-		if (atomic_compare_exchange_strong(&sites[i], &seen, pc))
-			return true;
-		if (seen == pc)
-			return false;
-	}
-	return false;
-}
-
-static bool within_rate(void)
-{
-	static _Atomic uint64_t second, count;
-	uint64_t now = sys_now_ns() / 1000000000u;
-
-	if (atomic_exchange(&second, now) != now)
-		atomic_store(&count, 0);
-	return atomic_fetch_add(&count, 1) < SITES_PER_SECOND;
-}
-
-void heap_record_creation(uint64_t pc)
-{
-	const struct thread_state *t;
-	struct ring_event *e;
-
-	if (!site_is_new(pc) || !state_recording() || !(t = thread_self()))
-		return;
-	e = within_rate() ? capture_here(t, RING_CREATE) : NULL;
-	if (!e) {
-		stats_lose(PROF_LOSS_CREATION_STACK, 1);
-		return;
-	}
-	e->block = pc;
-	ring_commit(e);
 }
 
 void heap_open(const char **why)

@@ -48,7 +48,4 @@ uint64_t jemalloc_mean_bytes(void);
 /* [init] True when the program's calls of malloc reach hook_alloc.c. */
 bool hook_alloc_in_force(void);
 
-/* [hook] Records the calling site of pthread_create once a site: pc is the call's return address. */
-void heap_record_creation(uint64_t pc);
-
 #endif

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 
+#include "guard.h"
 #include "hook.h"
 #include "real.h"
 #include "ring.h"
@@ -25,8 +26,9 @@ static void note_new_picture(void)
 {
 	struct ring_event *e;
 	const struct thread_state *t;
+	struct guard g;
 
-	thread_tls.busy++;
+	guard_enter(&g);
 	t = thread_self();
 	e = t ? ring_reserve(RING_SHORT_BYTES, RING_MAPS) : NULL;
 	if (e) {
@@ -35,7 +37,7 @@ static void note_new_picture(void)
 		e->tid = t->tid;
 		ring_commit(e);
 	}
-	thread_tls.busy--;
+	guard_leave(&g);
 }
 
 /* [hook] */

@@ -12,7 +12,8 @@
 #include <stdarg.h>
 #include <threads.h>
 
-#include "heap.h"
+#include "guard.h"
+#include "heap_record.h"
 #include "hook.h"
 #include "real.h"
 #include "state.h"
@@ -46,17 +47,18 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 {
 	struct thread_state *t = NULL;
 	int saved = errno;
+	struct guard g;
 
 	if (thread_tls.busy)
 		return NULL;
-	thread_tls.busy++;
+	guard_enter(&g);
 	if (state_recording()) {
 		thread_self(); /* so that the creator is known */
 		t = thread_prepare(attr, start, arg, site);
 		if (t)
-			heap_record_creation(site);
+			heap_record_creation(&g, site);
 	}
-	thread_tls.busy--;
+	guard_leave(&g);
 	errno = saved;
 	return t;
 }
@@ -103,13 +105,10 @@ HOOK int pthread_setname_np(pthread_t thread, const char *name)
 	real_resolve();
 	err = real.pthread_setname_np(thread, name);
 	if (!err && !thread_tls.busy && state_phase() == STATE_ON) {
-		struct thread_state *t;
+		struct thread_state *t = thread_by_pthread(thread);
 
-		thread_tls.busy++;
-		t = thread_by_pthread(thread);
 		if (t)
 			thread_set_name(t, name);
-		thread_tls.busy--;
 	}
 	return err;
 }
@@ -132,10 +131,7 @@ HOOK int prctl(int option, ...)
 		writer_leave_for_good();
 	result = real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_NAME && result == 0 && thread_tls.self && !thread_tls.busy &&
-	    state_phase() == STATE_ON) {
-		thread_tls.busy++;
+	    state_phase() == STATE_ON)
 		thread_set_name(thread_tls.self, (const char *)a[0]);
-		thread_tls.busy--;
-	}
 	return result;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * live.c - see live.h.  Called from the slow paths of the allocation hooks,
- * on any thread; the caller has marked itself busy, so nothing here is
- * re-entered on one thread.
+ * on any thread.  What takes a lock is called behind a guard (guard.h), so it is
+ * neither re-entered on one thread nor left half done.
  */
 #include "live.h"
 
@@ -17,9 +17,11 @@
 #define FILTER_FULL_PER_CELLS 50u /* grow past one entry in 50 cells: 2 % */
 
 /* Entries by address; a shard's lock also guards the filter counts of its
- * entries.  Growing the filter takes all locks, in order. */
+ * entries.  Growing the filter takes all locks, in order.  live_has reads without
+ * the lock: changes is odd while the table is being changed. */
 static struct live_shard {
 	struct lock lock;
+	_Atomic uint32_t changes;
 	struct table ids;
 } __attribute__((aligned(64))) shards[LIVE_SHARDS];
 
@@ -121,6 +123,43 @@ static void filter_keep_sparse(void)
 		filter_grow();
 }
 
+/* Under the shard's lock. */
+static void begin_change(struct live_shard *s)
+{
+	atomic_fetch_add_explicit(&s->changes, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release); /* odd is seen before what follows */
+}
+
+static void end_change(struct live_shard *s)
+{
+	atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
+}
+
+/* Addresses that only share a cell of the filter are most of those asked for:
+ * they cost no lock. */
+bool live_has(uint64_t address)
+{
+	struct live_shard *s = shard_of(address);
+	uint32_t seen = atomic_load_explicit(&s->changes, memory_order_acquire), i, n;
+	struct table_slot *slots = __atomic_load_n(&s->ids.slots, __ATOMIC_RELAXED);
+	uint32_t capacity = __atomic_load_n(&s->ids.capacity, __ATOMIC_RELAXED);
+	uint64_t key = 0;
+
+	/* slots and capacity belong together, or another look under the lock is due */
+	atomic_thread_fence(memory_order_acquire);
+	if (seen & 1 || atomic_load_explicit(&s->changes, memory_order_relaxed) != seen)
+		return true;
+	i = (uint32_t)table_hash(address);
+	for (n = 0; n < capacity; n++, i++) {
+		key = __atomic_load_n(&slots[i & (capacity - 1)].key, __ATOMIC_RELAXED);
+		if (!key || key == address)
+			break;
+	}
+	atomic_thread_fence(memory_order_acquire);
+	return (key && key == address) ||
+	       atomic_load_explicit(&s->changes, memory_order_relaxed) != seen;
+}
+
 int live_put(uint64_t address, uint64_t id, uint64_t *old)
 {
 	struct live_shard *s = shard_of(address);
@@ -130,6 +169,8 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old)
 	*old = 0;
 	filter_keep_sparse();
 	lock_take(&s->lock);
+	begin_change(s);
+	s->ids.read_unlocked = true;
 	known = table_get(&s->ids, address);
 	if (known) {
 		*old = *known;
@@ -142,6 +183,7 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old)
 			atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
 		}
 	}
+	end_change(s);
 	lock_drop(&s->lock);
 	return err;
 }
@@ -155,7 +197,9 @@ uint64_t live_take(uint64_t address)
 	known = address ? table_get(&s->ids, address) : NULL;
 	if (known) {
 		id = *known;
+		begin_change(s);
 		table_del(&s->ids, address);
+		end_change(s);
 		filter_sub(atomic_load_explicit(&live_filter, memory_order_relaxed), address);
 		atomic_fetch_sub_explicit(&entries, 1, memory_order_relaxed);
 	}

@@ -35,6 +35,11 @@ static inline bool live_maybe(uint64_t address)
 	return atomic_load_explicit(live_cell(f, address), memory_order_relaxed) != 0;
 }
 
+/* [hook] Is it one?  Takes no lock; true also when it cannot be told without. */
+bool live_has(uint64_t address);
+
+/* The following take locks: to be called behind a guard. */
+
 /* [hook] Remembers that address holds sampled block id (not 0).  An entry left
  * there (its free went round us) is replaced and its id given in *old, else 0.
  * 0, or -ENOMEM and nothing remembered. */

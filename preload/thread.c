@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "cpu_timer.h"
+#include "guard.h"
 #include "state.h"
 #include "sys.h"
 #include "thread_pool.h"
@@ -41,8 +42,12 @@ uint32_t thread_live_count(void)
 
 void thread_abandon(struct thread_state *t)
 {
+	struct guard g;
+
 	atomic_fetch_sub(&live_count, 1);
+	guard_enter(&g);
 	thread_pool_give(t);
+	guard_leave(&g);
 }
 
 /* [hook] The calling thread takes t on. */
@@ -226,24 +231,31 @@ void thread_enter(struct thread_state *t)
 
 void thread_permit_timer(struct thread_state *t, bool permitted)
 {
+	struct guard g;
+
 	if (t->no_timer == !permitted)
 		return;
+	guard_enter(&g);
 	lock_take(&t->lock);
 	t->no_timer = !permitted;
 	if (t->timer_id >= 0)
 		cpu_timer_detach(t->timer_id);
 	t->timer_id = permitted ? cpu_timer_attach((int)t->tid) : -1;
 	lock_drop(&t->lock);
+	guard_leave(&g);
 }
 
 void thread_set_name(struct thread_state *t, const char *name)
 {
 	char copy[THREAD_NAME_BYTES] = "";
+	struct guard g;
 
 	memcpy(copy, name, strnlen(name, sizeof(copy) - 1));
+	guard_enter(&g);
 	lock_take(&t->lock);
 	memcpy(t->name, copy, sizeof(copy));
 	lock_drop(&t->lock);
+	guard_leave(&g);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_release);
 }
 

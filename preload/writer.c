@@ -17,6 +17,7 @@
 #include "bell.h"
 #include "config.h"
 #include "credentials.h"
+#include "guard.h"
 #include "probe.h"
 #include "proc.h"
 #include "real.h"
@@ -324,8 +325,9 @@ void writer_note_fork(pid_t child)
 {
 	struct ring_event *e;
 	const struct thread_state *t;
+	struct guard g;
 
-	thread_tls.busy++;
+	guard_enter(&g);
 	t = thread_self();
 	e = t ? ring_reserve(RING_SHORT_BYTES, RING_FORK) : NULL;
 	if (e) {
@@ -335,7 +337,7 @@ void writer_note_fork(pid_t child)
 		e->block = (uint64_t)child;
 		ring_commit(e);
 	}
-	thread_tls.busy--;
+	guard_leave(&g);
 }
 
 void writer_reset_in_child(void)

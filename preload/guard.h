@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guard.h - a stretch of our own code on a thread of the program: hooks met
+ * inside only forward, and signals wait until its end.  A handler of the
+ * program may siglongjmp out of whatever it interrupted, and asynchronous
+ * cancellation is a signal too: a lock left held there would stop every other
+ * thread, a ring record left unfinished all recording.  Signals that an
+ * instruction raises stay open, since the kernel kills for one that is
+ * blocked.  Two system calls, so only where locks or records are touched.
+ */
+#ifndef PROF_GUARD_H
+#define PROF_GUARD_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "sys.h"
+#include "thread.h"
+
+struct guard {
+	uint64_t mask; /* the thread's, to be restored */
+};
+
+#define GUARD_BIT(signal) (UINT64_C(1) << ((signal)-1))
+
+static inline void guard_enter(struct guard *g)
+{
+	const uint64_t waiting = ~(GUARD_BIT(SIGSEGV) | GUARD_BIT(SIGBUS) | GUARD_BIT(SIGILL) |
+				   GUARD_BIT(SIGFPE) | GUARD_BIT(SIGTRAP) | GUARD_BIT(SIGSYS));
+
+	g->mask = 0;
+	SYS_CALL(SYS_rt_sigprocmask, SIG_BLOCK, &waiting, &g->mask, sizeof(g->mask), 0, 0);
+	thread_tls.busy++;
+}
+
+static inline void guard_leave(const struct guard *g)
+{
+	thread_tls.busy--;
+	SYS_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &g->mask, NULL, sizeof(g->mask), 0, 0);
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * heap_record.c - see heap_record.h.  Runs on the program's threads, behind
+ * their guards; everything ends in one record of the event ring, or in a loss
+ * that is counted.
+ */
+#include "heap_record.h"
+
+#include <string.h>
+
+#include "capture.h"
+#include "config.h"
+#include "guard.h"
+#include "live.h"
+#include "ring.h"
+#include "state.h"
+#include "stats.h"
+#include "sys.h"
+#include "writer.h"
+
+#define EXACT_WAIT_NS UINT64_C(100000000) /* longest an event waits for room */
+#define EXACT_STEP_NS UINT64_C(200000)
+
+static _Atomic uint64_t last_block;
+
+/* [hook] Room in the ring.  Exact mode was asked for every call, so it waits a
+ * little for the writer; sampled mode never does. */
+static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kind kind)
+{
+	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's place */
+	struct ring_event *e = ring_reserve(bytes, kind);
+	_Atomic uint32_t nothing = 0;
+	uint64_t until, place = ring_place();
+
+	/* Where the writer has not moved since a whole wait, another is no use. */
+	if (e || config.heap_bytes != 1 || place == atomic_load(&waited_in_vain_at))
+		return e;
+	until = sys_now_ns() + EXACT_WAIT_NS;
+	do {
+		writer_ring_bell();
+		guard_leave(g); /* the program's signals come in meanwhile */
+		sys_futex_wait(&nothing, 0, EXACT_STEP_NS);
+		guard_enter(g);
+		e = ring_reserve(bytes, kind);
+	} while (!e && sys_now_ns() < until && state_phase() == STATE_ON);
+	if (!e)
+		atomic_store(&waited_in_vain_at, place);
+	return e;
+}
+
+static void fill_common(struct ring_event *e, const struct thread_state *t)
+{
+	e->t_ns = sys_now_ns();
+	e->thread = t->index;
+	e->tid = t->tid;
+}
+
+/* [hook] Takes the caller's registers and stack into a new event. */
+static struct ring_event *capture_here(struct guard *g, const struct thread_state *t,
+				       enum ring_kind kind)
+{
+	uint64_t regs[ARCH_REGS];
+	struct ring_event *e;
+	uint32_t bytes;
+
+	memset(regs, 0, sizeof(regs));
+	arch_read_regs(regs);
+	bytes = capture_stack_size(regs[ARCH_SP], (uint32_t)config.stack_bytes);
+	e = reserve(g, (uint32_t)sizeof(*e) + bytes, kind);
+	if (!e)
+		return NULL;
+	fill_common(e, t);
+	e->valid = ARCH_READ_REGS_VALID;
+	memcpy(e->regs, regs, sizeof(regs));
+	e->stack_bytes = capture_stack(regs[ARCH_SP], e->stack, bytes, &e->cut);
+	return e;
+}
+
+void heap_record_free(struct guard *g, const struct thread_state *t, uint64_t id)
+{
+	struct ring_event *e = reserve(g, RING_SHORT_BYTES, RING_FREE);
+
+	if (!e) {
+		stats_lose(PROF_LOSS_FREE_RING, 1);
+		return;
+	}
+	fill_common(e, t);
+	e->block = id;
+	ring_commit(e);
+}
+
+void heap_record_alloc(struct guard *g, const struct thread_state *t, void *block, size_t bytes,
+		       size_t sampled_bytes)
+{
+	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
+	struct ring_event *e = capture_here(g, t, RING_ALLOC);
+
+	if (!e) {
+		stats_lose(PROF_LOSS_HEAP_RING, 1);
+		return;
+	}
+	e->block = id;
+	e->size = bytes;
+	e->sampled_size = sampled_bytes;
+	if (live_put((uint64_t)(uintptr_t)block, id, &old)) {
+		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
+		e->kind = RING_VOID;
+	}
+	ring_commit(e);
+	if (old)
+		heap_record_free(g, t, old);
+}
+
+/* Sites already recorded, by return address: open addressing, lock-free, full
+ * when it is full. */
+#define SITES 1024u
+#define SITES_PER_SECOND 1000u
+
+static bool site_is_new(uint64_t pc)
+{
+	static _Atomic uint64_t sites[SITES];
+	uint64_t i = pc * LIVE_HASH_FACTOR >> 54;
+
+	for (unsigned n = 0; n < SITES; n++, i = (i + 1) % SITES) {
+		uint64_t seen = 0;
+
+		if (atomic_compare_exchange_strong(&sites[i], &seen, pc))
+			return true;
+		if (seen == pc)
+			return false;
+	}
+	return false;
+}
+
+static bool within_rate(void)
+{
+	static _Atomic uint64_t second, count;
+	uint64_t now = sys_now_ns() / 1000000000u;
+
+	if (atomic_exchange(&second, now) != now)
+		atomic_store(&count, 0);
+	return atomic_fetch_add(&count, 1) < SITES_PER_SECOND;
+}
+
+void heap_record_creation(struct guard *g, uint64_t pc)
+{
+	const struct thread_state *t;
+	struct ring_event *e;
+
+	if (!site_is_new(pc) || !state_recording() || !(t = thread_self()))
+		return;
+	e = within_rate() ? capture_here(g, t, RING_CREATE) : NULL;
+	if (!e) {
+		stats_lose(PROF_LOSS_CREATION_STACK, 1);
+		return;
+	}
+	e->block = pc;
+	ring_commit(e);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * heap_record.h - what the allocation hooks put into the event ring: sampled
+ * allocations with registers and stack, their frees, and the sites of
+ * pthread_create.  g is the guard the caller has entered: while an event of
+ * exact mode waits for room, it is left.
+ */
+#ifndef PROF_HEAP_RECORD_H
+#define PROF_HEAP_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "thread.h"
+
+struct guard;
+
+/* [hook] block, of bytes, was sampled by sampled_bytes (an allocator's size class, or
+ * bytes itself): remembers it as alive and records it. */
+void heap_record_alloc(struct guard *g, const struct thread_state *t, void *block, size_t bytes,
+		       size_t sampled_bytes);
+
+/* [hook] The sampled block id, taken out of the live table, is being freed. */
+void heap_record_free(struct guard *g, const struct thread_state *t, uint64_t id);
+
+/* [hook] Records the calling site of pthread_create once a site: pc is the call's
+ * return address. */
+void heap_record_creation(struct guard *g, uint64_t pc);
+
+#endif
