@@ -66,7 +66,7 @@ HOOK int initgroups(const char *user, gid_t group)
 	int result;
 
 	real_resolve();
-	aside = alone() && writer_pause();
+	aside = alone() && writer_pause(false);
 	result = real.initgroups(user, group);
 	if (aside)
 		writer_resume();

@@ -232,6 +232,10 @@ HOOK long syscall(long nr, ...)
 	return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+/* The children's pid namespace is no longer the process's own: no thread may be
+ * made, by the program or by us. */
+static _Atomic bool children_elsewhere;
+
 /* [hook] Some namespaces may only be entered by a single-threaded process; a
  * program that has one thread gets to be one for the call. */
 static bool step_aside(int flags)
@@ -240,33 +244,38 @@ static bool step_aside(int flags)
 			   0x00000080 /* CLONE_NEWTIME */;
 
 	return (flags == 0 || (flags & single)) && ours() && writer_alone_with_caller() &&
-	       writer_pause();
+	       writer_pause((flags & CLONE_NEWPID) || children_elsewhere);
+}
+
+/* [hook] Back, and result passed on. */
+static int step_back(bool aside, int flags, int result)
+{
+	int saved = errno;
+
+	if (result == 0 && (flags & CLONE_NEWPID))
+		children_elsewhere = true;
+	if (aside)
+		writer_resume();
+	errno = saved;
+	return result;
 }
 
 /* [hook] */
 HOOK int unshare(int flags)
 {
 	bool aside;
-	int result;
 
 	real_resolve();
 	aside = flags && step_aside(flags);
-	result = real.unshare(flags);
-	if (aside)
-		writer_resume();
-	return result;
+	return step_back(aside, flags, real.unshare(flags));
 }
 
 /* [hook] Flags 0 let the descriptor say which namespace it is. */
 HOOK int setns(int fd, int type)
 {
 	bool aside;
-	int result;
 
 	real_resolve();
 	aside = step_aside(type);
-	result = real.setns(fd, type);
-	if (aside)
-		writer_resume();
-	return result;
+	return step_back(aside, type, real.setns(fd, type));
 }

@@ -17,6 +17,7 @@
 #include "bell.h"
 #include "config.h"
 #include "credentials.h"
+#include "engine.h"
 #include "guard.h"
 #include "probe.h"
 #include "proc.h"
@@ -33,6 +34,7 @@
 #define START_WAIT_NS UINT64_C(2000000000)
 #define EXIT_WAIT_NS UINT64_C(200000000) /* the program waits no longer at its end */
 #define JOIN_WAIT_S 2
+#define PAUSE_WAIT_NS (JOIN_WAIT_S * UINT64_C(1000000000))
 #define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, Linux 5.9 */
 
 enum { THREAD_NONE, THREAD_RUNNING, THREAD_FINISHED };
@@ -46,6 +48,7 @@ static struct {
 	int start_error;
 	const char *start_why;
 	bool in_child, resumed;
+	bool opened; /* the trace: not yet in a young child */
 	int tid;
 } w;
 
@@ -90,6 +93,7 @@ static void *writer_main(void *arg)
 	if (w.in_child && !loop_gestate())
 		goto out;
 	err = w.resumed ? loop_resume(apart) : loop_open(apart, w.in_child, &why);
+	w.opened = true;
 	announce_ready(err, why);
 	if (err)
 		atomic_store(&state.phase, STATE_INERT);
@@ -286,12 +290,15 @@ bool writer_alone_with_caller(void)
 	return threads == 1 + ours;
 }
 
-bool writer_pause(void)
+bool writer_pause(bool last)
 {
+	unsigned pause = last ? WRITER_PAUSE | WRITER_LAST : WRITER_PAUSE;
 	int bell = bell_tid();
 
-	if (!writer_request(WRITER_PAUSE, EXIT_WAIT_NS))
-		return false;
+	/* What the program is told depends on it: much rather late than not at all. */
+	if (!writer_request(pause, PAUSE_WAIT_NS) &&
+	    (atomic_fetch_and(&w.pending, ~pause) & WRITER_PAUSE))
+		return false; /* not taken, and no more to be */
 	if (!join()) {
 		atomic_store(&state.phase, STATE_DONE);
 		return false;
@@ -302,12 +309,20 @@ bool writer_pause(void)
 	return true;
 }
 
+/* A young child's writer, which had not opened anything, begins anew. */
 void writer_resume(void)
 {
-	w.resumed = true;
-	w.in_child = false;
-	if (spawn() || !wait_for(&w.ready, 1, START_WAIT_NS) || w.start_error)
+	int err;
+
+	w.resumed = w.opened;
+	w.in_child = !w.opened;
+	err = spawn();
+	if (err)
+		engine_close(); /* nobody else is left to do it */
+	if (err || (w.opened && (!wait_for(&w.ready, 1, START_WAIT_NS) || w.start_error))) {
+		atomic_store(&state.cpu, STATE_CPU_OFF);
 		atomic_store(&state.phase, STATE_DONE);
+	}
 }
 
 void writer_follow_credentials(long nr, long a, long b, long c)

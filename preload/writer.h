@@ -22,7 +22,8 @@ enum writer_request {
 	WRITER_DRAIN = 128,	 /* what is in the rings is unwound, if not written */
 	WRITER_COUNT = 512,	 /* threads of the process, from the writer's own root directory */
 	WRITER_LEAVE = 256,	 /* as EXIT: the program is about to forbid system calls */
-	WRITER_PAUSE = 32	 /* flush and end the thread; the trace goes on later */
+	WRITER_PAUSE = 32,	 /* flush and end the thread; the trace goes on later */
+	WRITER_LAST = 1024	 /* with PAUSE: a new thread may be refused after it */
 };
 
 enum writer_stop_reason { WRITER_STOP_EXIT, WRITER_STOP_LAST_THREAD };
@@ -50,8 +51,10 @@ void writer_ring_bell(void);
 void writer_stop(enum writer_stop_reason reason);
 
 /* [hook] The writer thread goes away so that the process is single-threaded
- * for a call that insists, and comes back.  False: it could not. */
-bool writer_pause(void);
+ * for a call that insists, and comes back.  False: it could not.  last: the call
+ * may leave the process without the right to make a thread, and the trace is to
+ * say so while it can. */
+bool writer_pause(bool last);
 void writer_resume(void);
 
 /* [hook] The calling thread has changed its credentials by the system call nr

@@ -43,6 +43,7 @@ static struct {
 	struct header_engines engines;
 	struct pollfd *fds;
 	bool apart, in_child;
+	bool last;     /* it was not certain that the pause would end */
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
@@ -176,6 +177,10 @@ int loop_resume(bool apart)
 	loop.apart = apart;
 	trace_reattach(apart);
 	trace_continue(sys_now_ns());
+	if (loop.last)
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
+			     "the program tried another pid namespace for its children, and "
+			     "may still make threads: recording went on");
 	if (apart)
 		bell_start();
 	return 0;
@@ -282,6 +287,12 @@ static bool answer(unsigned requests, uint64_t now)
 		finish(PROF_END_EXIT);
 		engine_close();
 	} else if (requests & WRITER_PAUSE) {
+		loop.last = requests & WRITER_LAST;
+		if (loop.last)
+			trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, EINVAL, "writer",
+				     "the program moved its children to another pid namespace, "
+				     "after which its process may make no thread: recording ended "
+				     "there");
 		finish(PROF_END_ROTATED);
 		engine_detach();
 	} else if (requests & WRITER_EXEC) {
