@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * w_storm_ns.c - goes from namespace to namespace at full speed, allocating
+ * between the calls.
+ *
+ *	w_storm_ns SECONDS kinds    into one of every kind and back, by one thread
+ *	w_storm_ns SECONDS crowd    the same, while three threads allocate
+ *	w_storm_ns SECONDS user     30 nested user namespaces in each of many children
+ *	w_storm_ns SECONDS last     no storm: children elsewhere, after which no thread may be made
+ *
+ *	must CALL-KIND-ERRNO 1      each outcome that was seen
+ */
+#include "storm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+#define NESTED 30 /* the kernel allows 32 */
+#define ERRNOS 256
+#define CROWD 3
+
+static const struct kind {
+	const char *name;
+	int flag;
+	bool has_way_back;
+} kinds[] = {
+	{ "net", CLONE_NEWNET, true },	     { "uts", CLONE_NEWUTS, true },
+	{ "ipc", CLONE_NEWIPC, true },	     { "mnt", CLONE_NEWNS, true },
+	{ "cgroup", CLONE_NEWCGROUP, true }, { "pid", CLONE_NEWPID, true },
+	{ "time", CLONE_NEWTIME, true },     { "files", CLONE_FILES, false },
+	{ "fs", CLONE_FS, false },	     { "sysvsem", CLONE_SYSVSEM, false },
+	{ "sighand", CLONE_SIGHAND, false }, { "thread", CLONE_THREAD, false },
+	{ "vm", CLONE_VM, false },	     { "bad", 1, false },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+enum { UNSHARE, SETNS, SETNS_ANY, NEST, MAP, CALLS };
+static const char *const call_names[CALLS] = { "unshare", "setns", "setns-any", "nest", "map" };
+
+static bool (*seen)[KINDS + 1][ERRNOS]; /* by call; shared with the children */
+static int home[KINDS];
+static uint64_t rounds;
+static _Atomic bool main_is_done;
+
+static int note(int call, size_t kind, int result)
+{
+	seen[call][kind][result < 0 ? errno : 0] = true;
+	return result;
+}
+
+static void allocate_between(void)
+{
+	for (size_t i = 0; i < 20; i++)
+		storm_free(storm_malloc(64 + i));
+}
+
+static void one_round(void)
+{
+	for (size_t k = 0; k < KINDS; k++) {
+		int result = note(UNSHARE, k, unshare(kinds[k].flag));
+
+		allocate_between();
+		if (result || !kinds[k].has_way_back)
+			continue;
+		note(SETNS, k, setns(home[k], kinds[k].flag));
+		allocate_between();
+		note(SETNS_ANY, k, setns(home[k], 0));
+	}
+}
+
+static void set_map(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	note(MAP, KINDS, fd < 0 ? -1 : (int)write(fd, text, strlen(text)));
+	close(fd);
+}
+
+/* A user or group without a name here may not go one deeper. */
+static void child_nests(void)
+{
+	const int more[] = { 0, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWUTS | CLONE_NEWIPC };
+	char uids[32], gids[32];
+
+	for (size_t i = 0; i < NESTED; i++) {
+		snprintf(uids, sizeof(uids), "1000 %d 1", (int)geteuid());
+		snprintf(gids, sizeof(gids), "1000 %d 1", (int)getegid());
+		note(NEST, KINDS, unshare(CLONE_NEWUSER | more[i % 4]));
+		if (i == 0)
+			set_map("/proc/self/setgroups", "deny");
+		set_map("/proc/self/uid_map", uids);
+		set_map("/proc/self/gid_map", gids);
+		allocate_between();
+	}
+}
+
+static void child_round(void)
+{
+	int status = -1;
+	pid_t child;
+
+	allocate_between();
+	child = fork();
+	if (child == 0) {
+		storm_child();
+		if (rounds % 2)
+			allocate_between(); /* with something to record already, or without */
+		child_nests();
+		exit(0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status) {
+		printf("child %d\n", status);
+		exit(1);
+	}
+}
+
+static void *allocates(void *arg)
+{
+	/* Until main is done: no call of its is made by a thread that is alone. */
+	while (!main_is_done)
+		allocate_between();
+	return arg;
+}
+
+static void look_home(void)
+{
+	char path[64];
+
+	for (size_t k = 0; k < KINDS && kinds[k].has_way_back; k++) {
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[k].name);
+		home[k] = open(path, O_RDONLY | O_CLOEXEC);
+	}
+}
+
+static void tell(void)
+{
+	char text[64];
+
+	for (int c = 0; c < CALLS; c++)
+		for (size_t k = 0; k <= KINDS; k++)
+			for (int e = 0; e < ERRNOS; e++) {
+				snprintf(text, sizeof(text), "%s-%s-%d", call_names[c],
+					 k < KINDS ? kinds[k].name : "any", e);
+				if (seen[c][k][e])
+					storm_must(text, 1);
+			}
+	storm_load("rounds", rounds);
+}
+
+static int leaves_for_good(void)
+{
+	pthread_t id;
+
+	allocate_between();
+	printf("unshare %d\n", unshare(CLONE_NEWUSER | CLONE_NEWPID));
+	printf("thread %d\n", pthread_create(&id, NULL, allocates, NULL));
+	allocate_between();
+	work_burn(50 * MS);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 2 ? argv[2] : "kinds";
+	pthread_t id[CROWD];
+	int crowd = strcmp(mode, "crowd") ? 0 : CROWD;
+
+	seen = mmap(NULL, CALLS * sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		    -1, 0);
+	look_home();
+	storm_begin(argc, argv);
+	if (!strcmp(mode, "last"))
+		return leaves_for_good();
+	for (int i = 0; i < crowd; i++)
+		pthread_create(&id[i], NULL, allocates, NULL);
+	for (; storm_running(); rounds++)
+		strcmp(mode, "user") ? one_round() : child_round();
+	main_is_done = true;
+	for (int i = 0; i < crowd; i++)
+		pthread_join(id[i], NULL);
+	tell();
+	storm_end();
+	return 0;
+}
