@@ -58,7 +58,7 @@ static void check_missing(FILE *out, uint64_t first, uint64_t last)
 
 static void check_segments(FILE *out, const struct process *s)
 {
-	const struct profile_segment *segment;
+	const struct profile_segment *segment = NULL;
 	uint64_t expected = 0;
 
 	for (guint i = 0; i < s->segments->len; i++) {
@@ -73,6 +73,11 @@ static void check_segments(FILE *out, const struct process *s)
 		expected = segment->number + 1;
 		check_segment(out, segment);
 	}
+	if (segment && segment->end_reason == PROF_END_ROTATED)
+		fprintf(out,
+			"  no end record: cut or still running, or segment %" PRIu64
+			" and those after it are not here\n",
+			expected);
 }
 
 static void check_process(FILE *out, const struct process *s)

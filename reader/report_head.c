@@ -14,7 +14,8 @@
 static const char *head_state(const struct process *process)
 {
 	switch (process->end_reason) {
-	case PROF_END_ROTATED: return "goes on in segments that were not read";
+	case PROF_END_ROTATED:
+		return "no end recorded: still running, killed, or in segments that were not read";
 	case PROF_END_EXIT: return "ended";
 	case PROF_END_EXEC: return "replaced itself (exec)";
 	case PROF_END_WRITE: return "trace broken off: the file could not be written";
