@@ -169,3 +169,16 @@ bool drain_all(bool perf)
 	}
 	return any;
 }
+
+void drain_held_up(void)
+{
+	uint64_t place = ring_place(), end = place + ring_used();
+	struct ring_event *e;
+
+	while ((e = ring_peek_beyond(&place, end))) {
+		take_event(e);
+		ring_void(e);
+		if (encode_full())
+			trace_flush(sys_now_ns());
+	}
+}

@@ -139,6 +139,29 @@ void ring_consume(struct ring_event *e)
 			      memory_order_release);
 }
 
+struct ring_event *ring_peek_beyond(uint64_t *place, uint64_t end)
+{
+	while (ring && *place < end) {
+		struct ring_event *e = (struct ring_event *)(ring + (*place & (ring_bytes - 1)));
+		uint64_t header = atomic_load_explicit(&e->header, memory_order_acquire);
+
+		if (!header) /* its length is not there yet */
+			return NULL;
+		*place += header >> 8;
+		if ((header & RING_COMMITTED) && record_kind(header) > RING_VOID)
+			return e;
+	}
+	return NULL;
+}
+
+void ring_void(struct ring_event *e)
+{
+	uint64_t length = atomic_load_explicit(&e->header, memory_order_relaxed) >> 8;
+
+	atomic_store_explicit(&e->header, length << 8 | RING_VOID << 1 | RING_COMMITTED,
+			      memory_order_relaxed);
+}
+
 uint64_t ring_place(void)
 {
 	return atomic_load_explicit(&ring_tail, memory_order_relaxed);

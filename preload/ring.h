@@ -72,6 +72,13 @@ void ring_commit(struct ring_event *e);
 struct ring_event *ring_peek(void);
 void ring_consume(struct ring_event *e);
 
+/* [writer] For what waits behind a producer that was taken off its CPU between reserve and
+ * commit: the next committed record at or after *place (from ring_place()) and before end,
+ * or NULL; *place moves behind it.  ring_void() takes it where it lies; its room comes free
+ * in its turn. */
+struct ring_event *ring_peek_beyond(uint64_t *place, uint64_t end);
+void ring_void(struct ring_event *e);
+
 /* [writer] Gives memory of the empty ring back when much of it was used. */
 void ring_trim(void);
 

@@ -238,6 +238,7 @@ static void finish(enum prof_end reason)
 		}
 		cpu_perf_count_lost();
 	}
+	drain_held_up();
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
 	next_second(now);

@@ -131,6 +131,32 @@ TEST(larger_than_the_ring_is_refused)
 
 static _Atomic uint32_t finished, sent[PRODUCERS];
 
+/* An interrupted producer does not keep what came after it from being taken. */
+TEST(beyond_an_uncommitted_one)
+{
+	struct ring_event *held, *e;
+	uint64_t place, end;
+
+	EQ(ring_init(RING_BYTES), 0);
+	held = put(RING_ALLOC, 100, 1);
+	ring_commit(put(RING_ALLOC, 50, 2));
+	ring_commit(put(RING_FREE, 0, 3));
+	TRUE(!ring_peek());
+	place = ring_place();
+	end = place + ring_used();
+	for (unsigned n = 2; n <= 3; n++) {
+		e = ring_peek_beyond(&place, end);
+		TRUE(e && e->size == n);
+		ring_void(e);
+	}
+	TRUE(!ring_peek_beyond(&place, end));
+	ring_commit(held);
+	e = ring_peek();
+	TRUE(e == held);
+	ring_consume(e);
+	TRUE(!ring_peek()); /* the two were taken */
+}
+
 /* Sends numbered records of changing length; one that finds the ring full is
  * left out, and its number with it. */
 static void *produce(void *arg)
