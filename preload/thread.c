@@ -34,6 +34,7 @@ extern void *__libc_stack_end; /* ld.so: stack pointer at the process's entry */
 static _Atomic uint32_t live_count;
 static pthread_key_t exit_key;
 static pthread_attr_t default_attr;
+static uint64_t process_base_cpu_ns; /* used by the process before the trace */
 
 uint32_t thread_live_count(void)
 {
@@ -158,7 +159,7 @@ int thread_init(void)
 		return -ENOMEM;
 	main_stack(t);
 	read_own_clocks(t, &before);
-	t->base_cpu_ns = before.cpu_ns;
+	t->base_cpu_ns = process_base_cpu_ns = before.cpu_ns;
 	t->base_user_ns = before.user_ns;
 	t->base_system_ns = before.system_ns;
 	atomic_store(&live_count, 1);
@@ -313,6 +314,11 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 	lock_drop(&t->lock);
 }
 
+uint64_t thread_process_cpu_ns(void)
+{
+	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - process_base_cpu_ns;
+}
+
 void thread_snapshot_self(void)
 {
 	struct thread_state *t = thread_tls.self;
@@ -333,6 +339,7 @@ void thread_reset_in_child(void)
 	uint64_t low = old ? old->stack_low : 0, high = old ? old->stack_high : 0;
 
 	thread_pool_reset();
+	process_base_cpu_ns = 0; /* the kernel starts a child's clock anew */
 	atomic_store(&live_count, 1);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */

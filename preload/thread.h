@@ -114,6 +114,9 @@ uint32_t thread_pool_end(void);
  * thread that the kernel no longer has: it is ENDED then, with the last totals read. */
 void thread_read_totals(struct thread_state *t, struct thread_totals *totals);
 
+/* [writer] CPU time of the process, like the main thread's from the start of the trace. */
+uint64_t thread_process_cpu_ns(void);
+
 /* [writer] Returns an ENDED state to the pool. */
 void thread_recycle(struct thread_state *t);
 

@@ -25,21 +25,12 @@ static uint64_t self_bytes(void)
 	       encode_touched_bytes() + blocks_bytes();
 }
 
-/* Counted, like the main thread's clock, from the start of the trace. */
-static uint64_t process_cpu_ns(void)
-{
-	const struct thread_state *main_thread = thread_get(1);
-
-	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
-	       (main_thread ? main_thread->base_cpu_ns : 0);
-}
-
 void loop_every_second(uint64_t now)
 {
 	uint64_t rss = 0, vsize = 0, peak = 0;
 
 	proc_memory(&rss, &vsize, &peak);
-	encode_process_stats(now, process_cpu_ns(), rss, vsize,
+	encode_process_stats(now, thread_process_cpu_ns(), rss, vsize,
 			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes(),
 			     peak);
 	engine_look_after();

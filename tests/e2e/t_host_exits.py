@@ -41,3 +41,16 @@ for engine in ENGINES:
     near(p.thread(tid)["cpu_ns"], cpu_ns, 0.01, "cpu of the worker after main", 500_000)
     check(p.count(lambda s: "worker_after_main" in s and is_sampled(s)) > 5, engine,
           "no samples after main has gone")
+
+    # The process's clock holds what ran on it before the exec; the trace does not, also when
+    # main's place in the table has gone to another thread.
+    def burn():
+        while time.process_time() < 0.5:
+            pass
+
+    env = dict(os.environ, **preload(out=engine + "-burnt", cpu=engine, flush_ms=20))
+    done = subprocess.run([W / "w_pthread_exit"], env=env, cwd=HOME, preexec_fn=burn,
+                          stdout=subprocess.DEVNULL)
+    cpu_ns = Profile(HOME / (engine + "-burnt")).process["clock_cpu_ns"]
+    check(done.returncode == 0 and 190e6 < cpu_ns < 450e6, engine, "status", done.returncode,
+          "the process's CPU clock:", cpu_ns)

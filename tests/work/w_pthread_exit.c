@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * w_pthread_exit.c - main leaves by pthread_exit with 4 KiB of unflushed
- * output; a worker goes on, opens a plugin, computes, prints and ends; the
- * process is then over with status 0 and what atexit had to say.
+ * output; a worker goes on, opens a plugin, computes, has a thread made that may
+ * get main's place in tables, prints and ends; the process is then over with
+ * status 0 and what atexit had to say.
  *
  *	worker TID CPU_NS            atexit ran
  *
@@ -20,8 +21,14 @@ static FRAME void worker_after_main(void)
 	work_burn(200 * MS);
 }
 
+static void *nothing(void *unused)
+{
+	return unused;
+}
+
 static void *body(void *unused)
 {
+	pthread_t second;
 	void *math;
 
 	pthread_join(main_thread, NULL);
@@ -30,6 +37,10 @@ static void *body(void *unused)
 	work_alloc(100000);
 	if (math)
 		dlclose(math);
+	work_sleep_ms(100);
+	if (!pthread_create(&second, NULL, nothing, NULL))
+		pthread_join(second, NULL);
+	work_sleep_ms(100);
 	printf("worker %d %llu\n", work_tid(), (unsigned long long)work_thread_cpu());
 	return unused;
 }
