@@ -31,6 +31,8 @@ static void demangle_take(const char *piece, size_t length, void *opaque)
 
 	if (length >= sizeof(text->bytes) - text->used)
 		longjmp(text->too_long, 1);
+	if (!length) /* piece may be NULL then */
+		return;
 	memcpy(text->bytes + text->used, piece, length);
 	text->used += length;
 }
