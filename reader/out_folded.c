@@ -2,8 +2,9 @@
  *
  * out_folded.c - `prof folded`: `frame;frame;frame count`, root first, one line
  * a distinct stack, sorted bytewise, so that every known reader takes it: whole
- * numbers, no `;` or control characters in names, and no name that ends in a
- * space and digits, which some readers take for a second count.
+ * numbers, names of UTF-8 without `;`, control characters, line separators and
+ * marks of direction, and no name that ends in a space and digits, which some
+ * readers take for a second count.
  */
 #include "out.h"
 
@@ -42,19 +43,46 @@ static bool ends_in_number(const GString *name, gsize *space)
 	return true;
 }
 
-/* Invalid UTF-8 stays as it is: readers of this format read bytes. */
+/* Appends the character at text as it may be shown; returns its bytes in text. */
+static gsize folded_character(GString *out, const char *text)
+{
+	gunichar c = g_utf8_get_char_validated(text, -1);
+	gsize n = 1;
+
+	if (c == (gunichar)-1 || c == (gunichar)-2) {
+		g_string_append(out, "\xef\xbf\xbd");
+	} else if (c == ';') {
+		g_string_append_c(out, ':');
+	} else {
+		n = (gsize)(g_utf8_next_char(text) - text);
+		if (format_is_unsafe(c))
+			g_string_append_c(out, ' ');
+		else
+			g_string_append_len(out, text, (gssize)n);
+	}
+	return n;
+}
+
+/* Always UTF-8, and without what ends a line or moves text about. */
+static void folded_characters(GString *name)
+{
+	GString *shown;
+
+	for (gsize i = 0; name->str[i] >= ' ' && name->str[i] < 0x7f && name->str[i] != ';'; i++)
+		if (i + 1 == name->len)
+			return;
+	shown = g_string_sized_new(name->len);
+	for (gsize i = 0; i < name->len;)
+		i += folded_character(shown, name->str + i);
+	g_string_assign(name, shown->str);
+	g_string_free(shown, TRUE);
+}
+
 static void folded_name(GString *name)
 {
 	gsize space, keep = 0;
 
-	for (gsize i = 0; i < name->len; i++) {
-		unsigned char c = (unsigned char)name->str[i];
-
-		if (c == ';')
-			name->str[i] = ':';
-		else if (c < ' ' || c == 0x7f)
-			name->str[i] = ' ';
-	}
+	folded_characters(name);
 	while (name->len && name->str[name->len - 1] == ' ')
 		g_string_truncate(name, name->len - 1);
 	while (name->str[keep] == ' ')

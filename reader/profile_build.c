@@ -24,16 +24,20 @@ static void build_damage(void *arg, uint64_t offset, const char *what, enum err 
 			 const char *detail)
 {
 	struct build *b = arg;
+	char *safe;
 
 	b->decoder.lossy = true;
 	b->damages++;
 	if (b->fn)
 		return; /* told by the first reading */
 	build_process(b)->partial = true;
-	if (b->damages <= DAMAGES_TOLD_MAX)
+	if (b->damages <= DAMAGES_TOLD_MAX) {
 		err_at(b->path, offset, what, err, detail);
-	else if (b->damages == DAMAGES_TOLD_MAX + 1)
-		err_say("%s: more damage in this file is counted, not listed", b->path);
+	} else if (b->damages == DAMAGES_TOLD_MAX + 1) {
+		safe = err_safe(b->path);
+		err_say("%s: more damage in this file is counted, not listed", safe);
+		g_free(safe);
+	}
 }
 
 static void build_record_damage(void *arg, size_t offset, const char *record, enum err err)
