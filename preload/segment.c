@@ -13,10 +13,8 @@
 #include <xxhash.h>
 
 #include "../include/prof_format.h"
+#include "trace_dir.h"
 
-#define PATH_BYTES 4096u
-#define SUFFIX_MAX 10000u
-#define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
 #define COMMIT_BYTES 8u
 #define SIZES_MAX 65536u
@@ -32,9 +30,8 @@
 #define LZ4_TAIL_BYTES 8u  /* end mark, content checksum */
 
 static struct {
-	char path[PATH_BYTES];
 	bool keep;
-	int dir, fd; /* -1: not open; set before anything else by segment_make_trace */
+	int fd; /* -1: not open; set before anything else by segment_make_trace */
 	bool open;
 	uint32_t number, oldest;
 	uint64_t bytes, total;
@@ -43,52 +40,23 @@ static struct {
 	uint8_t lz4_state[1 << 15]; /* LZ4_sizeofState() is below; checked */
 } seg;
 
-static void segment_name(char *name, size_t bytes, uint32_t number)
+struct name {
+	char text[64];
+};
+
+static struct name name_of(uint32_t number, const char *suffix)
 {
-	snprintf(name, bytes, PROF_SEGMENT_NAME_FMT, number);
-}
+	struct name name;
+	int n = snprintf(name.text, sizeof(name.text), PROF_SEGMENT_NAME_FMT, number);
 
-/* A relative path is bound to the directory of this moment. */
-static int absolute(const char *path, char *to, size_t bytes)
-{
-	char cwd[PATH_BYTES];
-	int n;
-
-	if (*path == '/') {
-		n = snprintf(to, bytes, "%s", path);
-	} else {
-		if (SYS_CALL(SYS_getcwd, cwd, sizeof(cwd), 0, 0, 0, 0) < 0)
-			return -ENOENT;
-		n = snprintf(to, bytes, "%s/%s", cwd, path);
-	}
-	return n < 0 || (size_t)n + 64 > bytes ? -ENAMETOOLONG : 0;
-}
-
-/* mkdir neither follows a link at the end of the path nor takes a directory
- * that exists: what we get is new and ours. */
-static int make_directory(void)
-{
-	size_t n = strlen(seg.path);
-	int err = sys_mkdir(seg.path, DIRECTORY_MODE);
-	struct stat st;
-
-	if (err == -EEXIST &&
-	    SYS_CALL(SYS_newfstatat, AT_FDCWD, seg.path, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0 &&
-	    !S_ISDIR(st.st_mode))
-		return -ENOTDIR; /* not one of our traces: nobody meant a name beside it */
-	for (unsigned i = 2; err == -EEXIST && i < SUFFIX_MAX; i++) {
-		snprintf(seg.path + n, sizeof(seg.path) - n, ".%u", i);
-		err = sys_mkdir(seg.path, DIRECTORY_MODE);
-	}
-	return err;
+	snprintf(name.text + n, sizeof(name.text) - (size_t)n, "%s", suffix);
+	return name;
 }
 
 int segment_make_trace(const char *path, bool keep_descriptors)
 {
-	int err;
-
 	seg.keep = keep_descriptors;
-	seg.dir = seg.fd = -1;
+	seg.fd = -1;
 	seg.open = false;
 	seg.number = 0;
 	seg.oldest = 1;
@@ -97,13 +65,7 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 		seg.out = sys_map_unforked(LZ4_COMPRESSBOUND(PROF_FRAME_BYTES_MAX) + 64);
 	if (!seg.out || (size_t)LZ4_sizeofState() > sizeof(seg.lz4_state))
 		return -ENOMEM;
-	err = absolute(path, seg.path, sizeof(seg.path));
-	if (!err)
-		err = make_directory();
-	if (err || !keep_descriptors)
-		return err;
-	seg.dir = sys_open(seg.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	return seg.dir < 0 ? seg.dir : 0;
+	return trace_dir_make(path, keep_descriptors);
 }
 
 void segment_reattach(bool keep_descriptors)
@@ -111,8 +73,7 @@ void segment_reattach(bool keep_descriptors)
 	seg.keep = keep_descriptors;
 	seg.fd = -1;
 	seg.open = false;
-	seg.dir =
-		keep_descriptors ? sys_open(seg.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) : -1;
+	trace_dir_reattach(keep_descriptors);
 }
 
 void segment_reset_in_child(void)
@@ -122,39 +83,19 @@ void segment_reset_in_child(void)
 	seg.number = 0;
 }
 
-const char *segment_path(void)
-{
-	return seg.path;
-}
-
-/* Name of a segment for the *at calls that take seg.dir: relative to it where it
- * is open, else absolute. */
-static const char *segment_at(char *name, size_t bytes, uint32_t number, const char *suffix)
-{
-	size_t n = 0;
-
-	if (seg.dir < 0)
-		n = (size_t)snprintf(name, bytes, "%s/", seg.path);
-	segment_name(name + n, bytes - n, number);
-	n += strlen(name + n);
-	snprintf(name + n, bytes - n, "%s", suffix);
-	return name;
-}
-
-static int dir_or_cwd(void)
-{
-	return seg.dir >= 0 ? seg.dir : AT_FDCWD;
-}
-
 /* The current segment's file, open. */
 static int file_open(void)
 {
-	char name[PATH_BYTES + 64];
+	int dir, fd;
 
 	if (seg.fd >= 0)
 		return seg.fd;
-	return sys_openat(dir_or_cwd(), segment_at(name, sizeof(name), seg.number, ""),
-			  O_RDWR | O_NOFOLLOW, 0);
+	dir = trace_dir_enter();
+	if (dir < 0)
+		return dir;
+	fd = sys_openat(dir, name_of(seg.number, "").text, O_RDWR | O_NOFOLLOW, 0);
+	trace_dir_leave(dir);
+	return fd;
 }
 
 static void file_release(int fd)
@@ -210,13 +151,6 @@ static int write_header(int fd, const struct buffer *fields)
 	return err;
 }
 
-static void remove_segment(uint32_t number, const char *suffix)
-{
-	char name[PATH_BYTES + 64];
-
-	sys_unlinkat(dir_or_cwd(), segment_at(name, sizeof(name), number, suffix), 0);
-}
-
 /* Room for a last word: on a full disk there must still be space to say so. */
 static void reserve_room(int fd)
 {
@@ -224,29 +158,45 @@ static void reserve_room(int fd)
 }
 
 /* The file gets its name when its header is in it: there is no instant at
- * which a segment is not valid. */
-int segment_open(const struct buffer *header_fields)
+ * which a segment is not valid.  A name that is taken is left alone. */
+static int create_file(int dir, const struct buffer *header_fields)
 {
-	char name[PATH_BYTES + 64], unnamed[PATH_BYTES + 64];
+	struct name name = name_of(seg.number, ""), unnamed = name_of(seg.number, UNNAMED_SUFFIX);
+	struct stat st;
 	int fd, err;
 
-	segment_close();
-	seg.number++;
-	seg.bytes = 0;
-	segment_at(name, sizeof(name), seg.number, "");
-	segment_at(unnamed, sizeof(unnamed), seg.number, UNNAMED_SUFFIX);
-	fd = sys_openat(dir_or_cwd(), unnamed, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-	if (fd < 0) {
-		seg.number--;
+	if (SYS_CALL(SYS_newfstatat, dir, name.text, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0)
+		return -EEXIST;
+	fd = sys_openat(dir, unnamed.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
+	if (fd < 0)
 		return fd;
-	}
+	SYS_CALL(SYS_fchmod, fd, FILE_MODE, 0, 0, 0, 0); /* the umask may be the program's */
 	err = write_header(fd, header_fields);
 	if (!err)
-		err = (int)SYS_CALL(SYS_renameat, dir_or_cwd(), unnamed, dir_or_cwd(), name, 0, 0);
-	if (err) {
-		sys_close(fd);
-		remove_segment(seg.number--, UNNAMED_SUFFIX);
-		return err;
+		err = (int)SYS_CALL(SYS_renameat, dir, unnamed.text, dir, name.text, 0, 0);
+	if (!err)
+		return fd;
+	sys_close(fd);
+	sys_unlinkat(dir, unnamed.text, 0);
+	return err;
+}
+
+int segment_open(const struct buffer *header_fields)
+{
+	int dir, fd;
+
+	segment_close();
+	dir = trace_dir_enter();
+	if (dir < 0)
+		return dir;
+	seg.number++;
+	seg.bytes = 0;
+	seg.sizes[seg.number % SIZES_MAX] = 0;
+	fd = create_file(dir, header_fields);
+	trace_dir_leave(dir);
+	if (fd < 0) {
+		seg.number -= fd != -EEXIST;
+		return fd;
 	}
 	reserve_room(fd);
 	file_release(fd);
@@ -340,12 +290,21 @@ bool segment_is_open(void)
 uint32_t segment_drop_oldest(uint64_t limit)
 {
 	uint32_t dropped = 0;
+	int dir = -1;
 
-	for (; limit && seg.total > limit && seg.oldest < seg.number; seg.oldest++, dropped++) {
+	for (; limit && seg.total > limit && seg.oldest < seg.number; seg.oldest++) {
 		uint64_t bytes = seg.sizes[seg.oldest % SIZES_MAX];
 
-		remove_segment(seg.oldest, "");
+		if (!bytes) /* the name was taken: not ours to delete */
+			continue;
+		if (dir < 0)
+			dir = trace_dir_enter();
+		if (dir >= 0)
+			sys_unlinkat(dir, name_of(seg.oldest, "").text, 0);
 		seg.total -= bytes < seg.total ? bytes : seg.total;
+		dropped++;
 	}
+	if (dir >= 0)
+		trace_dir_leave(dir);
 	return dropped;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * segment.h - the trace on disk: its directory, its numbered segment files, and
+ * segment.h - the trace on disk: numbered segment files in a directory, and
  * frames that are in the file whole or not at all.  The writer's alone.
  */
 #ifndef PROF_SEGMENT_H
@@ -12,12 +12,9 @@
 
 #include "buffer.h"
 
-/* [writer] Makes the trace directory from LIBPROF_OUT (a suffix .2, .3 ... where it
- * exists already).  keep_descriptors: the descriptor table is ours alone, so
- * directory and file stay open; else each is opened for each use, by absolute path.  0 or
- * -errno; segment_path() then is the directory's path. */
+/* [writer] Makes the trace directory, see trace_dir.h.  keep_descriptors: directory and
+ * file stay open; else each is opened for each use.  0 or -errno. */
 int segment_make_trace(const char *path, bool keep_descriptors);
-const char *segment_path(void);
 
 /* [writer] On a thread with another descriptor table: opens the directory anew. */
 void segment_reattach(bool keep_descriptors);
@@ -26,7 +23,7 @@ void segment_reattach(bool keep_descriptors);
 void segment_reset_in_child(void);
 
 /* [writer] Starts the next segment with the given header fields.  0 or -errno
- * (nothing is left of the attempt). */
+ * (nothing is left of the attempt, but with -EEXIST its number is used up). */
 int segment_open(const struct buffer *header_fields);
 
 /* [writer] Appends one frame: compressed, checksummed, first as a skippable frame and

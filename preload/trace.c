@@ -18,6 +18,7 @@
 #define RETRY_NS UINT64_C(1000000000) /* between attempts after a failed write */
 #define ENGINES_MAX 8u
 #define PARTS_OF_LIMIT 8u /* one segment is at most this part of the total */
+#define NAMES_TRIED_MAX 1000u
 #define SEGMENT_BYTES_MIN (64u << 10)
 
 struct encode_cumulative trace_sums;
@@ -117,8 +118,11 @@ int trace_create(uint64_t t_ns)
 			err = segment_make_trace(path, trace.keep_descriptors);
 		trace.created = !err;
 	}
-	if (!err && !segment_is_open())
+	for (unsigned i = 0; !err && !segment_is_open(); i++) {
 		err = segment_open(header_fields(segment_number() + 1, t_ns, &trace.engines));
+		if (err == -EEXIST && i < NAMES_TRIED_MAX)
+			err = 0; /* somebody's file: the next number */
+	}
 	return err;
 }
 

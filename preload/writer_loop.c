@@ -30,6 +30,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "trace.h"
+#include "trace_dir.h"
 #include "unwind.h"
 
 #define MS UINT64_C(1000000)
@@ -366,7 +367,7 @@ struct writer_summary loop_summary(void)
 	for (unsigned code = 1; code < PROF_LOSS_CODES; code++)
 		if (code != PROF_LOSS_SEGMENT_DROPPED && code != PROF_LOSS_WRITE)
 			lost += atomic_load(&stats_lost[code]);
-	return (struct writer_summary){ .path = trace_exists() ? segment_path() : "",
+	return (struct writer_summary){ .path = trace_exists() ? trace_dir_path() : "",
 					.samples = trace_sums.samples,
 					.heap_events = trace_sums.heap_events,
 					.lost = lost,

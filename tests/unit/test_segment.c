@@ -4,11 +4,12 @@
  * what a failed write leaves, and the limit on the total, which must not drift
  * however many segments have come and gone.
  *
- * links: preload/segment.c
+ * links: preload/segment.c preload/trace_dir.c
  * libs: -l:liblz4.a
  */
 #define _GNU_SOURCE
 #include "../../preload/segment.h"
+#include "../../preload/trace_dir.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -46,14 +47,14 @@ static void begin(bool keep)
 	TRUE(mkdtemp(home));
 	snprintf(path, sizeof(path), "%s/t", home);
 	EQ(segment_make_trace(path, keep), 0);
-	STREQ(segment_path(), path);
+	STREQ(trace_dir_path(), path);
 }
 
 static uint64_t bytes_on_disk(unsigned *files)
 {
 	struct dirent *d;
 	uint64_t sum = 0;
-	DIR *dir = opendir(segment_path());
+	DIR *dir = opendir(trace_dir_path());
 
 	TRUE(dir);
 	*files = 0;
@@ -84,7 +85,7 @@ static void lz4_accepts(unsigned number)
 	char command[4300], name[40];
 
 	snprintf(name, sizeof(name), PROF_SEGMENT_NAME_FMT, number);
-	snprintf(command, sizeof(command), "lz4 -t -q %s/%s", segment_path(), name);
+	snprintf(command, sizeof(command), "lz4 -t -q %s/%s", trace_dir_path(), name);
 	EQ(system(command), 0);
 }
 
@@ -130,13 +131,13 @@ TEST(suffix_where_the_name_is_taken)
 	char first[4200];
 
 	begin(true);
-	snprintf(first, sizeof(first), "%s", segment_path());
+	snprintf(first, sizeof(first), "%s", trace_dir_path());
 	segment_close();
 	EQ(segment_make_trace(first, true), 0);
-	STREQ(segment_path() + strlen(first), ".2");
+	STREQ(trace_dir_path() + strlen(first), ".2");
 	segment_close();
 	EQ(segment_make_trace(first, true), 0);
-	STREQ(segment_path() + strlen(first), ".3");
+	STREQ(trace_dir_path() + strlen(first), ".3");
 	end();
 }
 
@@ -230,7 +231,7 @@ static void write_two_frames(struct told *told)
 	begin(true);
 	EQ(segment_open(&header), 0);
 	EQ(segment_write(&small), 0);
-	snprintf(told->path, sizeof(told->path), "%s/" PROF_SEGMENT_NAME_FMT, segment_path(), 1u);
+	snprintf(told->path, sizeof(told->path), "%s/" PROF_SEGMENT_NAME_FMT, trace_dir_path(), 1u);
 	told->whole = segment_bytes();
 	ptrace(PTRACE_TRACEME, 0, 0, 0);
 	raise(SIGSTOP);

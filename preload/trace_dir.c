@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trace_dir.c - see trace_dir.h.  Who may write to the directory above ours can
+ * put another directory, or a link, at the name between any two calls, so what was
+ * opened is looked at: it has to be ours, and later on the one it was.
+ */
+#include "trace_dir.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sys.h"
+
+#define PATH_BYTES 4096u
+#define SUFFIX_MAX 10000u
+#define DIRECTORY_MODE 0700
+
+static struct {
+	char path[PATH_BYTES];
+	bool keep;
+	int fd; /* -1: not open; set before anything else by trace_dir_make */
+	uint64_t device, inode;
+} td;
+
+/* A relative path is bound to the directory of this moment. */
+static int absolute(const char *path, char *to, size_t bytes)
+{
+	char cwd[PATH_BYTES];
+	int n;
+
+	if (*path == '/') {
+		n = snprintf(to, bytes, "%s", path);
+	} else {
+		if (SYS_CALL(SYS_getcwd, cwd, sizeof(cwd), 0, 0, 0, 0) < 0)
+			return -ENOENT;
+		n = snprintf(to, bytes, "%s/%s", cwd, path);
+	}
+	return n < 0 || (size_t)n + 64 > bytes ? -ENAMETOOLONG : 0;
+}
+
+/* mkdir neither follows a link at the end of the path nor takes a directory
+ * that exists: what we get is new and ours. */
+static int make_directory(void)
+{
+	size_t n = strlen(td.path);
+	int err = sys_mkdir(td.path, DIRECTORY_MODE);
+	struct stat st;
+
+	if (err == -EEXIST &&
+	    SYS_CALL(SYS_newfstatat, AT_FDCWD, td.path, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0 &&
+	    !S_ISDIR(st.st_mode))
+		return -ENOTDIR; /* not one of our traces: nobody meant a name beside it */
+	for (unsigned i = 2; err == -EEXIST && i < SUFFIX_MAX; i++) {
+		snprintf(td.path + n, sizeof(td.path) - n, ".%u", i);
+		err = sys_mkdir(td.path, DIRECTORY_MODE);
+	}
+	return err;
+}
+
+/* Where the umask is the program's (unshare was refused), the mode may be less than
+ * was asked for, and the directory of no use. */
+static void correct_mode(int place)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/thread-self/fd/%d", place);
+	SYS_CALL(SYS_fchmodat, AT_FDCWD, name, DIRECTORY_MODE, 0, 0, 0);
+}
+
+/* The first look at it.  O_PATH: nothing is asked of its mode. */
+static int adopt(void)
+{
+	int place = sys_open(td.path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0), err;
+	struct stat st;
+
+	if (place < 0)
+		return place;
+	err = sys_fstat(place, &st);
+	if (!err && st.st_uid != (uid_t)SYS_CALL(SYS_geteuid, 0, 0, 0, 0, 0, 0))
+		err = -EACCES;
+	if (!err && (st.st_mode & DIRECTORY_MODE) != DIRECTORY_MODE)
+		correct_mode(place);
+	sys_close(place);
+	td.device = st.st_dev;
+	td.inode = st.st_ino;
+	return err;
+}
+
+/* Opens the very directory that was made. */
+static int open_again(void)
+{
+	int fd = sys_open(td.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0 || (sys_fstat(fd, &st) == 0 && st.st_dev == td.device && st.st_ino == td.inode))
+		return fd;
+	sys_close(fd);
+	return -ESTALE;
+}
+
+int trace_dir_make(const char *path, bool keep)
+{
+	int err = absolute(path, td.path, sizeof(td.path));
+
+	td.keep = keep;
+	td.fd = -1;
+	if (!err)
+		err = make_directory();
+	if (!err)
+		err = adopt();
+	if (err || !keep)
+		return err;
+	td.fd = open_again();
+	return td.fd < 0 ? td.fd : 0;
+}
+
+const char *trace_dir_path(void)
+{
+	return td.path;
+}
+
+void trace_dir_reattach(bool keep)
+{
+	td.keep = keep;
+	td.fd = keep ? open_again() : -1;
+}
+
+int trace_dir_enter(void)
+{
+	return td.fd >= 0 ? td.fd : open_again();
+}
+
+void trace_dir_leave(int dir)
+{
+	if (dir != td.fd)
+		sys_close(dir);
+}
