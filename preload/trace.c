@@ -133,7 +133,6 @@ static void encode_losses(uint64_t t_ns);
 static void lose_frame(size_t bytes, uint64_t t_ns)
 {
 	stats_lose(PROF_LOSS_WRITE, bytes);
-	trace.retry_at = t_ns + RETRY_NS;
 	if (!segment_is_open())
 		return;
 	encode_losses(t_ns);
@@ -144,10 +143,13 @@ static void lose_frame(size_t bytes, uint64_t t_ns)
 
 static bool put_frame(const struct buffer *content, uint64_t t_ns)
 {
-	int err = t_ns < trace.retry_at ? -EAGAIN : trace_create(t_ns);
+	bool waits = t_ns < trace.retry_at;
+	int err = waits ? -EAGAIN : trace_create(t_ns);
 
 	if (!err)
 		err = segment_write(content);
+	if (err && !waits)
+		trace.retry_at = t_ns + RETRY_NS;
 	if (err)
 		lose_frame(content->used, t_ns);
 	return !err;
