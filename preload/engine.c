@@ -18,6 +18,7 @@
 #include "roster.h"
 #include "state.h"
 #include "sys.h"
+#include "table.h"
 #include "trace.h"
 
 #define RING_FIRST_BYTES (512u << 10)
@@ -83,10 +84,25 @@ static int open_perf(struct header_engines *engines)
 	return 0;
 }
 
+/* Tasks of this and of the last look that no thread we know of has. */
+static struct table strange, strange_before;
+
+/* A thread that has just left us is still a task for a moment: one nobody knows is
+ * a thread of its own only when it is there at two looks. */
+static bool is_thread(int tid)
+{
+	if (!is_foreign(tid))
+		return false;
+	if (roster_has((uint32_t)tid))
+		return true;
+	table_put(&strange, (uint32_t)tid, 1);
+	return table_get(&strange_before, (uint32_t)tid) != NULL;
+}
+
 /* A thread met before the engine was open, or never registered at all. */
 static void give_timer(int tid, void *arg)
 {
-	struct thread_info *t = is_foreign(tid) ? roster_by_tid((uint32_t)tid, sys_now_ns()) : NULL;
+	struct thread_info *t = is_thread(tid) ? roster_by_tid((uint32_t)tid, sys_now_ns()) : NULL;
 
 	(void)arg;
 	if (t && !t->has_timer && !t->state) {
@@ -132,6 +148,7 @@ void engine_open(bool apart, struct header_engines *engines)
 					    .cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) };
 	told.perf_error = told.timer_error = 0;
 	told.yielded = false;
+	strange = strange_before = (struct table){ 0 }; /* a child has not the memory */
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	if (config.cpu == CONFIG_CPU_AUTO || config.cpu == CONFIG_CPU_PERF) {
 		if (open_perf(engines) == 0 && !apart)
@@ -224,6 +241,8 @@ void engine_enable(bool on)
 
 void engine_look_after(void)
 {
+	struct table last;
+
 	if (state_cpu_engine() != STATE_CPU_TIMER || told.yielded)
 		return;
 	if (!cpu_timer_owns_signal()) {
@@ -234,6 +253,10 @@ void engine_look_after(void)
 		return;
 	}
 	each_task(give_timer);
+	last = strange_before;
+	strange_before = strange;
+	strange = last;
+	table_clear(&strange);
 }
 
 void engine_detach(void)

@@ -254,6 +254,13 @@ void roster_bury(struct encode_cumulative *sum)
 	}
 }
 
+bool roster_has(uint32_t tid)
+{
+	const struct thread_info *t = newest(tid);
+
+	return t && !t->ended;
+}
+
 struct thread_info *roster_by_tid(uint32_t tid, uint64_t t_ns)
 {
 	struct thread_info *t = newest(tid);

@@ -48,6 +48,9 @@ void roster_bury(struct encode_cumulative *ended);
 /* [writer] The thread of a registry index, or NULL (index 0, out of memory). */
 struct thread_info *roster_by_index(uint32_t index);
 
+/* [writer] Is tid a thread that is known and has not ended? */
+bool roster_has(uint32_t tid);
+
 /* [writer] The thread that had tid at t_ns; made up when unknown. */
 struct thread_info *roster_by_tid(uint32_t tid, uint64_t t_ns);
 
