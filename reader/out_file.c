@@ -26,16 +26,20 @@ static bool out_file_fail(const struct out_file *file, int error)
 bool out_file_open(struct out_file *file, const char *path)
 {
 	struct stat st;
+	bool there;
 	int fd;
 
 	*file = (struct out_file){ .stream = stdout, .path = path };
 	if (!path)
 		return true;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+	there = stat(path, &st) == 0;
+	if (there && !S_ISREG(st.st_mode)) {
 		file->stream = fopen(path, "we");
 	} else {
 		file->temporary = g_strdup_printf("%s.XXXXXX", path);
 		fd = g_mkstemp_full(file->temporary, O_WRONLY | O_CLOEXEC, 0666);
+		if (fd >= 0 && there) /* who made it private wants it so */
+			(void)!fchmod(fd, st.st_mode & 0777);
 		file->stream = fd < 0 ? NULL : fdopen(fd, "w");
 	}
 	if (file->stream)
