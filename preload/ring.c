@@ -39,6 +39,9 @@ int ring_init(uint32_t bytes)
 		ring = sys_map_unforked(bytes);
 	while (!ring && (bytes /= 2) >= RING_BYTES_MIN);
 	ring_bytes = ring ? bytes : 0;
+	/* It holds copies of stacks, which the program may have wiped since. */
+	if (ring)
+		SYS_CALL(SYS_madvise, ring, bytes, MADV_DONTDUMP, 0, 0, 0);
 	atomic_store(&ring_head, 0);
 	atomic_store(&ring_tail, 0);
 	trimmed_at = 0;
