@@ -106,10 +106,10 @@ for t in traces(together):
     is_private(t, os.geteuid(), "one of eight")
 
 
-def busy(form, out):
+def busy(form, out, ms=700):
     env = dict(os.environ, **preload(out=out, cpu="off", heap_bytes=1, flush_ms=10,
                                      segment_bytes="64K", programs="w_log"))
-    command = [*form, W / "w_log", HOME / "log", "single", "return", "3000" if form else "700"]
+    command = [*form, W / "w_log", HOME / "log", "single", "return", str(ms)]
     return subprocess.Popen([str(c) for c in command], env=env, cwd=HOME, stderr=subprocess.PIPE)
 
 
@@ -127,7 +127,7 @@ for form, wrap in FORMS.items():
         area = HOME / f"swapped-{kind}-{len(wrap)}"
         evil, trace, moved = area / "evil", area / "t", area / "moved"
         evil.mkdir(parents=True)
-        proc = busy(wrap, trace)
+        proc = busy(wrap, trace, 3000 if wrap else 700)
         wait_for(lambda: len(segments(trace)) > 1, "a second segment")
         trace.rename(moved)
         if kind == "link":
