@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "config.h"
 #include "gap.h"
 #include "guard.h"
@@ -205,10 +206,12 @@ void heap_open(const char **why)
 		else if (config.heap == CONFIG_HEAP_JEMALLOC)
 			engine = STATE_HEAP_OFF;
 	} else if (!hook_alloc_in_force()) {
-		*why = "heap not visible: the program defines malloc";
+		*why = allocator_in_front();
 		engine = STATE_HEAP_OFF;
-	} else if (config.heap == CONFIG_HEAP_TOTALS) {
-		engine = STATE_HEAP_TOTALS;
+	} else {
+		*why = allocator_behind();
+		if (config.heap == CONFIG_HEAP_TOTALS)
+			engine = STATE_HEAP_TOTALS;
 	}
 	atomic_store(&state.heap, engine);
 }

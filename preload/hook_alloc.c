@@ -32,6 +32,13 @@ static inline bool passes(size_t bytes)
 	return true;
 }
 
+/* [hook] A call that passed has failed, for its alignment: it is not to be counted. */
+static __attribute__((noinline, cold)) void take_back(size_t bytes)
+{
+	thread_tls.countdown += bytes;
+	thread_tls.calls--;
+}
+
 /* [hook] The slow path around one real call. */
 #define SAMPLED(call, bytes)                 \
 	({                                   \
@@ -152,8 +159,12 @@ HOOK int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
 	int err;
 
-	if (LIKELY(passes(bytes)))
-		return real.posix_memalign(out, alignment, bytes);
+	if (LIKELY(passes(bytes))) {
+		err = real.posix_memalign(out, alignment, bytes);
+		if (UNLIKELY(err))
+			take_back(bytes);
+		return err;
+	}
 	heap_before();
 	err = real.posix_memalign(out, alignment, bytes);
 	heap_after(err ? NULL : *out, bytes);
@@ -163,8 +174,14 @@ HOOK int posix_memalign(void **out, size_t alignment, size_t bytes)
 /* [hook] */
 HOOK void *aligned_alloc(size_t alignment, size_t bytes)
 {
-	if (LIKELY(passes(bytes)))
-		return real.aligned_alloc(alignment, bytes);
+	void *block;
+
+	if (LIKELY(passes(bytes))) {
+		block = real.aligned_alloc(alignment, bytes);
+		if (UNLIKELY(!block))
+			take_back(bytes);
+		return block;
+	}
 	return SAMPLED(real.aligned_alloc(alignment, bytes), bytes);
 }
 

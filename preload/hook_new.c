@@ -20,8 +20,9 @@
 /* One of the operators: the definition behind ours, and whether it belongs to
  * the library that malloc does. */
 struct next_operator {
-	_Atomic(void *) fn;
-	bool allocates; /* written before fn is published */
+	_Atomic(void *) found; /* once looked up */
+	_Atomic(void *) fn;    /* once all is known */
+	bool allocates;	       /* written before fn is published */
 };
 
 static const void *object_of(const void *fn)
@@ -31,53 +32,101 @@ static const void *object_of(const void *fn)
 	return dladdr(fn, &info) ? info.dli_fbase : NULL;
 }
 
-/* [hook] First call of an operator: with the C library the question is settled
- * at once, else the owners are compared. */
-static __attribute__((noinline, cold)) void *resolve(struct next_operator *next, const char *name,
-						     const void *self)
+static void publish(struct next_operator *next, void *fn, bool allocates)
 {
-	void *fn;
+	next->allocates = allocates;
+	atomic_store_explicit(&next->fn, fn, memory_order_release);
+}
+
+/* [hook] First call of an operator: whose it is. */
+static __attribute__((noinline, cold)) void *resolve(struct next_operator *next, const char *name,
+						     const void *self, bool *allocates)
+{
+	void *fn = atomic_load_explicit(&next->found, memory_order_acquire);
 
 	thread_tls.busy++;
 	real_resolve();
-	fn = real_find(name, self);
-	next->allocates = fn && object_of(fn) == object_of((void *)real.malloc);
+	if (!fn)
+		fn = real_find(name, self);
+	*allocates = fn && object_of(fn) == object_of((void *)real.malloc);
 	thread_tls.busy--;
-	atomic_store_explicit(&next->fn, fn, memory_order_release);
+	atomic_store_explicit(&next->found, fn, memory_order_release);
 	return fn;
 }
 
-static inline void *next_fn(struct next_operator *next, const char *name, const void *self)
+/* [hook] The C library's malloc below settles it at once.  With an allocator's
+ * own operator the first call that is counted must tell: it may come back to a
+ * hook of malloc's family, as jemalloc's aligned forms do, and is counted there. */
+static __attribute__((noinline, cold)) void settle(struct next_operator *next, void *fn,
+						   uint64_t calls, void *block, size_t bytes)
 {
-	void *fn = atomic_load_explicit(&next->fn, memory_order_acquire);
+	bool came_back = thread_tls.calls != calls;
 
-	return LIKELY(fn) ? fn : resolve(next, name, self);
+	if (!came_back)
+		heap_after(block, bytes);
+	if (thread_tls.calls != calls)
+		publish(next, fn, !came_back);
+}
+
+static inline void *next_fn(struct next_operator *next)
+{
+	return atomic_load_explicit(&next->fn, memory_order_acquire);
+}
+
+static inline void *next_delete(struct next_operator *next, const char *name, const void *self)
+{
+	void *fn = next_fn(next);
+	bool allocates;
+
+	if (LIKELY(fn))
+		return fn;
+	fn = resolve(next, name, self, &allocates);
+	publish(next, fn, allocates);
+	return fn;
 }
 
 /* An operator new: PARAMS as declared, ARGS as passed on, bytes the size.  No
  * C++ runtime behind us means that nobody can be calling; malloc then is the
  * nearest thing. */
-#define OPERATOR_NEW(name, PARAMS, ARGS)                                                  \
-	HOOK void *name PARAMS;                                                           \
-	HOOK void *name PARAMS                                                            \
-	{                                                                                 \
-		static struct next_operator next;                                         \
-		void *(*fn)PARAMS = (void *(*)PARAMS)next_fn(&next, #name, (void *)name); \
-		void *block;                                                              \
-                                                                                          \
-		if (UNLIKELY(!fn))                                                        \
-			return malloc(bytes);                                             \
-		if (LIKELY(!next.allocates))                                              \
-			return fn ARGS;                                                   \
-		if (LIKELY(bytes < thread_tls.countdown)) {                               \
-			thread_tls.countdown -= bytes;                                    \
-			thread_tls.calls++;                                               \
-			return fn ARGS;                                                   \
-		}                                                                         \
-		heap_before();                                                            \
-		block = fn ARGS;                                                          \
-		heap_after(block, bytes);                                                 \
-		return block;                                                             \
+#define OPERATOR_NEW(name, PARAMS, ARGS)                                                         \
+	static struct next_operator next_##name;                                                 \
+	HOOK void *name PARAMS;                                                                  \
+	static __attribute__((noinline, cold)) void *first_##name PARAMS                         \
+	{                                                                                        \
+		uint64_t calls = thread_tls.calls;                                               \
+		bool allocates;                                                                  \
+		void *(*fn)PARAMS =                                                              \
+			(void *(*)PARAMS)resolve(&next_##name, #name, (void *)name, &allocates); \
+		void *block;                                                                     \
+                                                                                                 \
+		if (!fn)                                                                         \
+			return malloc(bytes);                                                    \
+		if (!allocates)                                                                  \
+			publish(&next_##name, (void *)fn, false);                                \
+		heap_before();                                                                   \
+		block = fn ARGS;                                                                 \
+		if (allocates)                                                                   \
+			settle(&next_##name, (void *)fn, calls, block, bytes);                   \
+		return block;                                                                    \
+	}                                                                                        \
+	HOOK void *name PARAMS                                                                   \
+	{                                                                                        \
+		void *(*fn)PARAMS = (void *(*)PARAMS)next_fn(&next_##name);                      \
+		void *block;                                                                     \
+                                                                                                 \
+		if (UNLIKELY(!fn))                                                               \
+			return first_##name ARGS;                                                \
+		if (LIKELY(!next_##name.allocates))                                              \
+			return fn ARGS;                                                          \
+		if (LIKELY(bytes < thread_tls.countdown)) {                                      \
+			thread_tls.countdown -= bytes;                                           \
+			thread_tls.calls++;                                                      \
+			return fn ARGS;                                                          \
+		}                                                                                \
+		heap_before();                                                                   \
+		block = fn ARGS;                                                                 \
+		heap_after(block, bytes);                                                        \
+		return block;                                                                    \
 	}
 
 #define OPERATOR_DELETE(name, PARAMS, ARGS)                                                    \
@@ -85,7 +134,7 @@ static inline void *next_fn(struct next_operator *next, const char *name, const 
 	HOOK void name PARAMS                                                                  \
 	{                                                                                      \
 		static struct next_operator next;                                              \
-		void(*fn) PARAMS = (void(*) PARAMS)next_fn(&next, #name, (void *)name);        \
+		void(*fn) PARAMS = (void(*) PARAMS)next_delete(&next, #name, (void *)name);    \
                                                                                                \
 		if (UNLIKELY(!fn))                                                             \
 			free(block);                                                           \

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * allocator.c - see allocator.h.
+ */
+#define _GNU_SOURCE
+#include "allocator.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "real.h"
+
+static char text[512];
+
+static bool same_object(const Dl_info *object, const void *address)
+{
+	Dl_info other;
+
+	return dladdr(address, &other) && other.dli_fbase == object->dli_fbase;
+}
+
+const char *allocator_behind(void)
+{
+	Dl_info object;
+
+	if (!dladdr((void *)real.malloc, &object) || same_object(&object, (void *)real._exit))
+		return NULL;
+	snprintf(text, sizeof(text), "blocks come from %.400s", object.dli_fname);
+	return text;
+}
+
+/* An executable that takes malloc's address has a stub under that name, whoever
+ * serves it; hardly one does so with all of these. */
+const char *allocator_in_front(void)
+{
+	static const char *const names[] = { "malloc", "calloc", "realloc", "memalign" };
+	const void *program = (const void *)getauxval(AT_PHDR);
+	Dl_info object;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const void *found = dlsym(RTLD_DEFAULT, names[i]);
+
+		if (!found || !dladdr(found, &object) || same_object(&object, program) ||
+		    same_object(&object, text))
+			continue;
+		snprintf(text, sizeof(text),
+			 "heap not visible: %.200s defines malloc in front of libprof.so, which "
+			 "has to come first in LD_PRELOAD",
+			 object.dli_fname);
+		return text;
+	}
+	return "heap not visible: the program defines malloc";
+}
