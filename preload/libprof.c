@@ -184,6 +184,7 @@ __attribute__((constructor(101))) static void start(void)
 
 	thread_tls.busy++;
 	real_resolve();
+	log_init();
 	state.env = environ;
 	atomic_store(&state.phase, STATE_INERT);
 	if (wanted())
