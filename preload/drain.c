@@ -66,10 +66,13 @@ static void take_alloc(const struct ring_event *e, struct thread_info *t)
 
 	take_capture(e, &c);
 	b.node = node_of(&c, true, NULL, 0);
+	/* A block nobody remembers would never be freed: it is lost whole. */
+	if (!blocks_add(&b)) {
+		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
+		return;
+	}
 	encode_alloc(t, &b);
 	trace_sums.heap_events++;
-	if (!blocks_add(&b))
-		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 }
 
 static void count_sample(struct thread_info *t, uint64_t weight)

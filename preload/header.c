@@ -30,7 +30,8 @@ static struct {
 	struct utsname uts;
 	uint64_t mono_ns, real_ns;
 } facts;
-static struct buffer fields;
+static uint8_t field_bytes[FIELDS_BYTES]; /* static: a trace has a header whatever fails */
+static struct buffer fields = { .bytes = field_bytes, .capacity = FIELDS_BYTES };
 
 const char *header_program(void)
 {
@@ -85,7 +86,6 @@ void header_gather(void)
 	facts.real_ns = sys_clock_ns(CLOCK_REALTIME);
 	if (facts.exe[0]) {
 		facts.forked = true; /* the rest is the parent's and still true */
-		fields = (struct buffer){ 0 };
 		return;
 	}
 	n = sys_readlink("/proc/thread-self/exe", facts.exe, sizeof(facts.exe) - 1);
@@ -206,8 +206,6 @@ static void put_process(void)
 
 const struct buffer *header_fields(uint32_t segment, uint64_t t_ns, const struct header_engines *e)
 {
-	if (!fields.bytes && buffer_init(&fields, FIELDS_BYTES))
-		return &fields;
 	fields.used = 0;
 	put_process();
 	put_number(PROF_HDR_SEGMENT, segment);

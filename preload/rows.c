@@ -228,10 +228,11 @@ static int resize(uint32_t slots)
 int rows_init(void)
 {
 	rows.used = 0;
-	rows.generation = maps_generation;
-	if (!rows.slots)
-		return resize(FIRST_SLOTS);
-	memset(rows.slots, 0, ((size_t)rows.mask + 1) * sizeof(*rows.slots));
+	if (rows.slots)
+		memset(rows.slots, 0, ((size_t)rows.mask + 1) * sizeof(*rows.slots));
+	else if (resize(FIRST_SLOTS) < 0)
+		return -ENOMEM;
+	rows.generation = maps_generation; /* rows_get takes it for a sign that there are slots */
 	return 0;
 }
 
@@ -248,7 +249,7 @@ const struct row *rows_make(uint64_t pc)
 		if (rows_init() < 0)
 			return NULL;
 	if (rows.used >= (rows.mask + 1) / 4 * 3 && resize(2 * (rows.mask + 1)) < 0)
-		return NULL;
+		rows_init(); /* no memory for more: start over */
 	find_rule(pc, &row);
 	while ((r = &rows.slots[i & rows.mask])->pc && r->pc != pc)
 		i++;
