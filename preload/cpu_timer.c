@@ -37,6 +37,7 @@ static struct {
 	_Atomic uint32_t state;	       /* enum timer_state */
 	_Atomic uint32_t timers;       /* attached and not detached */
 	_Atomic bool armed;	       /* new timers start at once */
+	_Atomic int refused;	       /* errno of the last timer that a thread could not have */
 	_Atomic uint64_t draws;
 	_Atomic int pid; /* the process that all this is true of */
 	uint64_t period_ns, seed;
@@ -210,12 +211,20 @@ static struct timespec to_timespec(uint64_t ns)
 void cpu_timer_set(int timer_id, bool on)
 {
 	struct itimerspec its = { { 0, 0 }, { 0, 0 } };
+	long err;
 
 	if (on) {
 		its.it_value = to_timespec(draw_first_ns());
 		its.it_interval = to_timespec(timer.period_ns);
 	}
-	SYS_CALL(SYS_timer_settime, timer_id, 0, &its, NULL, 0, 0);
+	err = SYS_CALL(SYS_timer_settime, timer_id, 0, &its, NULL, 0, 0);
+	if (err < 0)
+		atomic_store(&timer.refused, (int)-err);
+}
+
+int cpu_timer_refused(void)
+{
+	return atomic_exchange(&timer.refused, 0);
 }
 
 int cpu_timer_attach(int tid)
@@ -232,6 +241,8 @@ int cpu_timer_attach(int tid)
 	err = (int)SYS_CALL(SYS_timer_create, sys_thread_cpu_clock(tid), &ev, &id, 0, 0, 0);
 	if (err < 0) {
 		atomic_fetch_sub(&timer.timers, 1);
+		if (err != -EINVAL) /* the thread is gone */
+			atomic_store(&timer.refused, -err);
 		return err;
 	}
 	if (atomic_load(&timer.armed))

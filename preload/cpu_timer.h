@@ -31,6 +31,10 @@ void cpu_timer_detach(int timer_id);
 /* [writer] Starts or stops the timer of one thread (the caller walks its threads). */
 void cpu_timer_set(int timer_id, bool on);
 
+/* [writer] The error of a thread that could have no timer, or not set it, since this
+ * was last asked; 0 none. */
+int cpu_timer_refused(void);
+
 /* True while SIGPROF is ours; false once the program has taken it, with
  * sigaction or a bare system call, after which the handler records nothing and
  * the writer removes the timers.  Asks the kernel: not for hot paths. */

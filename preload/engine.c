@@ -28,6 +28,7 @@ static struct {
 	int unwind_error;
 	const char *perf_why, *timer_why, *heap_why, *unwind_why;
 	bool yielded; /* told the trace that the program took SIGPROF */
+	bool refused; /* told it that a thread could have no timer */
 } told;
 
 static uint64_t period_ns(void)
@@ -147,7 +148,7 @@ void engine_open(bool apart, struct header_engines *engines)
 					    .heap_mean_bytes = heap_mean_bytes(),
 					    .cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) };
 	told.perf_error = told.timer_error = 0;
-	told.yielded = false;
+	told.yielded = told.refused = false;
 	strange = strange_before = (struct table){ 0 }; /* a child has not the memory */
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	if (config.cpu == CONFIG_CPU_AUTO || config.cpu == CONFIG_CPU_PERF) {
@@ -239,9 +240,23 @@ void engine_enable(bool on)
 		set_timers(on);
 }
 
+/* What was used up may be there again: threads without a timer are tried again. */
+static void look_after_refused(int error)
+{
+	if (!told.refused)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, error, "timers",
+			     "some threads could have no timer and were not sampled meanwhile: "
+			     "raise RLIMIT_SIGPENDING ('ulimit -i'), or allow timer_create(2)");
+	told.refused = true;
+	for (struct thread_info *t = roster_first(); t; t = t->next)
+		if (t->state && t->state->timer_id < 0)
+			set_timer(t->state, atomic_load(&state.sampling));
+}
+
 void engine_look_after(void)
 {
 	struct table last;
+	int refused;
 
 	if (state_cpu_engine() != STATE_CPU_TIMER || told.yielded)
 		return;
@@ -257,6 +272,9 @@ void engine_look_after(void)
 	strange_before = strange;
 	strange = last;
 	table_clear(&strange);
+	refused = cpu_timer_refused();
+	if (refused)
+		look_after_refused(refused);
 }
 
 void engine_detach(void)
