@@ -12,8 +12,10 @@
 #include "real.h"
 #include "sys.h"
 #include "thread.h"
+#include "trace.h"
 
 #define BELL_STACK_BYTES (64u << 10)
+#define BLIND_NS UINT64_C(10000000) /* between looks at descriptors that cannot be polled */
 
 /* The futex: a count of changes.  Odd, the bell is rung; even, it is silent.
  * Whoever waits waits for the very value it has seen to change, so no ring is
@@ -55,7 +57,7 @@ static void *relay_main(void *arg)
 	return NULL;
 }
 
-int bell_start(void)
+static int start_relay(void)
 {
 	pthread_attr_t attr;
 	int err;
@@ -71,7 +73,19 @@ int bell_start(void)
 		err = real.pthread_create(&relay.thread, NULL, relay_main, NULL);
 	pthread_attr_destroy(&attr);
 	relay.running = !err;
+	if (err)
+		sys_close(relay.event);
 	return -err;
+}
+
+void bell_start(void)
+{
+	int err = start_relay();
+
+	if (err)
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, -err, "bell",
+			     "no eventfd(2) or thread to wake the writer by: rings are read every "
+			     "10 ms");
 }
 
 static void silence(void)
@@ -88,6 +102,7 @@ void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns)
 			       (long)(timeout_ns % 1000000000u) };
 	uint32_t seen = atomic_load(&bell);
 	uint64_t rings;
+	long err;
 
 	if (!relay.running) {
 		if (!(seen & 1) && timeout_ns)
@@ -96,8 +111,10 @@ void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns)
 		return;
 	}
 	fds[n] = (struct pollfd){ .fd = relay.event, .events = POLLIN };
-	SYS_CALL(SYS_ppoll, fds, n + 1, &ts, NULL, 0, 0);
-	if (fds[n].revents & POLLIN)
+	err = SYS_CALL(SYS_ppoll, fds, n + 1, &ts, NULL, 0, 0);
+	if (err < 0 && err != -EINTR && timeout_ns && !(seen & 1)) /* refused: not in circles */
+		sys_futex_wait(&bell, seen, timeout_ns < BLIND_NS ? timeout_ns : BLIND_NS);
+	if (err > 0 && fds[n].revents & POLLIN)
 		sys_read(relay.event, &rings, sizeof(rings));
 	silence();
 }

@@ -16,9 +16,9 @@
  * is ringing already. */
 void bell_ring(void);
 
-/* [writer] Starts the bell thread.  0, or -errno: the writer then sleeps on the
- * futex itself (bell_wait works all the same, with no descriptors to poll). */
-int bell_start(void);
+/* [writer] Starts the bell thread.  Where that fails, which the trace is told, the writer
+ * sleeps on the futex itself (bell_wait works all the same, with no descriptors to poll). */
+void bell_start(void);
 
 /* [writer] Sleeps until the bell rings, a descriptor of fds is ready, or
  * timeout_ns have passed; silences the bell. */
