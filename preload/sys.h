@@ -146,13 +146,15 @@ static inline clockid_t sys_thread_cpu_clock(int tid)
 	return (clockid_t)(~(unsigned)tid << 3 | 6);
 }
 
-/* True when the kernel has no such thread of ours any more (any other failure says
- * nothing about it). */
+/* True when the kernel has no such thread of ours any more.  Any other failure says
+ * nothing about it, and a sandbox may refuse one call with any error, hardly two with
+ * these. */
 static inline bool sys_thread_is_gone(int tid)
 {
 	struct timespec ts;
 
-	return SYS_CALL(SYS_clock_gettime, sys_thread_cpu_clock(tid), &ts, 0, 0, 0, 0) == -EINVAL;
+	return SYS_CALL(SYS_clock_gettime, sys_thread_cpu_clock(tid), &ts, 0, 0, 0, 0) == -EINVAL &&
+	       SYS_CALL(SYS_tgkill, sys_getpid(), tid, 0, 0, 0, 0) == -ESRCH;
 }
 
 /* The vDSO's clock_gettime, found by clock.c at start; absent where that is not

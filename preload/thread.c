@@ -76,9 +76,11 @@ static void take_on(struct thread_state *t)
 /* [hook] The exact figures only the thread itself can read for nothing. */
 static void read_own_clocks(const struct thread_state *t, struct thread_totals *totals)
 {
+	uint64_t cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct rusage ru;
 
-	totals->cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - t->base_cpu_ns;
+	if (cpu_ns) /* else a sandbox refuses it: what is known stays */
+		totals->cpu_ns = cpu_ns - t->base_cpu_ns;
 	if (SYS_CALL(SYS_getrusage, RUSAGE_THREAD, &ru, 0, 0, 0, 0) == 0) {
 		totals->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u +
 				  (uint64_t)ru.ru_utime.tv_usec * 1000u - t->base_user_ns;
@@ -316,7 +318,9 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 
 uint64_t thread_process_cpu_ns(void)
 {
-	return sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - process_base_cpu_ns;
+	uint64_t now = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+	return now > process_base_cpu_ns ? now - process_base_cpu_ns : 0; /* 0: refused */
 }
 
 void thread_snapshot_self(void)
