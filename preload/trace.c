@@ -14,6 +14,7 @@
 #include "stack.h"
 #include "stats.h"
 #include "sys.h"
+#include "trace_dir.h"
 
 #define RETRY_NS UINT64_C(1000000000) /* between attempts after a failed write */
 #define ENGINES_MAX 8u
@@ -123,6 +124,10 @@ int trace_create(uint64_t t_ns)
 		if (err == -EEXIST && i < NAMES_TRIED_MAX)
 			err = 0; /* somebody's file: the next number */
 	}
+	if (err && trace.created && !segment_number()) {
+		trace_dir_unmake();
+		trace.created = false;
+	}
 	return err;
 }
 
@@ -223,6 +228,7 @@ void trace_flush(uint64_t t_ns)
 
 void trace_end(uint64_t t_ns, enum prof_end reason)
 {
+	trace.retry_at = 0; /* the last chance */
 	encode_losses(t_ns);
 	roster_encode_stats(t_ns, true);
 	encode_end(t_ns, reason);

@@ -107,12 +107,22 @@ int trace_dir_make(const char *path, bool keep)
 	td.fd = -1;
 	if (!err)
 		err = make_directory();
-	if (!err)
-		err = adopt();
-	if (err || !keep)
+	if (err)
 		return err;
-	td.fd = open_again();
-	return td.fd < 0 ? td.fd : 0;
+	err = adopt();
+	if (!err && keep)
+		td.fd = err = open_again();
+	if (err < 0)
+		trace_dir_unmake();
+	return err < 0 ? err : 0;
+}
+
+void trace_dir_unmake(void)
+{
+	if (td.fd >= 0)
+		sys_close(td.fd);
+	td.fd = -1;
+	sys_unlinkat(AT_FDCWD, td.path, AT_REMOVEDIR);
 }
 
 const char *trace_dir_path(void)

@@ -14,6 +14,9 @@
 int trace_dir_make(const char *path, bool keep);
 const char *trace_dir_path(void);
 
+/* [writer] Takes it back, empty: no trace could be begun there. */
+void trace_dir_unmake(void);
+
 /* [writer] On a thread with another descriptor table: opens it anew. */
 void trace_dir_reattach(bool keep);
 

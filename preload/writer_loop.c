@@ -127,7 +127,7 @@ static const char *directory_error(void)
 {
 	static char text[512];
 
-	snprintf(text, sizeof(text), "LIBPROF_OUT=%.300s: no trace can be made there",
+	snprintf(text, sizeof(text), "LIBPROF_OUT=%.300s: the trace directory cannot be made",
 		 config.out);
 	return text;
 }
