@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * w_fault.c - a little of everything the library stands before, with output that
+ * is always the same, to be run while something of the library's fails.
+ *
+ *	w_fault PLUGIN [fork] [MS]	threads of 2 ms of CPU time and 300 allocations,
+ *					blocks that stay, a plugin loaded and unloaded;
+ *					fork: a child that does the like; then MS more
+ *					milliseconds of allocating (0)
+ *
+ * main begins with getppid(), which w_fault_nth takes for the end of the start.
+ */
+#include "work.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define THREADS 3
+#define CALLS 300
+
+static void *kept[CALLS];
+
+static FRAME uint64_t fault_blocks(uint64_t ns)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < CALLS; i++) {
+		unsigned char *p = malloc(40 + i);
+
+		memset(p, (int)i, 40 + i);
+		sum += p[i] + (uint64_t)p[39 + i];
+		free(p);
+	}
+	work_burn(ns);
+	return sum;
+}
+
+static FRAME void *thread_body(void *arg)
+{
+	*(uint64_t *)arg = fault_blocks(2 * MS);
+	return NULL;
+}
+
+static FRAME void fault_threads(void)
+{
+	pthread_t id[THREADS];
+	uint64_t sums[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&id[i], NULL, thread_body, &sums[i]))
+			abort();
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(id[i], NULL);
+		printf("thread %d sum %llu\n", i, (unsigned long long)sums[i]);
+	}
+}
+
+static void fault_plugin(const char *path)
+{
+	void *plugin = dlopen(path, RTLD_NOW);
+
+	printf("plugin %s\n", plugin ? "loaded" : dlerror());
+	if (plugin)
+		printf("unloaded %d\n", dlclose(plugin));
+}
+
+static void fault_child(void)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		uint64_t sum = fault_blocks(40 * MS);
+
+		printf("child sum %llu\n", (unsigned long long)sum);
+		fflush(stdout);
+		_exit(3);
+	}
+	waitpid(pid, &status, 0);
+	printf("child status %x\n", (unsigned)status);
+}
+
+int main(int argc, char **argv)
+{
+	int at = 2;
+
+	getppid();
+	fault_threads();
+	for (size_t i = 0; i < CALLS; i++)
+		kept[i] = malloc(100 + i);
+	if (argc > 1)
+		fault_plugin(argv[1]);
+	if (argc > at && !strcmp(argv[at], "fork")) {
+		fault_child();
+		at++;
+	}
+	for (uint64_t end = work_clock(CLOCK_MONOTONIC) + work_arg(argc, argv, at, 0) * MS;
+	     work_clock(CLOCK_MONOTONIC) < end;)
+		fault_blocks(MS / 2);
+	printf("sum %llu\n", (unsigned long long)fault_blocks(2 * MS));
+	return 7;
+}
