@@ -31,9 +31,10 @@ static bool may_write(void)
 	struct pollfd ready = { .fd = 2, .events = POLLOUT };
 	struct timespec now = { 0, 0 };
 	struct stat st;
+	int err = sys_fstat(2, &st);
 
-	if (sys_fstat(2, &st) < 0 || st.st_ino != stderr_at_start.st_ino ||
-	    st.st_dev != stderr_at_start.st_dev)
+	if (err == -EBADF ||
+	    (!err && (st.st_ino != stderr_at_start.st_ino || st.st_dev != stderr_at_start.st_dev)))
 		return false;
 	return SYS_CALL(SYS_ppoll, &ready, 1, &now, NULL, 0, 0) == 1 && ready.revents & POLLOUT;
 }

@@ -82,8 +82,10 @@ static int adopt(void)
 	if (!err && (st.st_mode & DIRECTORY_MODE) != DIRECTORY_MODE)
 		correct_mode(place);
 	sys_close(place);
-	td.device = st.st_dev;
-	td.inode = st.st_ino;
+	if (!err) {
+		td.device = st.st_dev;
+		td.inode = st.st_ino;
+	}
 	return err;
 }
 
@@ -105,6 +107,7 @@ int trace_dir_make(const char *path, bool keep)
 
 	td.keep = keep;
 	td.fd = -1;
+	td.device = td.inode = 0;
 	if (!err)
 		err = make_directory();
 	if (err)
@@ -117,12 +120,18 @@ int trace_dir_make(const char *path, bool keep)
 	return err < 0 ? err : 0;
 }
 
+/* What has its name by now may be somebody else's. */
 void trace_dir_unmake(void)
 {
+	struct stat st;
+
 	if (td.fd >= 0)
 		sys_close(td.fd);
 	td.fd = -1;
-	sys_unlinkat(AT_FDCWD, td.path, AT_REMOVEDIR);
+	if (SYS_CALL(SYS_newfstatat, AT_FDCWD, td.path, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0 &&
+	    st.st_uid == (uid_t)SYS_CALL(SYS_geteuid, 0, 0, 0, 0, 0, 0) &&
+	    (!td.inode || (st.st_dev == td.device && st.st_ino == td.inode)))
+		sys_unlinkat(AT_FDCWD, td.path, AT_REMOVEDIR);
 }
 
 const char *trace_dir_path(void)
