@@ -17,8 +17,7 @@ struct block {
 /* [writer] Forgets all blocks (a forked child's first call). */
 void blocks_init(void);
 
-/* [writer] Adds a block; false when memory is out: the block will be missing
- * from later segments. */
+/* [writer] Adds a block; false when memory is out: its free will not be known. */
 bool blocks_add(const struct block *b);
 
 /* [writer] Takes a block out; false when it is not there. */

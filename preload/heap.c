@@ -180,10 +180,12 @@ void *heap_realloc(void *block, size_t bytes)
 	saved = errno;
 	if (id) {
 		guard_enter(&g);
-		if (!to && bytes)
-			live_put(address, id, &old);
-		else if (state_recording() && (t = thread_self()))
+		if (!to && bytes) {
+			if (live_put(address, id, &old)) /* its free will pass by */
+				stats_lose(PROF_LOSS_FREE_RING, 1);
+		} else if (state_recording() && (t = thread_self())) {
 			heap_record_free(&g, t, id);
+		}
 		guard_leave(&g);
 	}
 	errno = saved;
