@@ -1,0 +1,36 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Storm: 5,000 live threads at ulimit -n 1024, of which the program keeps every
+descriptor; what each adds to the program's memory with the default settings.
+
+limit: 90
+long: 900
+"""
+from storm import *
+
+THREADS = 5000
+# A registry state and its share of tables, the profiler's tables for one thread.
+THREAD_KIB = 1
+# The tables that all share, and the part of the ring in use.
+BASE_KIB = 8 << 10
+
+
+def memory(engine=None):
+    """Resident KiB that the crowd adds, bare or with the default settings."""
+    values = preload(out=f"memory-{engine}", cpu=engine) if engine else None
+    ran = run_limited([W / "w_storm_crowd", 0, THREADS], User("self"), values, 60)
+    check(ran.status == 0, engine, "status", ran.status, ran.err)
+    (kib,), = ran.rows("memory")
+    return kib
+
+
+storm("w_storm_crowd", THREADS, name=f"{THREADS:,} live threads", short_s=0.5)
+bare = memory()
+for engine in ENGINES:
+    added = memory(engine) - bare
+    note(f"{engine}: {added} KiB for {THREADS} threads, {added * 1024 / THREADS:.0f} bytes each")
+    check(added <= BASE_KIB + THREADS * THREAD_KIB, engine, added, "KiB are added by", THREADS,
+          "threads")
+    measured("storms", f"memory of {THREADS:,} threads, default settings, {engine}",
+             f"{THREADS:,} threads", f"{added:,} KiB more resident: "
+             f"{added * 1024 / THREADS:.0f} bytes a thread")
