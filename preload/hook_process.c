@@ -236,15 +236,11 @@ HOOK long syscall(long nr, ...)
  * made, by the program or by us. */
 static _Atomic bool children_elsewhere;
 
-/* [hook] Some namespaces may only be entered by a single-threaded process; a
- * program that has one thread gets to be one for the call. */
-static bool step_aside(int flags)
+/* [hook] Some calls are only for a single-threaded process; a program that has one
+ * thread gets to be one.  last: it may be the last that we can do. */
+static bool step_aside(bool last)
 {
-	const int single = CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNS |
-			   0x00000080 /* CLONE_NEWTIME */;
-
-	return (flags == 0 || (flags & single)) && ours() && writer_alone_with_caller() &&
-	       writer_pause((flags & CLONE_NEWPID) || children_elsewhere);
+	return ours() && writer_alone_with_caller() && writer_pause(last || children_elsewhere);
 }
 
 /* [hook] Back, and result passed on. */
@@ -260,22 +256,25 @@ static int step_back(bool aside, int flags, int result)
 	return result;
 }
 
-/* [hook] */
+/* [hook] Other namespaces are each thread's own affair. */
 HOOK int unshare(int flags)
 {
+	const int single = CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
 	bool aside;
 
 	real_resolve();
-	aside = flags && step_aside(flags);
+	aside = (flags & single) && step_aside(flags & CLONE_NEWPID);
 	return step_back(aside, flags, real.unshare(flags));
 }
 
-/* [hook] Flags 0 let the descriptor say which namespace it is. */
+/* [hook] Type 0 lets the descriptor say which namespace it is.  Where we could not have a
+ * root directory of our own, that of mounts is one of them. */
 HOOK int setns(int fd, int type)
 {
+	const int single = CLONE_NEWUSER | CLONE_NEWNS | 0x00000080 /* CLONE_NEWTIME */;
 	bool aside;
 
 	real_resolve();
-	aside = step_aside(type);
+	aside = (!type || (type & single)) && step_aside(type & CLONE_NEWPID);
 	return step_back(aside, type, real.setns(fd, type));
 }

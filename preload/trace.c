@@ -241,11 +241,13 @@ void trace_continue(uint64_t t_ns)
 	begin_segment(t_ns);
 }
 
-void trace_reattach(bool keep_descriptors)
+void trace_reattach(bool keep_descriptors, uint64_t t_ns)
 {
 	trace.keep_descriptors = keep_descriptors;
-	if (trace.created)
-		segment_reattach(keep_descriptors);
+	if (!trace.created)
+		return;
+	segment_reattach(keep_descriptors);
+	trace_create(t_ns); /* where that fails, the next flush tries again */
 }
 
 bool trace_exists(void)

@@ -40,8 +40,9 @@ void trace_end(uint64_t t_ns, enum prof_end reason);
  * back): what follows goes into a new segment. */
 void trace_continue(uint64_t t_ns);
 
-/* [writer] In a new thread with a descriptor table of its own. */
-void trace_reattach(bool keep_descriptors);
+/* [writer] In a new thread with a descriptor table of its own.  A trace that was
+ * made is opened again at once: the program may be about to give up the right to. */
+void trace_reattach(bool keep_descriptors, uint64_t t_ns);
 
 /* [writer] True when a segment has been written: there is a trace to find. */
 bool trace_exists(void);

@@ -175,9 +175,11 @@ int loop_open(bool apart, bool in_child, const char **why)
 
 int loop_resume(bool apart)
 {
+	uint64_t now = sys_now_ns();
+
 	loop.apart = apart;
-	trace_reattach(apart);
-	trace_continue(sys_now_ns());
+	trace_reattach(apart, now);
+	trace_continue(now);
 	if (loop.last)
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
 			     "the program tried another pid namespace for its children, and "

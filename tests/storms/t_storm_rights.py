@@ -1,0 +1,13 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Storm: every call that changes users and groups, back and forth, by a process
+with one thread and by one with four.  After each, every thread has the ids of the
+caller and no more capabilities, ours included; in the end nobody has kept any.
+
+limit: 60
+long: 900
+"""
+from storm import *
+
+storm("w_storm_rights", 0, name="setuid and its kin, one thread", short_s=1.5)
+storm("w_storm_rights", 3, name="setuid and its kin, four threads", short_s=1.5)
