@@ -114,7 +114,11 @@ static void take_event(const struct ring_event *e)
 		take_capture(e, &c);
 		roster_site(e->block, node_of(&c, true, NULL, 0));
 		break;
-	case RING_MAPS: maps_refresh(e->t_ns); break;
+	case RING_MAPS:
+		/* Of many unloaded in a row the first brings the picture after the last. */
+		if (!maps_current())
+			maps_refresh(e->t_ns);
+		break;
 	case RING_FORK: encode_mark(e->t_ns, PROF_MARK_FORK, e->block); break;
 	default: break;
 	}
@@ -156,6 +160,7 @@ bool drain_all(bool perf)
 	bool any = false, have_record = perf && cpu_perf_next(record);
 	struct ring_event *e = ring_peek();
 
+	maps_reported = perf;
 	while ((have_record && record->t_ns <= until) || (e && e->t_ns <= until)) {
 		if (have_record && (!e || record->t_ns <= e->t_ns)) {
 			take_record(record);

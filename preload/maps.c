@@ -245,6 +245,8 @@ void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offse
 	maps_take(&m, m.flags & PROF_MAP_VDSO ? start : 0);
 }
 
+bool maps_reported;
+
 static struct mapping *kernel_mapping(void)
 {
 	struct mapping m = { .flags = PROF_MAP_KERNEL,
@@ -316,6 +318,23 @@ bool maps_changed(void)
 	uint64_t now[2];
 
 	return read_loader(now) && memcmp(now, maps.loader, sizeof(now));
+}
+
+struct mapping *maps_find_new(uint64_t pc)
+{
+	struct mapping *m = maps_find(pc);
+
+	if (m || maps_reported || !maps_changed())
+		return m;
+	maps_refresh(sys_now_ns());
+	return maps_find(pc);
+}
+
+bool maps_current(void)
+{
+	uint64_t now[2];
+
+	return read_loader(now) && memcmp(now, maps.loader, sizeof(now)) == 0;
 }
 
 void maps_fork_begin(void)

@@ -46,6 +46,14 @@ int maps_refresh(uint64_t t_ns);
  * when that is not possible). */
 bool maps_changed(void);
 
+/* [writer] As maps_find, but looks again for a library that was loaded a moment ago,
+ * where perf does not tell of that. */
+struct mapping *maps_find_new(uint64_t pc);
+extern bool maps_reported; /* perf tells of every mapping */
+
+/* [writer] True when it surely has not: neither may be known while a fork is under way. */
+bool maps_current(void);
+
 /* [writer] Takes in one executable mapping that perf reported. */
 void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
 	      uint64_t ino, const char *path);

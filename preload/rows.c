@@ -238,7 +238,7 @@ int rows_init(void)
 
 const struct row *rows_make(uint64_t pc)
 {
-	struct row row = { .pc = pc, .map = pc ? maps_find(pc) : NULL };
+	struct row row = { .pc = pc, .map = pc ? maps_find_new(pc) : NULL };
 	struct row *r;
 	uint32_t i = (uint32_t)table_hash(pc);
 

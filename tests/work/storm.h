@@ -21,8 +21,11 @@
 
 #include "work.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+
+#include "../../include/libprof.h"
 
 #define STORM_PROCESSES 65536u
 
@@ -121,11 +124,14 @@ static inline void storm_must(const char *name, uint64_t n)
 	printf("must %s %llu\n", name, (unsigned long long)n);
 }
 
-/* By the first process, once all others have ended. */
+/* By the first process, once all others have ended.  An exit waits 200 ms for the
+ * trace, which on a busy machine is too little for a ring that a storm has filled. */
 static inline void storm_end(void)
 {
 	uint32_t rows = atomic_load(&storm_shared->rows);
 
+	for (int i = 0; i < 30 && LIBPROF_FLUSH() == -ETIMEDOUT;)
+		i++;
 	for (uint32_t i = 0; i < rows; i++)
 		printf("calls %d %llu %u\n", (int)storm_shared->row[i].pid,
 		       (unsigned long long)storm_shared->row[i].calls, storm_shared->row[i].live);
