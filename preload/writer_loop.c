@@ -51,6 +51,7 @@ static struct {
 	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
+	uint64_t paused_at;
 } loop;
 
 static void set_sampling(bool on)
@@ -180,6 +181,12 @@ int loop_resume(bool apart)
 	loop.apart = apart;
 	trace_reattach(apart, now);
 	trace_continue(now);
+	/* It may be another clock now: setns(2) of a time namespace. */
+	if (loop.start_at)
+		loop.start_at += now - loop.paused_at;
+	if (loop.stop_at)
+		loop.stop_at += now - loop.paused_at;
+	loop.flush_at = loop.second_at = now;
 	if (loop.last)
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
 			     "the program tried another pid namespace for its children, and "
@@ -299,6 +306,7 @@ static bool answer(unsigned requests, uint64_t now)
 				     "there");
 		finish(PROF_END_ROTATED);
 		engine_detach();
+		loop.paused_at = now;
 	} else if (requests & WRITER_EXEC) {
 		finish(PROF_END_EXEC);
 		trace_continue(now);

@@ -24,3 +24,13 @@ for user in users():
         prof("check", trace)
         notes = [e["text"] for e in Profile(trace).events if e["name"] == "writer"]
         check(len(notes) == 1 and "pid namespace" in notes[0], engine, "said", notes)
+
+# A monotonic clock that jumps back must not put the next flush off.
+for engine in ENGINES if ROOT else ():
+    ran, trace = work("w_storm_ns", 1, "clock", out=f"clock-{engine}", cpu=engine, status=None,
+                      heap_bytes=1)
+    if ran.status != 77:
+        check(ran.status == -signal.SIGKILL, engine, "status", ran.status, ran.err)
+        prof("check", trace)
+        site = Profile(trace).site("storm_malloc")
+        check(site["alloc_n"] > 0, engine, "in a time namespace: nothing in the trace after 1 s")

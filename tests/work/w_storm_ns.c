@@ -8,6 +8,9 @@
  *	w_storm_ns SECONDS user     30 nested user namespaces in each of many children
  *	w_storm_ns SECONDS last     no storm: children elsewhere, after which no thread may be made
  *
+ *	w_storm_ns SECONDS clock    no storm: allocates that long where the monotonic clock
+ *	                            is 1,000 seconds behind, and kills itself
+ *
  *	must CALL-KIND-ERRNO 1      each outcome that was seen
  */
 #include "storm.h"
@@ -16,6 +19,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -167,6 +171,25 @@ static int leaves_for_good(void)
 	return 0;
 }
 
+static int goes_back_in_time(void)
+{
+	uint64_t before = work_clock(CLOCK_MONOTONIC);
+	int fd;
+
+	if (unshare(CLONE_NEWTIME))
+		return 77;
+	set_map("/proc/self/timens_offsets", "monotonic -1000 0");
+	fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (setns(fd, CLONE_NEWTIME) || work_clock(CLOCK_MONOTONIC) >= before)
+		return 77; /* not allowed, or the machine has not been up for so long */
+	close(fd);
+	storm_deadline_ns -= 1000 * UINT64_C(1000000000);
+	while (storm_running())
+		allocate_between();
+	raise(SIGKILL);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[2] : "kinds";
@@ -179,6 +202,8 @@ int main(int argc, char **argv)
 	storm_begin(argc, argv);
 	if (!strcmp(mode, "last"))
 		return leaves_for_good();
+	if (!strcmp(mode, "clock"))
+		return goes_back_in_time();
 	for (int i = 0; i < crowd; i++)
 		pthread_create(&id[i], NULL, allocates, NULL);
 	for (; storm_running(); rounds++)
