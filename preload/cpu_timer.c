@@ -345,6 +345,17 @@ void cpu_timer_exec(bool about_to)
 	set_action(about_to ? &timer.program : &our_action, NULL);
 }
 
+void cpu_timer_leave_in_child(void)
+{
+	struct arch_sigaction now;
+
+	if (atomic_load(&timer.state) == TIMER_CLOSED || in_own_process())
+		return;
+	if (!set_action(NULL, &now) && now.handler == on_sigprof)
+		set_action(&timer.program, NULL);
+	atomic_store(&timer.state, TIMER_CLOSED);
+}
+
 void cpu_timer_close(void)
 {
 	const struct sigaction ignored = { .sa_handler = SIG_IGN };

@@ -59,4 +59,8 @@ void cpu_timer_exec(bool about_to);
  * filter stays instead, so that a late signal cannot end the process. */
 void cpu_timer_close(void);
 
+/* [child] After a fork: timers are not inherited, the handler is, and the program would
+ * see it.  SIGPROF is the program's again until cpu_timer_open. */
+void cpu_timer_leave_in_child(void);
+
 #endif

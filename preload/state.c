@@ -6,6 +6,7 @@
 #include "state.h"
 
 #include "config.h"
+#include "cpu_timer.h"
 #include "engine.h"
 #include "header.h"
 #include "heap.h"
@@ -65,6 +66,7 @@ void state_reset_in_child(void)
 		return;
 	}
 	state_mark_ours();
+	cpu_timer_leave_in_child();
 	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.sampling, false);

@@ -25,3 +25,18 @@ for sig in ("PROF", "USR1", "TERM"):
               env=preload(out="ign" + sig, cpu="timer"))
     same(run(["env", "--ignore-signal=" + sig, "--", W / "w_fds"]), ran,
          f"SIG{sig} ignored at start:")
+
+# A forked child has no timers; what it finds of SIGPROF is what its parent had asked for.
+CHILD = """
+import ctypes, os, sys
+act, libc = (ctypes.c_ulong * 40)(), ctypes.CDLL(None)
+if os.fork() == 0:
+    libc.sigaction(27, None, act)
+    os._exit(act[0] and 9)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+for children in (0, 1):
+    ran = run(["python3", "-c", CHILD], env=preload(out=f"fork{children}", cpu="timer",
+                                                    children=children))
+    check(ran.status == 0, "a forked child sees a handler of SIGPROF that is not its own:",
+          ran.status)
