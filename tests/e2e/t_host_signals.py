@@ -10,7 +10,8 @@ for engine in ENGINES:
     ran, trace = work("w_signals", "sigprof", out=engine + "-own", cpu=engine)
     ticks, = ran.rows("ticks")[0]
     check(ran.lines[:2] == bare.lines[:2], engine, "SIGPROF as the program sees it:", ran.lines[:2])
-    check(15 <= ticks <= 40, engine, "ticks of its own timer:", ticks, "bare", bare.rows("ticks"))
+    # 300 ms of its own; the timer also counts what others of the process use
+    check(15 <= ticks <= 90, engine, "ticks of its own timer:", ticks, "bare", bare.rows("ticks"))
     p = Profile(trace)
     near(p.cpu(), 300e6, 0.1, engine + " cpu")
     if engine == "timer":
