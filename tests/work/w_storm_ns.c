@@ -184,8 +184,10 @@ static int goes_back_in_time(void)
 		return 77; /* not allowed, or the machine has not been up for so long */
 	close(fd);
 	storm_deadline_ns -= 1000 * UINT64_C(1000000000);
-	while (storm_running())
+	while (storm_running()) {
 		allocate_between();
+		work_sleep_ms(10); /* a full ring would make the writer flush */
+	}
 	raise(SIGKILL);
 	return 1;
 }
