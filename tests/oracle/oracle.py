@@ -22,7 +22,7 @@ lines at its top say what the oracle should know:
     states: none REASON      not compared
     needs: git openssl       programs; else it is skipped
     limit: 120               seconds until it counts as hung (60)
-    user: root REASON        not run as an ordinary user
+    user: root REASON        not run as an ordinary user; nobody: as no other
     short: no REASON         only in the long form
     short: perf timer-all    the settings of its short form (one, by its name)
     first: LIBRARY           preloaded in front of ours, in both runs
@@ -317,7 +317,10 @@ def compare(workload, setting, user, lib=LIB, bare=None):
 
 def plan(workload):
     """(user, setting) of each run: all settings, and one as an ordinary user."""
-    runs = [(User("self"), s) for s in workload.settings()]
+    nobody = ROOT and workload.get("user").startswith("nobody")
+    runs = [(User("nobody" if nobody else "self"), s) for s in workload.settings()]
+    if nobody:
+        return runs
     if LONG and ROOT and not workload.get("user").startswith("root"):
         chosen = list(SETTINGS)[zlib.crc32(workload.name.encode()) % len(SETTINGS)]
         runs.append((User("nobody"), chosen))

@@ -8,7 +8,7 @@ Behind us the trace names the allocator and holds every call of w_family and
 w_exact, operator new included; in front of us it says whose malloc hides the heap.
 
 limit: 150
-long: 1800
+long: 3600
 """
 import glob
 
@@ -86,6 +86,11 @@ for at, allocator in enumerate(ALLOCATORS):
             workloads.append(Workload(f"{name}-{named(allocator)}-{place}", PROGRAMS[name],
                                       **{place: allocator},
                                       status=3 if name == "mini" else 0))
+    if LONG:
+        redis = Workload("redis")
+        redis.name += f"-{named(allocator)}"
+        redis.options[("first", "last")[at % 2]] = allocator
+        workloads.append(redis)
 measured("oracle", "every entry of four allocators behind the library",
          f"{len(ALLOCATORS)} allocators, 600 calls each", "every call and byte accounted for")
 conform(*workloads)
