@@ -101,7 +101,7 @@ static bool is_our_expiry(const siginfo_t *info)
 static void record_sample(const siginfo_t *info, const void *context)
 {
 	uint32_t weight = 1 + (uint32_t)info->si_overrun, cpu = 0, room;
-	uint64_t regs[ARCH_REGS];
+	uint64_t regs[ARCH_REGS], now = sys_now_ns(); /* before the place in the ring */
 	struct ring_event *e;
 
 	arch_signal_regs(context, regs);
@@ -112,7 +112,7 @@ static void record_sample(const siginfo_t *info, const void *context)
 		return;
 	}
 	SYS_CALL(SYS_getcpu, &cpu, NULL, NULL, 0, 0, 0);
-	e->t_ns = sys_now_ns();
+	e->t_ns = now;
 	e->thread = thread_index_self();
 	e->tid = (uint32_t)sys_gettid();
 	e->cpu = cpu;

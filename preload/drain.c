@@ -18,6 +18,8 @@
 #include "trace.h"
 #include "unwind.h"
 
+#define HELD_UP_NS UINT64_C(100000000)
+
 static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
 static uint64_t period;
@@ -154,28 +156,71 @@ static void take_record(const struct perf_rec *r)
 	}
 }
 
+/* Where to look for the next event. */
+struct place {
+	uint64_t at;
+	bool held_up; /* by a reservation whose length is not known yet */
+};
+
+/* An event whose thread was taken off its CPU before it committed does not hold up
+ * those behind it: perf's records would run ahead of them, and what was recorded
+ * in a library be looked up in the one that took its place. */
+static struct ring_event *next_event(struct place *p)
+{
+	struct ring_event *e = ring_peek(); /* also frees the room of what was taken */
+	uint64_t tail = ring_place(), end = tail + ring_used();
+
+	p->held_up = false;
+	if (e)
+		return e;
+	if ((int64_t)(p->at - tail) < 0)
+		p->at = tail;
+	e = ring_peek_beyond(&p->at, end);
+	p->held_up = !e && p->at < end;
+	return e;
+}
+
+/* Perf's records wait for an event that cannot be reached, but not for ever. */
+static bool waits(const struct place *p, uint64_t now)
+{
+	static uint64_t at, since;
+
+	if (!p->held_up)
+		return false;
+	if (at != p->at) {
+		at = p->at;
+		since = now;
+	}
+	return now - since < HELD_UP_NS;
+}
+
 bool drain_all(bool perf)
 {
 	uint64_t until = sys_now_ns();
+	struct place place = { 0, false };
 	bool any = false, have_record = perf && cpu_perf_next(record);
-	struct ring_event *e = ring_peek();
+	struct ring_event *e = next_event(&place);
 
 	maps_reported = perf;
-	while ((have_record && record->t_ns <= until) || (e && e->t_ns <= until)) {
-		if (have_record && (!e || record->t_ns <= e->t_ns)) {
+	for (;; any = true) {
+		bool record_due = have_record && record->t_ns <= until && !waits(&place, until);
+
+		if (record_due && (!e || record->t_ns <= e->t_ns)) {
 			take_record(record);
 			cpu_perf_consume();
 			have_record = cpu_perf_next(record);
-		} else {
+			if (!e) /* what came before the new record is there by now */
+				e = next_event(&place);
+		} else if (e && e->t_ns <= until) {
 			take_event(e);
-			ring_consume(e);
-			e = ring_peek();
+			ring_void(e);
+			e = next_event(&place);
+		} else {
+			return any;
 		}
-		any = true;
 		if (encode_full())
 			trace_flush(sys_now_ns());
 	}
-	return any;
 }
 
 void drain_held_up(void)

@@ -18,7 +18,7 @@ int drain_init(struct arena *arena, uint64_t period_ns);
 /* [writer] Takes all events up to now.  True when there were any. */
 bool drain_all(bool perf);
 
-/* [writer] At an end: takes what waits in the event ring behind an event whose thread
+/* [writer] At an end, or when somebody asks: takes what waits in the event ring behind an event whose thread
  * was taken off its CPU before it committed.  That thread's call has not returned. */
 void drain_held_up(void);
 

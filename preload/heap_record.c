@@ -23,12 +23,25 @@
 
 static _Atomic uint64_t last_block;
 
+/* [hook] The time is taken before the place in the ring: an event's time is then
+ * never later than the reservation of one behind it, and what perf reports of a
+ * library mapped later is not taken before either. */
+static struct ring_event *reserve_now(uint32_t bytes, enum ring_kind kind)
+{
+	uint64_t now = sys_now_ns();
+	struct ring_event *e = ring_reserve(bytes, kind);
+
+	if (e)
+		e->t_ns = now;
+	return e;
+}
+
 /* [hook] Room in the ring.  Exact mode was asked for every call, so it waits a
  * little for the writer; sampled mode never does. */
 static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kind kind)
 {
 	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's place */
-	struct ring_event *e = ring_reserve(bytes, kind);
+	struct ring_event *e = reserve_now(bytes, kind);
 	_Atomic uint32_t nothing = 0;
 	uint64_t until, place = ring_place();
 
@@ -41,7 +54,7 @@ static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kin
 		guard_leave(g); /* the program's signals come in meanwhile */
 		sys_futex_wait(&nothing, 0, EXACT_STEP_NS);
 		guard_enter(g);
-		e = ring_reserve(bytes, kind);
+		e = reserve_now(bytes, kind);
 	} while (!e && sys_now_ns() < until && state_phase() == STATE_ON);
 	if (!e)
 		atomic_store(&waited_in_vain_at, place);
@@ -50,7 +63,6 @@ static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kin
 
 static void fill_common(struct ring_event *e, const struct thread_state *t)
 {
-	e->t_ns = sys_now_ns();
 	e->thread = t->index;
 	e->tid = t->tid;
 }

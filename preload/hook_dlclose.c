@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 
+#include "config.h"
 #include "guard.h"
 #include "hook.h"
 #include "real.h"
@@ -20,6 +21,7 @@
 #include "writer.h"
 
 #define DRAIN_NS UINT64_C(10000000)
+#define EXACT_DRAIN_NS UINT64_C(100000000) /* as long as an event may wait there */
 
 /* [hook] */
 static void note_new_picture(void)
@@ -49,7 +51,7 @@ HOOK int dlclose(void *object)
 
 	real_resolve();
 	if (blind)
-		writer_request(WRITER_DRAIN, DRAIN_NS);
+		writer_request(WRITER_DRAIN, config.heap_bytes == 1 ? EXACT_DRAIN_NS : DRAIN_NS);
 	errno = saved;
 	result = real.dlclose(object);
 	saved = errno;

@@ -348,6 +348,8 @@ void loop_run(void)
 			requests |= WRITER_EXIT;
 		lock_take(&loop_work);
 		take_all();
+		if (requests)
+			drain_held_up(); /* whoever asked has what happened before */
 		now = sys_now_ns();
 		keep_plan(now);
 		if (now >= loop.second_at)

@@ -10,11 +10,13 @@
  *		storm_free(storm_malloc(100));
  *	storm_load("threads", n);       load NAME N: what the storm held
  *	storm_must("failed", 0);        must NAME N: the same bare and profiled
- *	storm_end();                    calls PID ALLOCATIONS LIVE, a line a process
+ *	storm_end();                    calls PID ALLOCATIONS LIVE RACING, a line a process
  *
  * A forked child calls storm_child() before anything else.  Every block of the
  * storm must come and go by storm_malloc, storm_realloc, storm_free: LIVE is
- * how many of the blocks a process allocated it did not free itself.
+ * how many of the blocks a process allocated it did not free itself.  A process
+ * that ends while other threads of it go on calls storm_settle() first: RACING
+ * are the calls that had not returned then, which no profiler can promise to have seen.
  */
 #ifndef PROF_STORM_H
 #define PROF_STORM_H
@@ -22,7 +24,9 @@
 #include "work.h"
 
 #include <errno.h>
+#ifndef __cplusplus
 #include <stdatomic.h>
+#endif
 #include <sys/mman.h>
 
 #include "../../include/libprof.h"
@@ -30,16 +34,18 @@
 #define STORM_PROCESSES 65536u
 
 struct storm_row {
-	_Atomic int32_t pid;
-	_Atomic uint32_t live; /* wraps below 0 while a parent's blocks are freed */
-	_Atomic uint64_t calls;
+	int32_t pid;
+	int32_t live;
+	uint64_t begun, calls, settled;
 };
 
 struct storm_shared {
-	_Atomic uint32_t rows;
-	_Atomic uint64_t extra[16]; /* the storm's own sums over its processes */
+	uint32_t rows;
+	uint64_t extra[16]; /* the storm's own sums over its processes */
 	struct storm_row row[STORM_PROCESSES];
 };
+
+#define STORM_ADD(word, n) __atomic_fetch_add(&(word), (n), __ATOMIC_RELAXED)
 
 static struct storm_shared *storm_shared;
 static struct storm_row *storm_row;
@@ -48,24 +54,31 @@ static uint64_t storm_deadline_ns;
 /* In a fresh process: counts of its own from here on. */
 static inline void storm_child(void)
 {
-	uint32_t n = atomic_fetch_add(&storm_shared->rows, 1);
+	uint32_t n = STORM_ADD(storm_shared->rows, 1);
 
 	if (n >= STORM_PROCESSES)
 		_exit(99);
 	storm_row = &storm_shared->row[n];
-	atomic_store(&storm_row->pid, (int32_t)syscall(SYS_getpid));
+	storm_row->pid = (int32_t)syscall(SYS_getpid);
 }
 
 static inline void storm_begin(int argc, char **argv)
 {
 	double seconds = argc > 1 ? strtod(argv[1], NULL) : 1;
 
-	storm_shared = mmap(NULL, sizeof(*storm_shared), PROT_READ | PROT_WRITE,
+	void *shared = mmap(NULL, sizeof(*storm_shared), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (storm_shared == MAP_FAILED)
+
+	if (shared == MAP_FAILED)
 		exit(98);
+	storm_shared = (struct storm_shared *)shared;
 	storm_deadline_ns = work_clock(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
 	storm_child();
+}
+
+static inline void storm_settle(void)
+{
+	storm_row->settled = storm_row->calls;
 }
 
 static inline int storm_running(void)
@@ -74,35 +87,39 @@ static inline int storm_running(void)
 }
 
 /* The site by which the storm's allocations are found in the trace. */
-static FRAME void *storm_malloc(size_t bytes)
+static FRAME __attribute__((unused)) void *storm_malloc(size_t bytes)
 {
-	void *p = malloc(bytes);
+	void *p;
 
+	STORM_ADD(storm_row->begun, 1);
+	p = malloc(bytes);
 	__asm__ volatile("" : "+r"(p) : : "memory");
 	if (p) {
-		atomic_fetch_add_explicit(&storm_row->calls, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&storm_row->live, 1, memory_order_relaxed);
+		STORM_ADD(storm_row->calls, 1);
+		STORM_ADD(storm_row->live, 1);
 	}
 	return p;
 }
 
 static FRAME __attribute__((unused)) void *storm_realloc(void *block, size_t bytes)
 {
-	void *p = realloc(block, bytes);
+	void *p;
 
+	STORM_ADD(storm_row->begun, 1);
+	p = realloc(block, bytes);
 	__asm__ volatile("" : "+r"(p) : : "memory");
 	if (p) {
-		atomic_fetch_add_explicit(&storm_row->calls, 1, memory_order_relaxed);
+		STORM_ADD(storm_row->calls, 1);
 		if (!block)
-			atomic_fetch_add_explicit(&storm_row->live, 1, memory_order_relaxed);
+			STORM_ADD(storm_row->live, 1);
 	}
 	return p;
 }
 
-static FRAME void storm_free(void *block)
+static FRAME __attribute__((unused)) void storm_free(void *block)
 {
 	if (block)
-		atomic_fetch_sub_explicit(&storm_row->live, 1, memory_order_relaxed);
+		STORM_ADD(storm_row->live, -1);
 	free(block);
 	STAY;
 }
@@ -128,13 +145,15 @@ static inline void storm_must(const char *name, uint64_t n)
  * trace, which on a busy machine is too little for a ring that a storm has filled. */
 static inline void storm_end(void)
 {
-	uint32_t rows = atomic_load(&storm_shared->rows);
-
 	for (int i = 0; i < 30 && LIBPROF_FLUSH() == -ETIMEDOUT;)
 		i++;
-	for (uint32_t i = 0; i < rows; i++)
-		printf("calls %d %llu %u\n", (int)storm_shared->row[i].pid,
-		       (unsigned long long)storm_shared->row[i].calls, storm_shared->row[i].live);
+	for (uint32_t i = 0; i < storm_shared->rows; i++) {
+		const struct storm_row *row = &storm_shared->row[i];
+
+		printf("calls %d %llu %d %llu\n", row->pid, (unsigned long long)row->calls,
+		       row->live,
+		       (unsigned long long)(row->settled ? row->begun - row->settled : 0));
+	}
 	fflush(stdout);
 }
 
