@@ -1,0 +1,13 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Storm: 10,000 signals a second, of every kind a program may handle, and on
+small alternate stacks; handlers that allocate.
+
+limit: 60
+long: 1800
+"""
+from storm import *
+
+storm("w_storm_signals", "plain", name="signals of every kind, 10 kHz", engines=("perf",))
+storm("w_storm_signals", "noprof", name="signals but SIGPROF, 10 kHz", engines=("timer",))
+storm("w_storm_signals", "stacks", name="signals on small alternate stacks, 10 kHz")

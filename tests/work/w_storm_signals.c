@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * w_storm_signals.c - 10,000 signals a second, of every number a program may
+ * handle, sent to four threads that allocate with all signals blocked and
+ * compute with all of them open; the handlers allocate, too.  Argument 2:
+ *
+ *	plain	handlers on the threads' own stacks
+ *	noprof	the same, but SIGPROF is left alone
+ *	stacks	handlers on alternate stacks with room for one signal's frame and
+ *		a little more (argument 3: bytes), a page that may not be touched below;
+ *		only a realtime signal, which blocks nothing but itself and computes
+ *		for a while
+ */
+#include "storm.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#define WORKERS 4
+#define SIGNALS 65
+#define HZ 10000u
+
+static int kinds[SIGNALS], kind_count;
+static _Atomic uint64_t received[SIGNALS], sent[SIGNALS], changed_errno;
+static _Atomic int tids[WORKERS], over;
+static sigset_t every;
+static size_t page, room;
+
+static void on_signal(int sig)
+{
+	int saved = errno;
+
+	storm_free(storm_malloc(64 + (size_t)sig));
+	received[sig]++;
+	errno = saved;
+}
+
+static void on_stack(int sig)
+{
+	on_signal(sig);
+	work_spin(100000);
+}
+
+static void small_stack(void)
+{
+	size_t bytes = (size_t)sysconf(_SC_MINSIGSTKSZ) + room;
+	char *area = mmap(NULL, page + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	stack_t stack = { .ss_sp = area + page, .ss_size = bytes };
+
+	if (area == MAP_FAILED || mprotect(area, page, PROT_NONE) || sigaltstack(&stack, NULL))
+		exit(97);
+}
+
+static void *worker(void *arg)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	small_stack();
+	tids[(uintptr_t)arg] = work_tid();
+	while (!over) {
+		pthread_sigmask(SIG_BLOCK, &every, NULL);
+		errno = 77;
+		for (int i = 0; i < 10; i++)
+			storm_free(storm_realloc(storm_malloc(100), 3000));
+		changed_errno += errno != 77;
+		pthread_sigmask(SIG_SETMASK, &none, NULL);
+		work_spin(2000);
+	}
+	return NULL;
+}
+
+static void handle(int sig, int own_stack)
+{
+	struct sigaction act = { .sa_handler = own_stack ? on_stack : on_signal,
+				 .sa_flags = SA_RESTART | (own_stack ? SA_ONSTACK : 0) };
+
+	if (!own_stack)
+		act.sa_mask = every;
+	if (!sigaction(sig, &act, NULL))
+		kinds[kind_count++] = sig;
+}
+
+/* As many as are due by the clock, in bursts when it was held up. */
+static void send_them(void)
+{
+	uint64_t began = work_clock(CLOCK_MONOTONIC), n = 0;
+
+	while (storm_running()) {
+		uint64_t due = (work_clock(CLOCK_MONOTONIC) - began) / (1000000000u / HZ);
+
+		for (; n < due; n++) {
+			int sig = kinds[n % (unsigned)kind_count];
+			int tid = tids[n / (unsigned)kind_count % WORKERS];
+
+			if (tid && !syscall(SYS_tgkill, getpid(), tid, sig))
+				sent[sig]++;
+		}
+		work_sleep_ms(1);
+	}
+}
+
+/* The kernel drops a waiting SIGCONT when a stop signal is sent, and the reverse. */
+static int flushed_by_others(int sig)
+{
+	return sig == SIGCONT || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 2 ? argv[2] : "plain";
+	uint64_t total = 0, lost = 0, seen = 0;
+	pthread_t id[WORKERS];
+
+	storm_begin(argc, argv);
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	room = work_arg(argc, argv, 3, 2048);
+	sigfillset(&every);
+	storm_free(storm_malloc(1));
+	if (!strcmp(how, "stacks"))
+		handle(SIGRTMIN + 3, 1);
+	else
+		for (int sig = 1; sig < SIGNALS; sig++)
+			if (sig != SIGPROF || strcmp(how, "noprof"))
+				handle(sig, 0);
+	for (uintptr_t i = 0; i < WORKERS; i++)
+		pthread_create(&id[i], NULL, worker, (void *)i);
+	pthread_sigmask(SIG_BLOCK, &every, NULL);
+	send_them();
+	over = 1;
+	for (int i = 0; i < WORKERS; i++)
+		pthread_join(id[i], NULL);
+	for (int k = 0; k < kind_count; k++) {
+		total += received[kinds[k]];
+		seen += received[kinds[k]] > 0 && !flushed_by_others(kinds[k]);
+		if (kinds[k] >= SIGRTMIN)
+			lost += sent[kinds[k]] - received[kinds[k]];
+	}
+	storm_load("signals", total);
+	storm_must("kinds", seen);
+	storm_must("realtime_signals_lost", lost);
+	storm_must("changed_errno", changed_errno);
+	storm_end();
+	return 0;
+}
