@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -27,6 +28,83 @@ static bool borrowed(int sig)
 	return sig == SIGPROF && state_cpu_engine() == STATE_CPU_TIMER;
 }
 
+/* For a handler of the program's, its frame and what it calls. */
+#define ROOMY_BYTES ((size_t)24 << 10)
+
+/* An alternate stack may have room for the frame of one signal and not for a second
+ * of ours on top: where the program has such, SIGPROF waits while a handler of the
+ * program's is on it, which the program is not told. */
+static _Atomic bool small_stacks;
+static _Atomic uint64_t widened; /* bit sig - 1: SIGPROF was added to the mask of its handler */
+
+static uint64_t signal_bit(int sig)
+{
+	return sig > 0 && sig <= 64 ? UINT64_C(1) << (sig - 1) : 0;
+}
+
+/* [hook] Adds SIGPROF to the mask where it has to be; true when it did. */
+static bool widen(struct sigaction *act)
+{
+	if (!atomic_load(&small_stacks) || !(act->sa_flags & SA_ONSTACK) || !borrowed(SIGPROF) ||
+	    act->sa_handler == SIG_DFL || act->sa_handler == SIG_IGN ||
+	    sigismember(&act->sa_mask, SIGPROF))
+		return false;
+	sigaddset(&act->sa_mask, SIGPROF);
+	return true;
+}
+
+/* [hook] */
+static int set_other_action(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	uint64_t bit = signal_bit(sig), was = atomic_load(&widened) & bit;
+	struct sigaction wider;
+	bool wide = false;
+	int err;
+
+	if (act) {
+		wider = *act;
+		wide = widen(&wider);
+	}
+	err = real.sigaction(sig, wide ? &wider : act, old);
+	if (err)
+		return err;
+	if (old && was)
+		sigdelset(&old->sa_mask, SIGPROF);
+	if (wide)
+		atomic_fetch_or(&widened, bit);
+	else if (act && was)
+		atomic_fetch_and(&widened, ~bit);
+	return 0;
+}
+
+/* [hook] The first small stack: handlers that are there already.  What another thread
+ * installs meanwhile is what the call gives back instead of what was read, and is
+ * put in its place again. */
+static void widen_installed(int sig)
+{
+	struct sigaction seen, put, got;
+
+	if (real.sigaction(sig, NULL, &seen))
+		return;
+	put = seen;
+	if (!widen(&put))
+		return;
+	atomic_fetch_or(&widened, signal_bit(sig));
+	while (!real.sigaction(sig, &put, &got) && got.sa_handler != seen.sa_handler) {
+		seen = put;
+		put = got;
+		widen(&put);
+	}
+}
+
+/* [hook] In such a handler, perhaps. */
+static bool on_alternate_stack(void)
+{
+	stack_t now;
+
+	return atomic_load(&widened) && !real.sigaltstack(NULL, &now) && now.ss_flags & SS_ONSTACK;
+}
+
 /* [hook] */
 HOOK int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
@@ -34,7 +112,7 @@ HOOK int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 
 	real_resolve();
 	if (!borrowed(sig))
-		return real.sigaction(sig, act, old);
+		return set_other_action(sig, act, old);
 	err = cpu_timer_program_sigaction(act, old);
 	if (err) {
 		errno = -err;
@@ -89,26 +167,34 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 		       int (*change)(int, const sigset_t *, sigset_t *))
 {
 	struct thread_state *t = thread_tls.self;
-	bool was = t && t->blocks_sigprof;
+	bool was = t && t->blocks_sigprof, blocks = was, inside;
 	sigset_t open;
 	int err;
 
 	if (!t || !borrowed(SIGPROF) || !cpu_timer_owns_signal())
 		return change(how, set, old);
+	inside = on_alternate_stack();
 	if (set) {
 		open = *set;
-		if (how == SIG_BLOCK || how == SIG_SETMASK)
+		if (how == SIG_SETMASK && inside)
+			sigaddset(&open, SIGPROF);
+		else if (how == SIG_BLOCK || how == SIG_SETMASK)
 			sigdelset(&open, SIGPROF);
 	}
+	if (set && how == SIG_SETMASK)
+		blocks = sigismember(set, SIGPROF);
+	else if (set && sigismember(set, SIGPROF))
+		blocks = how == SIG_BLOCK;
+	/* Signals that waited come in during the call, and their handlers may ask. */
+	t->blocks_sigprof = was && blocks;
 	err = change(how, set ? &open : NULL, old);
+	t->blocks_sigprof = err ? was : blocks;
 	if (err)
 		return err;
-	if (set && how == SIG_SETMASK)
-		t->blocks_sigprof = sigismember(set, SIGPROF);
-	else if (set && sigismember(set, SIGPROF))
-		t->blocks_sigprof = how == SIG_BLOCK;
 	if (old && was)
 		sigaddset(old, SIGPROF);
+	else if (old && inside)
+		sigdelset(old, SIGPROF);
 	return 0;
 }
 
@@ -143,6 +229,11 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 	struct thread_state *t = thread_tls.self;
 
 	real_resolve();
+	if (ss && !(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes() &&
+	    borrowed(SIGPROF) && !atomic_exchange(&small_stacks, true))
+		for (int sig = 1; sig <= 64; sig++)
+			if (sig != SIGPROF)
+				widen_installed(sig);
 	if (ss && t && borrowed(SIGPROF))
 		thread_permit_timer(t,
 				    (ss->ss_flags & SS_DISABLE) || ss->ss_size >= altstack_bytes());

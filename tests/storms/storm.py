@@ -113,7 +113,7 @@ class Account:
             wrong.append(f"recorded {self.recorded} + lost {self.lost} are not the "
                          f"{self.counted} calls the hooks counted, {racing} at the end")
         most = self.storm + self.lost + self.unknown + racing
-        if not self.storm <= calls <= most:
+        if not self.storm - racing <= calls <= most:
             wrong.append(f"{calls} calls, of which {self.storm} are recorded, {self.lost} lost, "
                          f"{self.unknown} without a stack, {racing} at the end")
         # A block whose allocation was lost is not missed when it is freed.

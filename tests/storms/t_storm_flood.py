@@ -37,7 +37,7 @@ def sampled(kind, engine, user):
                                              limit_bytes=0), 600)
     compare(what, bare, ran)
     p, = documents(top)
-    (_, calls, live), = ran.rows("calls")
+    (_, calls, live, _), = ran.rows("calls")
     lost = sum(p.losses[name] for name in ALLOC_LOSSES)
     counted = sum(t["alloc_calls"] for t in p.threads) + p.process["ended_before"]["alloc_calls"]
     check(0 <= counted - calls < 100, what, calls, "calls, counted", counted)

@@ -4,10 +4,12 @@
 small alternate stacks; handlers that allocate.
 
 limit: 60
-long: 1800
+long: 3000
 """
 from storm import *
 
 storm("w_storm_signals", "plain", name="signals of every kind, 10 kHz", engines=("perf",))
 storm("w_storm_signals", "noprof", name="signals but SIGPROF, 10 kHz", engines=("timer",))
-storm("w_storm_signals", "stacks", name="signals on small alternate stacks, 10 kHz")
+for room in (1024, 2048, 3072) if LONG else (2048,):
+    storm("w_storm_signals", "stacks", room,
+          name=f"signals on alternate stacks, {room} bytes over the least")

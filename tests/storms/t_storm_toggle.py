@@ -19,7 +19,7 @@ def toggles(what, user, engine, least, pause_us):
     check(ran.status == 0 and ran.err == b"", what, "status", ran.status, ran.err)
     check(ran.rows("must") == [["failed", 0]], what, ran.rows("must"))
     p, = documents(top)
-    (_, inside, _), = ran.rows("calls")
+    (_, inside, _, _), = ran.rows("calls")
     (outside,), (busy,) = ran.rows("outside") + ran.rows("busy")
     (_, rounds), = ran.rows("load")
     lost = sum(p.losses[name] for name in ALLOC_LOSSES)

@@ -141,12 +141,18 @@ static inline void storm_must(const char *name, uint64_t n)
 	printf("must %s %llu\n", name, (unsigned long long)n);
 }
 
-/* By the first process, once all others have ended.  An exit waits 200 ms for the
- * trace, which on a busy machine is too little for a ring that a storm has filled. */
-static inline void storm_end(void)
+/* Before a process ends: exit waits 200 ms for the trace, _exit 100, which on a busy
+ * machine is too little for a ring that a storm has filled. */
+static inline void storm_flush(void)
 {
 	for (int i = 0; i < 30 && LIBPROF_FLUSH() == -ETIMEDOUT;)
 		i++;
+}
+
+/* By the first process, once all others have ended. */
+static inline void storm_end(void)
+{
+	storm_flush();
 	for (uint32_t i = 0; i < storm_shared->rows; i++) {
 		const struct storm_row *row = &storm_shared->row[i];
 

@@ -48,6 +48,7 @@ static int child(void)
 	storm_child();
 	for (int i = 0; i < 20; i++)
 		storm_free(storm_malloc(77));
+	storm_flush();
 	if (syscall(SYS_close_range, 3, ~0u, 0))
 		return 1;
 	return open("/dev/null", O_RDONLY) == 3 ? 0 : 2;

@@ -58,7 +58,10 @@ int main(int argc, char **argv)
 		block[i] = storm_malloc(1000);
 	for (int i = 0; i < 8; i++)
 		storm_free(block[i]);
-	storm_end();
+	/* No flush is asked for: exec alone has to see to that. */
+	printf("calls %d %llu %d 0\n", storm_row->pid, (unsigned long long)storm_row->calls,
+	       storm_row->live);
+	fflush(stdout);
 	if (++number >= least && !storm_running()) {
 		storm_load("images", number);
 		storm_must("more_descriptors",

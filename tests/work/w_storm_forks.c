@@ -47,6 +47,7 @@ static void grandchild(void)
 {
 	storm_child();
 	allocate_some();
+	storm_flush();
 	_exit(4);
 }
 
@@ -63,6 +64,7 @@ static void child(void *const *parents, int count)
 		grandchild();
 	STORM_ADD(storm_shared->extra[0], 1);
 	allocate_some();
+	storm_flush();
 	_exit(ended_with(pid, 4) ? 7 : 8);
 }
 

@@ -3,11 +3,9 @@
  * w_storm_leaves.c - processes, one after the other, whose main thread leaves
  * by pthread_exit while four workers go on: the last worker returns, or one
  * calls exit, quick_exit or _exit, or dies of a signal, amid the others'
- * allocations.  Before the signal one flush is asked for.
+ * allocations.  Before that a flush is asked for.
  */
 #include "storm.h"
-
-#include "../../include/libprof.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -36,8 +34,10 @@ static void *worker(void *arg)
 		allocate();
 	for (int i = 0; i < ROUNDS; i++)
 		allocate();
-	if (way == RETURN)
+	if (way == RETURN) {
+		storm_flush();
 		return NULL;
+	}
 	if (arg) {
 		while (!over)
 			allocate();
@@ -49,13 +49,13 @@ static void *worker(void *arg)
 		allocate();
 	over = 1;
 	storm_settle();
+	storm_flush();
 	if (way == EXIT)
 		exit(11);
 	if (way == QUICK_EXIT)
 		quick_exit(12);
 	if (way == BARE_EXIT)
 		_exit(13);
-	LIBPROF_FLUSH();
 	raise(way == SEGV ? SIGSEGV : SIGTERM);
 	return NULL;
 }
