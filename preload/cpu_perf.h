@@ -60,8 +60,9 @@ struct perf_rec {
 struct cpu_perf_options {
 	uint64_t period_ns;
 	uint32_t stack_bytes;
-	int pid;	     /* thread to follow: the main thread, its descendants inherit */
-	uint32_t ring_bytes; /* first try; halved down to 64 KiB while memory is refused */
+	int pid;		 /* thread to follow: the main thread, its descendants inherit */
+	uint32_t ring_bytes;	 /* first try; halved down to 64 KiB while memory is refused */
+	int64_t clock_offset_ns; /* our CLOCK_MONOTONIC minus the kernel's, which records have */
 };
 
 /* What became of the attempt. */

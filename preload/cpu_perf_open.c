@@ -236,6 +236,7 @@ int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *
 	cpu_perf_close();
 	*info = (struct cpu_perf_info){ 0 };
 	perf_engine.pid = sys_getpid();
+	perf_engine.clock_offset_ns = options->clock_offset_ns;
 	/* A ring must hold two samples, or it loses every other one. */
 	while (least / 2 < options->stack_bytes + 1024)
 		least *= 2;

@@ -17,8 +17,7 @@
 /* sample_id_all: u32 pid, tid; u64 time; u32 cpu, reserved. */
 #define SAMPLE_ID_BYTES 24u
 
-/* A record this far ahead of our clock is not late, its clock is another one
- * (a time namespace): waiting for it would never end. */
+/* A record this far ahead is not late, its clock is another (an unknown time namespace's). */
 #define LATE_NS_MAX UINT64_C(1000000000)
 
 /* Words are aligned and the ring's size is a power of two: no word wraps. */
@@ -63,7 +62,8 @@ static void look_at_tail(struct perf_ring *r)
 		return;
 	}
 	/* a sample: u32 pid, tid; u64 time; other records end with their sample_id */
-	r->next_t_ns = word_at(r, r->tail + (h.type == PERF_RECORD_SAMPLE ? 16u : h.size - 16u));
+	r->next_t_ns = perf_our_time(
+		word_at(r, r->tail + (h.type == PERF_RECORD_SAMPLE ? 16u : h.size - 16u)));
 }
 
 /* Takes one picture of all rings.  The clock is read before: a record up to
@@ -222,7 +222,7 @@ static void parse_sample(struct prof_slice *s, uint16_t misc, struct perf_rec *r
 	rec->sample.kernel_frames = 0;
 	*c = (struct capture){ 0 };
 	take_2u32(s, &rec->pid, &rec->tid);
-	rec->t_ns = take_u64(s);
+	rec->t_ns = perf_our_time(take_u64(s));
 	take_2u32(s, &rec->cpu, &reserved);
 	if (perf_engine.attr.sample_type & PERF_SAMPLE_CALLCHAIN)
 		take_kernel_chain(s, rec);
@@ -281,7 +281,7 @@ static void parse_other(struct prof_slice *s, const struct perf_event_header *h,
 
 	s->end = id.p;
 	take_2u32(&id, &rec->pid, &rec->tid);
-	rec->t_ns = take_u64(&id);
+	rec->t_ns = perf_our_time(take_u64(&id));
 	take_2u32(&id, &rec->cpu, &reserved);
 	switch (h->type) {
 	case PERF_RECORD_FORK: parse_task(s, PERF_REC_FORK, rec); break;

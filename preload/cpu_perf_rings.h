@@ -34,6 +34,7 @@ struct perf_engine {
 	uint32_t n_followers, max_followers;
 	struct perf_event_attr attr;
 	int pid; /* our process */
+	int64_t clock_offset_ns;
 	bool on, detached;
 
 	uint8_t *bounce;	   /* a record that wraps, made whole */
@@ -52,6 +53,12 @@ extern struct perf_engine perf_engine;
 #define PERF_ENGINE_FORMAT_LOST (1u << 4)
 
 #define PERF_PAGE_BYTES 4096u
+
+/* Records have the time that the kernel sees outside all time namespaces. */
+static inline uint64_t perf_our_time(uint64_t kernels)
+{
+	return kernels + (uint64_t)perf_engine.clock_offset_ns;
+}
 
 /* A ring's mapping: the control page, then the data. */
 static inline size_t perf_mapping_bytes(void)

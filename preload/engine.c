@@ -64,7 +64,8 @@ static int open_perf(struct header_engines *engines)
 	struct cpu_perf_options options = { .period_ns = period_ns(),
 					    .stack_bytes = (uint32_t)config.stack_bytes,
 					    .pid = state.pid,
-					    .ring_bytes = RING_FIRST_BYTES };
+					    .ring_bytes = RING_FIRST_BYTES,
+					    .clock_offset_ns = proc_clock_offset_ns() };
 	struct cpu_perf_info info = { 0 };
 
 	if (probe_survives(PROBE_PERF_EVENT_OPEN)) {

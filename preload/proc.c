@@ -15,6 +15,7 @@
 #include "sys.h"
 
 #define CONTAINER_ID_LEN 64
+#define FIRST_TIME_NAMESPACE "time:[4026531834]" /* the same number in every kernel */
 
 ssize_t proc_read(const char *path, char *text, size_t bytes)
 {
@@ -141,4 +142,26 @@ void proc_container_id(char *id, size_t bytes)
 		if (!*p)
 			return;
 	}
+}
+
+/* The file tells of the namespace that children will be in, so it is read only
+ * where that is ours. */
+int64_t proc_clock_offset_ns(void)
+{
+	static int64_t offset;
+	char ours[64] = "", childrens[64] = "", text[256];
+	long long s, ns;
+
+	if (sys_readlink("/proc/thread-self/ns/time", ours, sizeof(ours) - 1) <= 0)
+		return offset;
+	if (!strcmp(ours, FIRST_TIME_NAMESPACE))
+		return offset = 0;
+	if (sys_readlink("/proc/thread-self/ns/time_for_children", childrens,
+			 sizeof(childrens) - 1) <= 0 ||
+	    strcmp(ours, childrens) ||
+	    proc_read("/proc/self/timens_offsets", text, sizeof(text)) <= 0)
+		return offset;
+	if (sscanf(text, "monotonic %lld %lld", &s, &ns) == 2)
+		offset = s * 1000000000 + ns;
+	return offset;
 }

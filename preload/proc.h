@@ -32,6 +32,10 @@ void proc_close_all(void);
 /* [hook] Threads of this process as the kernel counts them, 0 when it cannot be told. */
 uint32_t proc_thread_count(void);
 
+/* [writer] What CLOCK_MONOTONIC shows in this process's time namespace minus what
+ * it shows outside all of them; the value of the last call where it cannot be told. */
+int64_t proc_clock_offset_ns(void);
+
 /* [writer] The container's id out of the cgroup path, "" when there is none. */
 void proc_container_id(char *id, size_t bytes);
 

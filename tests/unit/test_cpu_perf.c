@@ -123,7 +123,7 @@ static struct cpu_perf_info info;
 
 static int open_root(uint32_t ring_bytes, uint32_t stack_bytes, void (*work)(void))
 {
-	struct cpu_perf_options options = { PERIOD_NS, stack_bytes, 0, ring_bytes };
+	struct cpu_perf_options options = { PERIOD_NS, stack_bytes, 0, ring_bytes, 0 };
 
 	root_work = work;
 	TRUE(!pthread_create(&root, NULL, root_main, NULL));
@@ -790,7 +790,7 @@ TEST(any_bytes)
 /* Where perf is denied altogether there is nothing to test. */
 __attribute__((constructor)) static void skip_without_perf(void)
 {
-	struct cpu_perf_options options = { PERIOD_NS, STACK_BYTES, sys_getpid(), 64 << 10 };
+	struct cpu_perf_options options = { PERIOD_NS, STACK_BYTES, sys_getpid(), 64 << 10, 0 };
 	int err = cpu_perf_open(&options, &info);
 
 	if (err) {
