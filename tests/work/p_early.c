@@ -15,7 +15,7 @@
 #include <string.h>
 
 extern char **environ;
-static void *early_block;
+static void *volatile early_block;
 static const char *early_kind = "none";
 
 static const char *setting(void)
@@ -29,6 +29,7 @@ static const char *setting(void)
 static __attribute__((constructor(101))) void first_of_all(void)
 {
 	const char *kind = setting();
+	void *block = NULL;
 
 	early_kind = kind;
 	if (!strcmp(kind, "memalign"))
@@ -36,7 +37,7 @@ static __attribute__((constructor(101))) void first_of_all(void)
 	else if (!strcmp(kind, "aligned_alloc"))
 		early_block = aligned_alloc(64, 6400);
 	else if (!strcmp(kind, "posix_memalign"))
-		early_block = posix_memalign(&early_block, 64, 5000) ? NULL : early_block;
+		early_block = posix_memalign(&block, 64, 5000) ? NULL : block;
 	else if (!strcmp(kind, "calloc"))
 		early_block = calloc(500, 10);
 	else if (!strcmp(kind, "realloc"))
@@ -49,9 +50,11 @@ static __attribute__((constructor(101))) void first_of_all(void)
 		early_block = malloc_usable_size(NULL) ? NULL : malloc(1);
 	else if (!strcmp(kind, "dlsym"))
 		for (int i = 0; i < 100; i++) {
+			early_block = calloc(1, 65536); /* a store no compiler takes out */
+			free(early_block);
 			(void)dlsym(RTLD_DEFAULT, "no_such_function_at_all");
-			free(calloc(1, 65536));
 			(void)dlerror();
+			early_block = NULL;
 		}
 	else
 		early_block = malloc(5000);
