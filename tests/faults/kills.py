@@ -6,7 +6,7 @@ The promise: a trace holds everything that is older than two flush periods (one
 until the writer wakes, one for its work).  A busy machine may wake it late, so a
 witness measures, all the while, how late this machine wakes a sleeper; that goes on
 top, and a run that breaks the bound all the same is tried again: the writer was
-starved, or else it happens each time.
+starved for once, or else it happens each time; and few runs may need that.
 """
 import resource
 import signal
@@ -123,13 +123,24 @@ def age(p, slot, end_ns):
     return (end_ns - missed[0]) / 1e9 if missed else 0
 
 
+tried, missed = [], []
+
+
 def again(case, *args):
     """case(*args) returns (complaints, found); some attempt has no complaint."""
     said = []
+    tried.append(args)
     for _ in range(ATTEMPTS):
         complaints, found = case(*args)
         if not complaints:
             return found
+        if not said:
+            missed.append(args)
         said.append(complaints)
         note(args, "attempt failed:", complaints)
     fail(f"{args}: {said}")
+
+
+def settle():
+    """Starved now and then, or late by habit?"""
+    check(len(missed) <= 1 + len(tried) // 8, len(missed), "of", len(tried), "first attempts failed")

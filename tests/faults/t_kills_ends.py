@@ -37,7 +37,7 @@ def attempt(how, mode, engine):
     p, said = Profile(trace), readable(trace)
     until, oldest, complaints = end_ns or ended, 0, []
     if how in NOT_HEARD:
-        until -= int((2 * FLUSH_MS / 1e3 + 4 * late) * 1e9)
+        until -= int((2 * FLUSH_MS / 1e3 + late) * 1e9)
         oldest = max(age(p, s, end_ns or ended) for s in slots) * 1e3 / FLUSH_MS
         check(p.process["state"] == "open" or how == "many", how, "state", p.process["state"])
         check("no end record" in said or how == "many", how, "check says", said[-900:])
@@ -64,6 +64,7 @@ for mode, what in (("single", "one thread"), ("threads", "9 threads")):
              "nothing lost")
     measured("kills", f"fatal ends, {what}", f"{ROUNDS} times each: {', '.join(NOT_HEARD)}",
              f"at most {worst:.1f} flush periods lost")
+settle()
 
 # main leaves, eight go on, all are killed: the trace goes on without main
 log = HOME / "log-main-left"
