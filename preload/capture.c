@@ -57,7 +57,7 @@ uint32_t capture_stack(uint64_t sp, uint8_t *to, uint32_t max, bool *cut)
 		copy_words(to, sp, bytes);
 		return bytes;
 	}
-	got = sys_read_own_memory(sys_getpid(), sp, to, max);
+	got = sys_read_own_memory(sp, to, max);
 	if (got <= 0) {
 		*cut = false;
 		return 0;

@@ -189,8 +189,7 @@ static bool same_file(const struct elf_place *place, const struct stat *st, stru
 
 	if (st->st_dev == place->dev && st->st_ino == place->ino)
 		return true;
-	return place->header &&
-	       sys_read_own_memory(sys_getpid(), place->header, page, n) == (ssize_t)n &&
+	return place->header && sys_read_own_memory(place->header, page, n) == (ssize_t)n &&
 	       file_view_read(file, 0, first, n) && !memcmp(page, first, n);
 }
 

@@ -14,7 +14,7 @@
 
 static bool read_memory(uint64_t address, void *buf, uint64_t n)
 {
-	return sys_read_own_memory(sys_getpid(), address, buf, n) == (ssize_t)n;
+	return sys_read_own_memory(address, buf, n) == (ssize_t)n;
 }
 
 /* Copies the n bytes at vaddr as segment s of e. */

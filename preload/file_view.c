@@ -17,8 +17,8 @@ static bool fill(struct file_view *v, uint64_t block)
 
 	if (n > BLOCK_BYTES)
 		n = BLOCK_BYTES;
-	v->have[block] = sys_read_own_memory(sys_getpid(), (uint64_t)(uintptr_t)v->map + at,
-					     v->copy + at, n) == (ssize_t)n;
+	v->have[block] = sys_read_own_memory((uint64_t)(uintptr_t)v->map + at, v->copy + at, n) ==
+			 (ssize_t)n;
 	return v->have[block];
 }
 

@@ -37,8 +37,7 @@ static bool holds_elf(uint64_t header)
 {
 	char magic[4];
 
-	return header && sys_read_own_memory(sys_getpid(), header, magic, 4) == 4 &&
-	       !memcmp(magic, "\177ELF", 4);
+	return header && sys_read_own_memory(header, magic, 4) == 4 && !memcmp(magic, "\177ELF", 4);
 }
 
 /* Shared memory has a name that looks like a file's.  JIT compilers write

@@ -283,8 +283,7 @@ struct thread_state *thread_by_pthread(pthread_t handle)
 static void read_counters(const struct thread_state *t, struct thread_totals *totals)
 {
 	struct thread_tls copy;
-	ssize_t got =
-		sys_read_own_memory(state.pid, (uint64_t)(uintptr_t)t->tls, &copy, sizeof(copy));
+	ssize_t got = sys_read_own_memory((uint64_t)(uintptr_t)t->tls, &copy, sizeof(copy));
 
 	if (got == (ssize_t)sizeof(copy))
 		take_counters(t, &copy, totals);

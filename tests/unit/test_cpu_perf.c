@@ -77,7 +77,7 @@ static void *worker_main(void *arg)
 	w->tid = sys_gettid();
 	if (w->in_kernel)
 		while (cpu_ns() < before + w->burn_ns)
-			sys_read_own_memory(getpid(), (uint64_t)(uintptr_t)workers, scratch, 4096);
+			sys_read_own_memory((uint64_t)(uintptr_t)workers, scratch, 4096);
 	else
 		burn(w->burn_ns);
 	w->used_ns = cpu_ns() - before;

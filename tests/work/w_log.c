@@ -222,7 +222,6 @@ static int open_book(const char *path)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[2] : "single";
-	uint64_t now = work_clock(CLOCK_MONOTONIC);
 	struct slot *s;
 
 	if (!strcmp(mode, "exec"))
@@ -231,7 +230,7 @@ int main(int argc, char **argv)
 		return 2;
 	end_by = argc > 3 ? argv[3] : "never";
 	if (argc > 3)
-		end_at = now + work_arg(argc, argv, 4, 100) * MS;
+		end_at = work_clock(CLOCK_MONOTONIC) + work_arg(argc, argv, 4, 100) * MS;
 	if (is("xcpu") || is("cpu"))
 		limit_cpu(1, is("cpu") ? 1 : 3), end_at = UINT64_MAX;
 	if (!strcmp(mode, "threads"))
