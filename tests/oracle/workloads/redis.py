@@ -74,7 +74,7 @@ replica = serve("replica", "--port", "0", "--replicaof", "127.0.0.1", PORT)
 await_line("replica", ["info", "replication"], "master_link_status:up",
            "master_sync_in_progress:0")
 print("replica agrees", cli("replica", "debug", "digest") == digest)
-print(cli("master", "set", "late", "1"), "reached", cli("master", "wait", "1", "10000"))
+print(cli("master", text="SET late 1\nWAIT 1 30000\n").split())  # of this connection's writes
 print(cli("replica", "get", "late"), cli("master", "del", "late"))
 end("replica", replica, "shutdown", "nosave")
 end("master", master, "shutdown", "save")
