@@ -45,6 +45,7 @@ static void *relay_main(void *arg)
 	const uint64_t one = 1;
 
 	(void)arg;
+	thread_tls.own = true;
 	thread_tls.busy++;
 	atomic_store(&relay.tid, (uint32_t)sys_gettid());
 	while (!atomic_load(&relay.quit)) {

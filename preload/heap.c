@@ -9,6 +9,7 @@
 #include "heap.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
@@ -127,8 +128,10 @@ bool heap_free(void *block)
 	struct guard g;
 	uint64_t id;
 
-	if (real_is_bootstrap(block))
+	if (real_is_bootstrap(block)) {
+		real_bootstrap_free(block);
 		return false;
+	}
 	if (!block || !is_live(block))
 		return true;
 	if (thread_tls.busy) {
@@ -149,11 +152,12 @@ bool heap_free(void *block)
 static void *realloc_bootstrap(void *block, size_t bytes)
 {
 	size_t old = real_bootstrap_bytes(block);
-	void *to = real.malloc(bytes);
+	void *to = malloc(bytes);
 
-	if (to)
+	if (to) {
 		memcpy(to, block, old < bytes ? old : bytes);
-	heap_after(to, bytes);
+		real_bootstrap_free(block);
+	}
 	return to;
 }
 
@@ -170,6 +174,8 @@ void *heap_realloc(void *block, size_t bytes)
 
 	if (block && real_is_bootstrap(block))
 		return realloc_bootstrap(block, bytes);
+	if (!block && thread_tls.own)
+		return malloc(bytes);
 	if (block && !thread_tls.busy && live_maybe(address) && is_live(block)) {
 		guard_enter(&g);
 		id = state_recording() ? live_take(address) : 0;

@@ -51,6 +51,10 @@ static __attribute__((noinline, cold)) void take_back(size_t bytes)
 
 static __attribute__((noinline, cold)) void *malloc_sampled(size_t bytes)
 {
+	void *own = thread_tls.own ? real_own_alloc(bytes) : NULL;
+
+	if (own)
+		return own;
 	return SAMPLED(real.malloc(bytes), bytes);
 }
 
@@ -120,6 +124,10 @@ HOOK void free_aligned_sized(void *block, size_t alignment, size_t bytes)
 
 static __attribute__((noinline, cold)) void *calloc_sampled(size_t nmemb, size_t size, size_t bytes)
 {
+	void *own = thread_tls.own ? real_own_alloc(bytes) : NULL;
+
+	if (own)
+		return own;
 	return SAMPLED(real.calloc(nmemb, size), bytes);
 }
 

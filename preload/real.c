@@ -18,11 +18,14 @@
 #define BOOTSTRAP_BYTES (256u << 10)
 #define BOOTSTRAP_ALIGN 16u
 
-/* Blocks handed out while dlsym runs.  Each is preceded by its size; all are
- * entered in the free filter, so that free's slow path, and no other, has to
- * know about them.  They are never reused: there are a handful. */
+/* Blocks handed out while dlsym runs and on our own threads.  Each is preceded by
+ * its size; all are entered in the free filter, so that free's slow path, and no
+ * other, has to know about them.  There are some two hundred; of those given
+ * back a few are kept for the next, which is what a thread of ours needs each
+ * time it is started. */
 static _Alignas(64) uint8_t bootstrap[BOOTSTRAP_BYTES];
 static _Atomic size_t bootstrap_used;
+static _Atomic(void *) bootstrap_kept[8];
 static _Atomic int resolving; /* 0 never, 1 under way, 2 done */
 
 bool real_is_bootstrap(const void *block)
@@ -33,6 +36,28 @@ bool real_is_bootstrap(const void *block)
 size_t real_bootstrap_bytes(const void *block)
 {
 	return ((const size_t *)block)[-1];
+}
+
+void real_bootstrap_free(void *block)
+{
+	for (unsigned i = 0; block && i < sizeof(bootstrap_kept) / sizeof(*bootstrap_kept); i++) {
+		void *none = NULL;
+
+		if (atomic_compare_exchange_strong(&bootstrap_kept[i], &none, block))
+			return;
+	}
+}
+
+static void *bootstrap_reuse(size_t bytes)
+{
+	for (unsigned i = 0; i < sizeof(bootstrap_kept) / sizeof(*bootstrap_kept); i++) {
+		void *block = atomic_exchange(&bootstrap_kept[i], NULL);
+
+		if (block && real_bootstrap_bytes(block) == bytes)
+			return block;
+		real_bootstrap_free(block);
+	}
+	return NULL;
 }
 
 static void *bootstrap_alloc(size_t align, size_t bytes)
@@ -57,6 +82,19 @@ static void *bootstrap_alloc(size_t align, size_t bytes)
 	((size_t *)(bootstrap + start))[-1] = bytes;
 	live_filter_pin((uintptr_t)bootstrap + start);
 	return bootstrap + start;
+}
+
+void *real_own_alloc(size_t bytes)
+{
+	int saved = errno;
+	void *block = bootstrap_reuse(bytes);
+
+	if (block)
+		memset(block, 0, bytes);
+	else
+		block = bootstrap_alloc(0, bytes);
+	errno = saved;
+	return block;
 }
 
 /* The first calls, before the real functions are known.  A call that comes

@@ -81,10 +81,16 @@ void real_resolve(void);
  * force (it is counted there); another allocator's serves itself. */
 extern bool real_reallocarray_calls_realloc __attribute__((visibility("hidden")));
 
-/* True when block lies in the bootstrap buffer: it belongs to no allocator,
- * must not be freed, and is at most real_bootstrap_bytes long. */
+/* True when block lies in the bootstrap buffer: it belongs to no allocator, is at
+ * most real_bootstrap_bytes long, and goes back by real_bootstrap_free. */
 bool real_is_bootstrap(const void *block);
 size_t real_bootstrap_bytes(const void *block);
+void real_bootstrap_free(void *block);
+
+/* [writer] Zeroed bytes for what ld.so and libc allocate on a thread of ours (thread_tls.own),
+ * from the bootstrap buffer; NULL when it is used up.  The program's allocator would
+ * set up an arena for the thread: 64 MiB of address space in glibc. */
+void *real_own_alloc(size_t bytes);
 
 /* The definition of symbol behind this library, wherever it is: RTLD_NEXT
  * first, then every loaded object (a C++ runtime that a plugin brought along

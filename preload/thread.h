@@ -27,7 +27,8 @@ struct thread_tls {
 	uint64_t random;	   /* state of the gap generator; 0 = not seeded */
 	struct thread_state *self; /* NULL until registered */
 	uint32_t busy;		   /* depth of our own code: hooks met inside only forward */
-	uint32_t exit_round;	   /* rounds of TSD destructors seen */
+	uint16_t exit_round;	   /* rounds of TSD destructors seen */
+	bool own;		   /* the writer or its bell: allocates nothing of the program's */
 	void *sampled_by;	   /* jemalloc engine: set while its hook reports a sample */
 };
 _Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget");

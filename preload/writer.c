@@ -87,6 +87,7 @@ static void *writer_main(void *arg)
 
 	(void)arg;
 	w.tid = sys_gettid();
+	thread_tls.own = true;
 	thread_tls.busy++; /* this thread's own allocations are nobody's */
 	SYS_CALL(SYS_prctl, PR_SET_NAME, "libprof", 0, 0, 0, 0);
 	apart = live_apart();
