@@ -9,7 +9,6 @@
 #include "heap.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
@@ -152,8 +151,12 @@ bool heap_free(void *block)
 static void *realloc_bootstrap(void *block, size_t bytes)
 {
 	size_t old = real_bootstrap_bytes(block);
-	void *to = malloc(bytes);
+	void *to = thread_tls.own ? real_own_alloc(bytes) : NULL;
 
+	if (!to) {
+		to = real.malloc(bytes);
+		heap_after(to, bytes);
+	}
 	if (to) {
 		memcpy(to, block, old < bytes ? old : bytes);
 		real_bootstrap_free(block);
@@ -174,8 +177,8 @@ void *heap_realloc(void *block, size_t bytes)
 
 	if (block && real_is_bootstrap(block))
 		return realloc_bootstrap(block, bytes);
-	if (!block && thread_tls.own)
-		return malloc(bytes);
+	if (!block && thread_tls.own && (to = real_own_alloc(bytes)))
+		return to;
 	if (block && !thread_tls.busy && live_maybe(address) && is_live(block)) {
 		guard_enter(&g);
 		id = state_recording() ? live_take(address) : 0;
