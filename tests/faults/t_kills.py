@@ -6,7 +6,7 @@ is missing, and nothing older than two flush periods is lost, neither allocation
 (each is recorded) nor CPU time nor samples, thread by thread.
 
 limit: 150
-long: 900
+long: 1800
 """
 import random
 

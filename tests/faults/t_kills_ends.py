@@ -7,7 +7,7 @@ than SIGKILL does.  The status is what it is without the library; an exec that f
 ends nothing.
 
 limit: 150
-long: 600
+long: 900
 """
 from kills import *
 
@@ -38,7 +38,7 @@ def attempt(how, mode, engine):
     until, oldest, complaints = end_ns or ended, 0, []
     if how in NOT_HEARD:
         until -= int((2 * FLUSH_MS / 1e3 + late) * 1e9)
-        oldest = max(age(p, s, end_ns or ended) for s in slots) * 1e3 / FLUSH_MS
+        oldest = (max(age(p, s, end_ns or ended) for s in slots) - late) * 1e3 / FLUSH_MS
         check(p.process["state"] == "open" or how == "many", how, "state", p.process["state"])
         check("no end record" in said or how == "many", how, "check says", said[-900:])
     else:
@@ -63,7 +63,7 @@ for mode, what in (("single", "one thread"), ("threads", "9 threads")):
     measured("kills", f"other ends, {what}", f"{ROUNDS} times each: {', '.join(HEARD)}",
              "nothing lost")
     measured("kills", f"fatal ends, {what}", f"{ROUNDS} times each: {', '.join(NOT_HEARD)}",
-             f"at most {worst:.1f} flush periods lost")
+             f"at most {worst:.1f} flush periods lost, beside what the machine was late")
 settle()
 
 # main leaves at once, eight go on, all are killed: nothing depends on main
