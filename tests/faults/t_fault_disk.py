@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The place a trace is written to fails: a file system of 1 MiB that fills, one that has
+room again later, one without inodes, a read-only one; the directory deleted or made
+unreadable under us; the program changing its root, its directory or its umask.  With
+descriptors of our own, and where they are refused.  (A FIFO, a link or a file in the
+way: t_security_files.py.  NFS and quotas cannot be had here: a server needs the kernel's
+module, quotas a file system made for them.)
+
+limit: 300
+long: 1800
+"""
+import contextlib
+import time
+
+from lib import *
+
+PLUGIN = W / "p_alpha.so"
+MILLISECONDS = 5000 if LONG else 900
+SHARED = [W / "w_deny", "close_range", "EPERM", W / "w_deny", "unshare", "EPERM"]
+AGAIN = 3 * MILLISECONDS  # a failed write is tried again after a second
+EXPECT = run([W / "w_fault", PLUGIN, MILLISECONDS])
+check(EXPECT.status == 7, "w_fault bare:", EXPECT.status)
+outcomes = []
+
+
+def start(out, wrap=(), user=None, milliseconds=MILLISECONDS, **values):
+    user = user or User("self")
+    values = dict(dict(heap_bytes=1, flush_ms=10, segment_bytes="64K", cpu_hz=999), **values)
+    wrap = [user.file(w) if isinstance(w, pathlib.Path) else w for w in wrap]
+    return subprocess.Popen(
+        words([*wrap, "env", *(f"{k}={v}" for k, v in preload(user, out=out, **values).items()),
+               user.file(W / "w_fault"), user.file(PLUGIN), milliseconds], user),
+        cwd=user.home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finish(proc, what):
+    """The program is unchanged; what we said (at most a line)."""
+    out, err = proc.communicate(timeout=100)
+    check((proc.returncode, out) == (EXPECT.status, EXPECT.out), what, "changed the program:",
+          proc.returncode, out, err)
+    said = err.decode(errors="replace")
+    check(not said or said.startswith("libprof: ") and said.count("\n") == 1, what, "says", said)
+    return said
+
+
+def wait_for(condition, what):
+    until = time.monotonic() + 30
+    while not condition():
+        check(time.monotonic() < until, "no", what)
+        time.sleep(0.005)
+
+
+def is_good(trace, what):
+    check(b"good" in run([PROF, "check", trace]).out.splitlines()[-1], what,
+          prof("check", trace, status=None))
+    p = Profile(trace)
+    outcomes.append(f"{what}: {p.losses['write_failed']} bytes lost")
+    return p
+
+
+@contextlib.contextmanager
+def mounted(name, options):
+    place = HOME / name
+    place.mkdir()
+    if run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place]).status:
+        skip("cannot mount a small file system; the rest passed")
+    try:
+        yield place
+    finally:
+        run(["umount", "-l", place])
+
+
+def under_us():
+    """The directory goes, or cannot be entered any more, while it is written."""
+    for wrap in ([], SHARED):
+        form = "shared" if wrap else "own"
+        proc = start(HOME / f"gone-{form}", wrap)
+        wait_for(lambda: segments(HOME / f"gone-{form}"), "segment")
+        time.sleep(0.05)
+        shutil.rmtree(HOME / f"gone-{form}", ignore_errors=True)
+        said = finish(proc, f"deleted, {form} descriptors")
+        outcomes.append(f"deleted, {form} descriptors: {said.strip() or 'nothing said'}")
+        check(not segments(HOME / f"gone-{form}") or form == "shared", "made again:",
+              *segments(HOME / f"gone-{form}"))
+    user = users()[-1]
+    for wrap in ([], SHARED):
+        trace = user.home / f"closed-{len(wrap)}"
+        proc = start(trace, wrap, user)
+        wait_for(lambda: segments(trace), "segment")
+        trace.chmod(0)
+        time.sleep(MILLISECONDS / 3000)
+        trace.chmod(0o700)
+        finish(proc, "unreadable for a while")
+        is_good(trace, f"unreadable for a while, {user.name}, {'shared' if wrap else 'own'} descriptors")
+
+
+def of_the_program():
+    """chdir, chroot and umask by the program are its own affair."""
+    body = """
+import os, sys, time
+keep = []
+for i in range(60):
+    keep.append(bytes(20000 + i))
+    time.sleep(0.004)
+    if i == 20:
+        {}
+os.write(1, b"done")
+os._exit(6)
+"""
+    calls = {"chdir": "os.chdir('/')", "umask": "os.umask(0o777)"}
+    if ROOT:
+        calls["chroot"] = "os.chroot('jail'); os.chdir('/')"
+    (HOME / "jail").mkdir()
+    for name, call in calls.items():
+        for wrap in ([], SHARED):
+            out = f"{name}-{len(wrap)}"
+            setting = preload(out=out, heap_bytes=1000, flush_ms=10)
+            ran = run([*wrap, "env", *(f"{k}={v}" for k, v in setting.items()), "/usr/bin/python3",
+                       "-S", "-c", body.format(call)])
+            check((ran.status, ran.out) == (6, b"done"), out, ran.status, ran.out, ran.err)
+            p = is_good(HOME / out, out)
+            lost = p.losses["write_failed"]
+            check(bool(lost) <= (name == "chroot" and bool(wrap)), out, "lost", lost)
+    check(not list((HOME / "jail").iterdir()), "in the program's root:", *(HOME / "jail").iterdir())
+
+
+def file_systems():
+    with mounted("full", "size=1m") as place:
+        (place / "filler").write_bytes(bytes((1 << 20) - 60000))
+        said = finish(start(place / "t", limit_bytes=0), "fills")
+        p = is_good(place / "t", "a file system of 1 MiB that fills")
+        check(p.losses["write_failed"] > 0 and "could not be written" in said, "it filled, and said",
+              p.losses, said)
+    for form, wrap in (("own", []), ("shared", SHARED)):
+        with mounted("again-" + form, "size=1m") as place:
+            filler = place / "filler"
+            filler.write_bytes(bytes((1 << 20) - 80000))
+            proc = start(place / "t", wrap, milliseconds=AGAIN, limit_bytes=0)
+            wait_for(lambda: segments(place / "t"), "segment")
+            try:
+                with open(filler, "ab") as f:
+                    while True:
+                        f.write(bytes(4096))
+                        f.flush()
+            except OSError:
+                pass
+            time.sleep(MILLISECONDS / 3000)
+            before = len(segments(place / "t"))
+            filler.unlink()
+            freed = time.monotonic()
+            while proc.poll() is None and len(segments(place / "t")) == before:
+                time.sleep(0.01)
+            check(proc.poll() is None or time.monotonic() - freed < 1.5, form,
+                  "nothing is written although there is room")
+            finish(proc, "room again")
+            p = is_good(place / "t", f"full for a while, {form} descriptors")
+            check(p.losses["write_failed"] > 0, form, "it was never full")
+            check(p.process["state"] == "exit" and len(segments(place / "t")) > 1, form,
+                  "did not go on:", p.process["state"], *segments(place / "t"))
+    with mounted("inodes", "nr_inodes=3") as place:
+        finish(start(place / "t", limit_bytes=0), "no inodes")
+        p = is_good(place / "t", "a file system without inodes left")
+        check(p.losses["write_failed"] > 0 or len(segments(place / "t")) == 1, p.losses)
+    with mounted("read-only", "size=1m") as place:
+        check(run(["mount", "-o", "remount,ro", place]).status == 0, "cannot remount")
+        said = finish(start(place / "t"), "read-only")
+        check("Read-only file system" in said and not (place / "t").exists(), "read-only says", said)
+        outcomes.append("read-only: reason on stderr")
+
+
+under_us()
+of_the_program()
+if ROOT:
+    file_systems()
+for outcome in outcomes:
+    note(outcome)
+    measured("faults", "where the trace goes: " + outcome.split(":")[0], f"{MILLISECONDS} ms",
+             "unchanged, trace valid; " + outcome.split(": ", 1)[1])
