@@ -70,14 +70,17 @@ def operators_of_a_library_of_its_own():
 
 @item("14")
 def an_address_goes_from_hand_to_hand():
-    every("two threads and one size:", "reused")
+    plugin = W / "p_slow_free.so"
+    ran = run([HEAP, "reused"], env=preload(out="trace-1", heap_bytes=1, cpu="off", extra=[plugin]))
+    same(run([HEAP, "reused"], env={"LD_PRELOAD": plugin}), ran, "one frees, the other keeps:")
     records()
     p = one()
-    live = p.site("reused")
-    check(lost(p) == 0 or p.site("reused")["alloc_objects"] <= 30_000, "losses", p.losses)
-    if lost(p) == 0:
-        # pthread_create's own block is the program's, too: TLS of the thread stays cached
-        check(live["alloc_objects"] == 30_001 and live["inuse_objects"] <= 1, "at the end", live)
+    site = p.site("reused")
+    if lost(p):
+        without(f"the writer had no CPU: {lost(p)} events lost")
+    # pthread_create's own block is the program's, too: a thread's stack is kept with it
+    check(1000 <= site["inuse_objects"] <= 1001, "alive at the end", site)
+    check(site["alloc_objects"] == 2001, "allocations", site)
 
 
 @item("15", "17")
@@ -85,7 +88,8 @@ def calls_that_fail():
     every("calls that fail:", "fails")
     records()
     site = one().site("main")
-    check(site["alloc_objects"] == 2 and site["inuse_objects"] == 0, "recorded", site)
+    check(site["alloc_objects"] == 3, "recorded", site)
+    check((site["inuse_objects"], site["inuse_space"]) == (1, 7000), "alive", site)
 
 
 @item("16")
