@@ -178,7 +178,8 @@ def compare(what, bare, ran):
     check(shape == bare_shape, what, "kinds of lines:", shape, "bare", bare_shape)
 
 
-def storm_once(program, args, engine, user, seconds, bare, result, examine=None, **values):
+def storm_once(program, args, engine, user, seconds, bare, result, examine=None,
+               least_limit=0, **values):
     what = f"{program} {' '.join(map(str, args))} {engine} {user.name}".replace("  ", " ")
     top = user.home / f"storm-{engine}"
     top.mkdir()
@@ -187,7 +188,7 @@ def storm_once(program, args, engine, user, seconds, bare, result, examine=None,
     every = dict(dict(cpu=engine, cpu_hz=1000, heap_bytes=1, limit_bytes=0, flush_ms=50), **values)
     began = time.monotonic()
     ran = run_limited([user.file(W / program), seconds, *args], user,
-                      preload(user, out=top / "t-%p", **every), 10 * seconds + 20)
+                      preload(user, out=top / "t-%p", **every), max(10 * seconds + 20, least_limit))
     took = time.monotonic() - began
     compare(what, bare, ran)
     found, said, wrong = accounts(top), truths(ran), []
@@ -205,13 +206,18 @@ def storm_once(program, args, engine, user, seconds, bare, result, examine=None,
     shutil.rmtree(top)
 
 
-def storm(program, *args, name, engines=ENGINES, short_s=SHORT_S, examine=None, **values):
+def storm(program, *args, name, engines=ENGINES, short_s=SHORT_S, files=(), **more):
     """One storm: name is its row in RELIABILITY.md.  engines: those of the short
-    form; the long form has both, and both users."""
+    form; the long form has both, and both users.  files: what the program opens
+    beside itself.  more: examine(what, ran, traces), called when all was well;
+    least_limit, seconds before it hangs, where work and not time ends it; settings."""
     seconds = LONG_S if LONG else short_s
     result = Result()
     for user in users() if LONG else users()[:1]:
+        for name_of_file in files:
+            user.file(W / name_of_file)
         bare = run_limited([user.file(W / program), min(seconds, 0.3), *args], user, {}, 60)
+        check(bare.status == 0, program, "fails without the library:", bare.err)
         for engine in ENGINES if LONG else engines:
-            storm_once(program, args, engine, user, seconds, bare, result, examine, **values)
+            storm_once(program, args, engine, user, seconds, bare, result, **more)
     measured("storms", name, *result.texts())

@@ -25,4 +25,5 @@ def examine(what, ran, top):
         check(calls - lost <= got[name] <= calls, what, name, got, "of", calls, "lost", lost)
 
 
-storm("w_storm_dlopen", name="dlopen and dlclose at one address", examine=examine)
+storm("w_storm_dlopen", name="dlopen and dlclose at one address", examine=examine,
+      files=("p_storm_a.so", "p_storm_b.so"))

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Storm: chains of a thousand exec calls in one process.
 
-limit: 60
+limit: 200
 long: 900
 """
 from storm import *
 
-storm("w_storm_execs", 1000, name="exec chains of 1000", engines=("perf",))
+storm("w_storm_execs", 1000, name="exec chains of 1000", engines=("perf",),
+      least_limit=150)
