@@ -10,6 +10,7 @@
 #include <lz4.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "../include/prof_format.h"
@@ -204,6 +205,20 @@ int segment_open(const struct buffer *header_fields)
 	return 0;
 }
 
+bool segment_has_next(void)
+{
+	int dir = trace_dir_enter(), err;
+
+	if (dir < 0)
+		return false;
+	/* "." by effective ids: what the openat of a new file asks */
+	err = (int)SYS_CALL(SYS_faccessat2, dir, ".", W_OK | X_OK, AT_EACCESS, 0, 0);
+	if (err == -ENOSYS)
+		err = (int)SYS_CALL(SYS_faccessat, dir, ".", W_OK | X_OK, 0, 0, 0);
+	trace_dir_leave(dir);
+	return !err;
+}
+
 /* content as one LZ4 frame at seg.out; its length. */
 static size_t compress(const struct buffer *content)
 {
@@ -299,8 +314,8 @@ uint32_t segment_drop_oldest(uint64_t limit)
 			continue;
 		if (dir < 0)
 			dir = trace_dir_enter();
-		if (dir >= 0)
-			sys_unlinkat(dir, name_of(seg.oldest, "").text, 0);
+		if (dir < 0 || sys_unlinkat(dir, name_of(seg.oldest, "").text, 0) == -EACCES)
+			break;
 		seg.total -= bytes < seg.total ? bytes : seg.total;
 		dropped++;
 	}

@@ -26,6 +26,10 @@ void segment_reset_in_child(void);
  * (nothing is left of the attempt, but with -EEXIST its number is used up). */
 int segment_open(const struct buffer *header_fields);
 
+/* [writer] Can a next one be made?  Not where the program has given up the rights to
+ * the directory, or the directory is gone. */
+bool segment_has_next(void);
+
 /* [writer] Appends one frame: compressed, checksummed, first as a skippable frame and
  * then committed.  0, or -errno and the file is as it was. */
 int segment_write(const struct buffer *content);

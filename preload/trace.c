@@ -146,11 +146,20 @@ static void lose_frame(size_t bytes, uint64_t t_ns)
 	segment_close();
 }
 
+/* The old segments should have gone by now, and could not. */
+static bool is_over_limit(void)
+{
+	return config.limit_bytes &&
+	       segment_total_bytes() > config.limit_bytes + 2 * segment_limit();
+}
+
 static bool put_frame(const struct buffer *content, uint64_t t_ns)
 {
 	bool waits = t_ns < trace.retry_at;
 	int err = waits ? -EAGAIN : trace_create(t_ns);
 
+	if (!err && is_over_limit())
+		err = -EDQUOT;
 	if (!err)
 		err = segment_write(content);
 	if (err && !waits)
@@ -215,6 +224,10 @@ void trace_flush(uint64_t t_ns)
 	}
 	drop_old_segments();
 	if (segment_bytes() < segment_limit() && !stack_is_large())
+		return;
+	/* A file that is open goes on where a daemon that has dropped its rights could make
+	 * no other. */
+	if (!segment_has_next() && !stack_is_large())
 		return;
 	encode_losses(t_ns);
 	roster_encode_stats(t_ns, true);

@@ -24,6 +24,34 @@ for engine in ENGINES:
               names(bare))
     check(Profile(nobody.home / f"{engine}-setpriv").process["state"] in ("exec", "exit"),
           "trace of setpriv itself")
+# A daemon that gives up its rights can make no file beside the first: that one goes on,
+# up to the limit of the whole.
+script = """import os
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for i in range(120000): bytes(10000)
+"""
+private = HOME / "private"
+private.mkdir(mode=0o700)
+for limit in ("1G", "512K"):
+    env = preload(out=private / f"daemon-{limit}", heap_bytes=1, segment_bytes="64K", flush_ms=50,
+                  limit_bytes=limit)
+    ran = run(["/usr/bin/python3", "-c", script], env=env)
+    trace = private / f"daemon-{limit}"
+    p = Profile(trace)
+    size = sum(s.stat().st_size for s in segments(trace))
+    check(ran.status == 0, "daemon: status", ran.status, ran.err.decode())
+    if limit == "1G":
+        recorded = sum(row["alloc_n"] for *_, row in p.rows("heap"))
+        calls = sum(t["alloc_calls"] for t in p.threads)
+        check(size > 600000 and p.losses["write_failed"] == 0 and p.process["state"] == "exit",
+              "daemon:", size, "bytes,", p.process["state"], p.losses)
+        check(recorded + p.losses["heap_ring_full"] == calls > 120000, "daemon: recorded", recorded,
+              "of", calls, p.losses)
+    else:
+        check(size < 900000 and p.losses["write_failed"] > 0, "daemon with a limit of", limit,
+              "has written", size, p.losses)
+        check(p.process["state"] == "write_failed", "state", p.process["state"])
+
 own = nobody.home / "own"
 shutil.copy(W / "w_mini", own)
 own.chmod(0o4755)
