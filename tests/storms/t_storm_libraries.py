@@ -5,7 +5,7 @@ its own; half are unloaded, and loaded and unloaded again.  What was allocated i
 each is found under its own name.
 
 limit: 90
-long: 900
+long: 1800
 """
 from storm import *
 

@@ -6,7 +6,7 @@ lost, nothing that it allocates outside is recorded, and what it frees outside i
 known to be free.
 
 limit: 90
-long: 1800
+long: 3600
 """
 from storm import *
 
