@@ -6,7 +6,7 @@ the last 512 bytes of their stack.  A signal's frame needs more than that
 (about 3 KiB where the processor has wide registers), so the timer engine is
 left 6 KiB.
 
-limit: 60
+limit: 150
 long: 900
 """
 from storm import *

@@ -3,7 +3,7 @@
 """Storm: 5,000 live threads at ulimit -n 1024, of which the program keeps every
 descriptor; what each adds to the program's memory with the default settings.
 
-limit: 90
+limit: 180
 long: 900
 """
 from storm import *

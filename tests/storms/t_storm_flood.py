@@ -5,7 +5,7 @@
 longer than the 100 ms it may.  Sampled: nobody waits, and what was recorded and
 lost is what sampling must give (one failure in a million runs is by chance).
 
-limit: 90
+limit: 180
 long: 900
 """
 from storm import *

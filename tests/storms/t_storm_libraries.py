@@ -4,7 +4,7 @@
 its own; half are unloaded, and loaded and unloaded again.  What was allocated in
 each is found under its own name.
 
-limit: 90
+limit: 300
 long: 1800
 """
 from storm import *

@@ -5,7 +5,7 @@ allocating, which for some kinds takes a single-threaded process: by one thread,
 beside three others, and 30 user namespaces deep in children that have just
 been forked.
 
-limit: 60
+limit: 150
 long: 900
 """
 from storm import *

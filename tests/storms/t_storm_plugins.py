@@ -4,7 +4,7 @@
 known, one function more) are loaded, run, made to throw exceptions, and unloaded,
 in every way of loading.
 
-limit: 60
+limit: 150
 long: 900
 """
 from storm import *

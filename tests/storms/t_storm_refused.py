@@ -4,7 +4,7 @@
 and RLIMIT_AS or RLIMIT_DATA reached.  A failed realloc leaves its block alive
 and known.
 
-limit: 60
+limit: 150
 long: 900
 """
 from storm import *

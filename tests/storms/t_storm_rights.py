@@ -4,7 +4,7 @@
 with one thread and by one with four.  After each, every thread has the ids of the
 caller and no more capabilities, ours included; in the end nobody has kept any.
 
-limit: 60
+limit: 150
 long: 900
 """
 from storm import *

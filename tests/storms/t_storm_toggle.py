@@ -5,7 +5,7 @@ threads (long: 1,000 times).  What main allocates inside is recorded or among th
 lost, nothing that it allocates outside is recorded, and what it frees outside is
 known to be free.
 
-limit: 90
+limit: 180
 long: 3600
 """
 from storm import *
