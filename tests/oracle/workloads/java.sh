@@ -93,4 +93,4 @@ kill -TERM $pid
 wait $pid
 echo "SIGTERM $? dumps $(grep -c 'Full thread dump' out) hook $(grep -cx hook out)" \
 	"main $(grep -c '^"main"' out)"
-rm -f out err stack *.class
+rm -f out err stack ./*.class
