@@ -91,7 +91,7 @@ static uint32_t get_thread_id(struct record *r, enum err *err)
 {
 	uint64_t id = get(r);
 
-	if (id >= DECODE_ID_MAX)
+	if (id >= DECODE_THREAD_ID_MAX)
 		*err = ERR_RECORD_ID;
 	return (uint32_t)id;
 }
@@ -119,12 +119,16 @@ static uint64_t get_time_delta(struct record *r, uint64_t t, enum err *err)
 	return t;
 }
 
-/* Ids are dense: the next one, or one already there.  After damage there may
- * be holes. */
-static enum err decode_define(struct record *r, uint32_t *highest, uint64_t id)
+/* Ids are dense: the next one, or one already there.  What is defined behind a
+ * hole is taken all the same: a frame before it is missing. */
+static enum err decode_define(struct record *r, uint32_t *highest, uint64_t id, uint32_t max)
 {
-	if (id == 0 || id >= DECODE_ID_MAX || (id > (uint64_t)*highest + 1 && !r->decoder->lossy))
+	if (id == 0 || id >= max)
 		return ERR_RECORD_ID;
+	if (id > (uint64_t)*highest + 1 && !r->decoder->lossy) {
+		decode_tell(r, ERR_RECORD_ID);
+		r->decoder->lossy = true;
+	}
 	if (id > *highest)
 		*highest = (uint32_t)id;
 	return ERR_NONE;
@@ -137,7 +141,7 @@ static void get_string(struct record *r)
 	enum err err = ERR_NONE;
 
 	if (!r->slice.bad)
-		err = decode_define(r, &r->decoder->strings, id);
+		err = decode_define(r, &r->decoder->strings, id, DECODE_STRING_ID_MAX);
 	row->id = (uint32_t)id;
 	row->len = prof_slice_left(&r->slice);
 	row->text = prof_get_bytes(&r->slice, row->len);
@@ -165,7 +169,7 @@ static void get_mapping(struct record *r)
 	if (row->end < row->start)
 		err = ERR_RECORD_RANGE;
 	if (!err && !r->slice.bad)
-		err = decode_define(r, &r->decoder->mappings, id);
+		err = decode_define(r, &r->decoder->mappings, id, DECODE_MAPPING_ID_MAX);
 	decode_row(r, err);
 }
 
@@ -190,7 +194,7 @@ static void get_nodes(struct record *r)
 		}
 		err = delta == 0 || delta > id ? ERR_RECORD_PARENT : ERR_NONE;
 		if (!err && !r->slice.bad)
-			err = decode_define(r, &r->decoder->nodes, id);
+			err = decode_define(r, &r->decoder->nodes, id, DECODE_NODE_ID_MAX);
 		if (!decode_row(r, err))
 			break;
 	}

@@ -17,7 +17,14 @@
 #include "prof_format.h"
 #include "prof_wire.h"
 
-#define DECODE_ID_MAX (16u << 20)		 /* ids of strings, mappings, nodes; thread ids */
+/* Ids from here on are refused.  A damaged one may be far above those before it,
+ * and the tables of ids have no holes: all three together take 44 MiB.  A writer
+ * has four million nodes at most. */
+#define DECODE_NODE_ID_MAX (8u << 20)
+#define DECODE_STRING_ID_MAX (1u << 20)
+#define DECODE_MAPPING_ID_MAX (1u << 20)
+#define DECODE_THREAD_ID_MAX (16u << 20)
+
 #define DECODE_NS_MAX (INT64_MAX)		 /* times and sums of times above are refused */
 #define DECODE_WEIGHT_NS_MAX (UINT64_C(1) << 53) /* one sample: 104 days */
 #define DECODE_SIZE_MAX (UINT64_C(1) << 56)	 /* one block; x86-64's address space */
