@@ -79,8 +79,8 @@ static void heap_keep(struct build *b, uint64_t id, const struct block *block)
 	if (known) {
 		state->live_space -= known->weight.space;
 		*known = *block;
-	} else if (g_hash_table_size(state->blocks) >= PROFILE_BLOCKS_MAX) {
-		profile_limit(b->profile, "blocks alive", PROFILE_BLOCKS_MAX);
+	} else if (profile_full(b->profile, "blocks alive", g_hash_table_size(state->blocks),
+				PROFILE_BLOCKS_MAX, PROFILE_BLOCKS_FREE)) {
 		return;
 	} else {
 		copy = g_new(struct block, 1);

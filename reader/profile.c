@@ -132,6 +132,19 @@ static bool load_trace(struct profile *p, struct trace *trace)
 	return true;
 }
 
+static uint64_t traces_bytes(const GPtrArray *traces)
+{
+	uint64_t bytes = 0;
+
+	for (guint i = 0; i < traces->len; i++) {
+		const GArray *files = ((struct trace *)g_ptr_array_index(traces, i))->files;
+
+		for (guint j = 0; j < files->len; j++)
+			bytes += g_array_index(files, struct trace_file, j).size;
+	}
+	return bytes;
+}
+
 struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 {
 	struct profile *p = g_new0(struct profile, 1);
@@ -141,6 +154,7 @@ struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 	p->to_ns = to_ns;
 	intern_init(p);
 	p->private->traces = traces = trace_list_new(args, &p->partial);
+	p->private->file_bytes = traces_bytes(traces);
 	for (guint i = 0; i < traces->len;) {
 		if (load_trace(p, g_ptr_array_index(traces, i)))
 			i++;

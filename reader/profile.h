@@ -41,6 +41,17 @@
 #define PROFILE_DEPTH_MAX 16384u	    /* frames in a stack */
 #define PROFILE_MEMORY_POINTS_MAX 8192u	    /* thinned by half when full */
 
+/* Nor may a table run ahead of the files: beyond its free entries, each takes a
+ * byte of them.  Honest entries take more; a few KiB that are a gigabyte when
+ * decompressed are held to what they are. */
+#define PROFILE_NODES_FREE (1u << 20) /* deep recursions compress well */
+#define PROFILE_FRAMES_FREE (1u << 18)
+#define PROFILE_CELLS_FREE (1u << 17)
+#define PROFILE_BLOCKS_FREE (1u << 18)
+#define PROFILE_THREADS_FREE (1u << 16)
+#define PROFILE_MAPPINGS_FREE (1u << 14)
+#define PROFILE_TEXT_BYTES_FREE (32u << 20)
+
 /* What is counted; the names are those of --metric. */
 #define PROFILE_METRICS(X)                                        \
 	X(SAMPLES, samples, "samples", "count")                   \

@@ -30,6 +30,16 @@ void profile_limit(struct profile *p, const char *what, uint64_t max)
 		err_say("more than %" PRIu64 " %s: the rest is left out", max, what);
 }
 
+bool profile_full(struct profile *p, const char *what, uint64_t len, uint64_t max, uint64_t free)
+{
+	uint64_t room = MIN(max, free + p->private->file_bytes);
+
+	if (len < room)
+		return false;
+	profile_limit(p, what, room);
+	return true;
+}
+
 bool profile_in_window(const struct profile *p, uint64_t t)
 {
 	return t >= p->from_ns && t <= p->to_ns;
@@ -54,8 +64,8 @@ const char *intern_text(struct profile *p, const void *text, size_t len)
 		if (!copy[i])
 			copy[i] = ' ';
 	found = g_hash_table_lookup(pp->texts, copy);
-	if (!found && pp->text_bytes + len >= PROFILE_TEXT_BYTES_MAX) {
-		profile_limit(p, "bytes of strings", PROFILE_TEXT_BYTES_MAX);
+	if (!found && profile_full(p, "bytes of strings", pp->text_bytes + len,
+				   PROFILE_TEXT_BYTES_MAX, PROFILE_TEXT_BYTES_FREE)) {
 		found = "";
 	} else if (!found) {
 		pp->text_bytes += len + 1;
@@ -115,10 +125,9 @@ uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_ma
 	uint32_t id;
 	char *key;
 
-	if (p->mappings->len >= PROFILE_MAPPINGS_MAX) {
-		profile_limit(p, "mappings", PROFILE_MAPPINGS_MAX);
+	if (profile_full(p, "mappings", p->mappings->len, PROFILE_MAPPINGS_MAX,
+			 PROFILE_MAPPINGS_FREE))
 		return 0;
-	}
 	mapping.module = intern_module(p, process, row, path);
 	key = g_strdup_printf(
 		"%" PRIu32 " %" PRIu32 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64, process,
@@ -150,10 +159,9 @@ uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping,
 
 	if (id)
 		return id;
-	if (p->frames->len >= PROFILE_FRAMES_MAX) {
-		profile_limit(p, "places in the code", PROFILE_FRAMES_MAX);
+	if (profile_full(p, "places in the code", p->frames->len, PROFILE_FRAMES_MAX,
+			 PROFILE_FRAMES_FREE))
 		return 0;
-	}
 	id = p->frames->len;
 	g_array_append_val(p->frames, frame);
 	key_add(table, key, id);
@@ -169,10 +177,8 @@ uint32_t intern_node(struct profile *p, uint32_t parent, uint32_t frame, bool gu
 	if (id)
 		return id;
 	node.depth = parent ? profile_node(p, parent)->depth + 1 : 1;
-	if (p->nodes->len >= PROFILE_NODES_MAX) {
-		profile_limit(p, "stacks", PROFILE_NODES_MAX);
+	if (profile_full(p, "stacks", p->nodes->len, PROFILE_NODES_MAX, PROFILE_NODES_FREE))
 		return parent;
-	}
 	if (node.depth > PROFILE_DEPTH_MAX) {
 		profile_limit(p, "frames in a stack", PROFILE_DEPTH_MAX);
 		return parent;
@@ -198,10 +204,8 @@ uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id)
 	id = key_find(state->threads, key_pointer(trace_id));
 	if (id)
 		return id;
-	if (p->threads->len >= PROFILE_THREADS_MAX) {
-		profile_limit(p, "threads", PROFILE_THREADS_MAX);
+	if (profile_full(p, "threads", p->threads->len, PROFILE_THREADS_MAX, PROFILE_THREADS_FREE))
 		return 0;
-	}
 	id = p->threads->len;
 	g_array_append_val(p->threads, thread);
 	g_array_append_val(p->private->tracks, track);
@@ -220,10 +224,9 @@ struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack)
 	gpointer key = key_pair(thread, stack);
 	uint32_t id = key_find(p->private->cells, key);
 
-	if (!id && p->cells->len >= PROFILE_CELLS_MAX) {
-		profile_limit(p, "pairs of thread and stack", PROFILE_CELLS_MAX);
+	if (!id && profile_full(p, "pairs of thread and stack", p->cells->len, PROFILE_CELLS_MAX,
+				PROFILE_CELLS_FREE))
 		return &p->private->scrap;
-	}
 	if (!id) {
 		id = p->cells->len;
 		g_array_append_val(p->cells, cell);

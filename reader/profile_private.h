@@ -54,6 +54,7 @@ struct profile_private {
 	GStringChunk *text_chunk;
 	GHashTable *texts; /* set of strings in text_chunk */
 	uint64_t text_bytes;
+	uint64_t file_bytes;  /* of all segments, when they were listed */
 	GHashTable *modules;  /* text key -> id */
 	GHashTable *mappings; /* text key -> id */
 	GPtrArray *frames;    /* by mapping: GHashTable address -> frame; 0: see frame_key() */
@@ -109,6 +110,9 @@ struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack);
 struct track *profile_track(struct profile *p, uint32_t thread);
 /* Says once that things of this kind are left out; makes the profile partial. */
 void profile_limit(struct profile *p, const char *what, uint64_t max);
+/* True, and says so, when a table of len entries may not grow: it has max, or
+ * more than the free ones and one for each byte of file. */
+bool profile_full(struct profile *p, const char *what, uint64_t len, uint64_t max, uint64_t free);
 void intern_init(struct profile *p);
 /* Takes back the newest process, of which nothing was read. */
 void intern_drop_process(struct profile *p, uint32_t process);

@@ -71,6 +71,7 @@ static void trace_add_file(GPtrArray *list, const char *path, const char *shown)
 			g_string_append_printf(key, "%02x",
 					       (uint8_t)header->text[PROF_HDR_TRACE_ID][i]);
 		file.number = segment_number(segment);
+		file.size = segment_bytes(segment);
 	}
 	if (!has_id) {
 		char *dir = g_path_get_dirname(path);

@@ -16,6 +16,7 @@
 struct trace_file {
 	char *path;
 	uint64_t number; /* of the segment; 0 unknown */
+	uint64_t size;	 /* when it was listed; 0: no segment */
 	uint64_t bytes;	 /* looked at by the first reading; 0: not read yet */
 };
 
