@@ -19,6 +19,22 @@ bool segment_header_likely(const uint8_t *bytes, size_t len)
 	       memcmp(bytes + 8, PROF_HEADER_MAGIC, PROF_HEADER_MAGIC_BYTES) == 0;
 }
 
+bool segment_content_likely(const uint8_t *bytes, size_t len)
+{
+#define RECORD_KIND(id, number, name) \
+	case number: break;
+	struct prof_slice content = { bytes, bytes + len, false };
+
+	while (prof_slice_left(&content)) {
+		switch (*content.p++) {
+			PROF_RECORDS(RECORD_KIND)
+		default: return false;
+		}
+		prof_get_bytes(&content, prof_get_varint(&content));
+	}
+	return len && !content.bad;
+}
+
 /* 'u', 's' or 'b'; 0 for fields this version does not know. */
 static char segment_field_type(uint64_t key)
 {

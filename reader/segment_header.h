@@ -14,6 +14,10 @@
  * the two magics is there, so that one damaged byte does not make it foreign. */
 bool segment_header_likely(const uint8_t *bytes, size_t len);
 
+/* Whether the content of a frame is records of kinds that are known, to its
+ * last byte: then a file without a header is a segment all the same. */
+bool segment_content_likely(const uint8_t *bytes, size_t len);
+
 /* Parses what follows the skippable frame's length.  ERR_NEWER: not to be read
  * by this version.  Any other error leaves header without fields. */
 enum err segment_header_parse(struct segment_header *header, const uint8_t *bytes, size_t len);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * segment_in.c - segment files, frame by frame.  The file is read with pread()
- * through a small window, never mapped: a file that is cut while it is read
- * must not become a SIGBUS.
+ * segment_in.c - segment files, frame by frame.
  */
-#define _GNU_SOURCE /* memmem */
 #include "segment_in.h"
 
 #include <errno.h>
@@ -17,10 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file_window.h"
 #include "prof_wire.h"
 #include "segment_header.h"
-
-#define WINDOW_BYTES (256u << 10)
 
 /* Bytes that may be decoded in vain while searching for a good frame: a file
  * made of false magics must not cost its size squared. */
@@ -28,8 +24,7 @@
 
 struct segment_in {
 	char *path;
-	int fd;
-	uint64_t end;  /* bytes to look at */
+	struct file_window file;
 	uint64_t next; /* offset of the next frame */
 	uint64_t searched;
 	uint64_t uncommitted;
@@ -38,9 +33,6 @@ struct segment_in {
 	void *arg;
 
 	LZ4F_dctx *lz4;
-	uint8_t *window;
-	uint64_t window_offset;
-	size_t window_len;
 	uint8_t *content; /* PROF_FRAME_BYTES_MAX + 1 bytes, made when first needed */
 };
 
@@ -49,37 +41,6 @@ static void segment_tell(struct segment_in *s, uint64_t offset, const char *what
 {
 	if (s->damage)
 		s->damage(s->arg, offset, what, err, detail);
-}
-
-/* Bytes of the file from offset on: at least one unless offset is at the end
- * or reading fails, at most what the window holds.  wanted bytes are there
- * when the file has them (wanted <= WINDOW_BYTES). */
-static const uint8_t *segment_peek(struct segment_in *s, uint64_t offset, size_t wanted,
-				   size_t *len)
-{
-	uint64_t left = offset < s->end ? s->end - offset : 0;
-	uint64_t inside = offset - s->window_offset;
-	size_t want = left < wanted ? (size_t)left : wanted;
-	ssize_t n;
-
-	if (offset < s->window_offset || inside > s->window_len || s->window_len - inside < want) {
-		s->window_offset = offset;
-		s->window_len = 0;
-		inside = 0;
-		while (s->window_len < WINDOW_BYTES && s->window_len < left) {
-			n = pread(s->fd, s->window + s->window_len, WINDOW_BYTES - s->window_len,
-				  (off_t)(offset + s->window_len));
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				break;
-			s->window_len += (size_t)n;
-		}
-	}
-	*len = s->window_len - (size_t)inside;
-	if (*len > left)
-		*len = (size_t)left;
-	return s->window + inside;
 }
 
 /* Decodes the LZ4 frame at offset into content.  On success *used is its
@@ -96,7 +57,7 @@ static enum err segment_decode_lz4(struct segment_in *s, uint64_t offset, uint64
 	*len = 0;
 	*detail = NULL;
 	LZ4F_resetDecompressionContext(s->lz4);
-	p = segment_peek(s, offset, LZ4F_HEADER_SIZE_MAX, &available);
+	p = file_window_peek(&s->file, offset, LZ4F_HEADER_SIZE_MAX, &available);
 	src = available;
 	hint = LZ4F_getFrameInfo(s->lz4, &info, p, &src);
 	if (LZ4F_isError(hint)) {
@@ -108,7 +69,7 @@ static enum err segment_decode_lz4(struct segment_in *s, uint64_t offset, uint64
 	if (!s->content)
 		s->content = g_malloc(PROF_FRAME_BYTES_MAX + 1);
 	for (*used = src; hint; *used += src) {
-		p = segment_peek(s, offset + *used, 1, &available);
+		p = file_window_peek(&s->file, offset + *used, 1, &available);
 		if (!available)
 			return ERR_FRAME_CUT;
 		src = available;
@@ -130,19 +91,8 @@ static enum err segment_decode_lz4(struct segment_in *s, uint64_t offset, uint64
 static uint64_t segment_find_magic(struct segment_in *s, uint64_t offset)
 {
 	static const uint8_t magic[4] = { 0x04, 0x22, 0x4d, 0x18 };
-	const uint8_t *p, *hit;
-	size_t available;
 
-	while (offset + sizeof(magic) <= s->end) {
-		p = segment_peek(s, offset, sizeof(magic), &available);
-		if (available < sizeof(magic))
-			break;
-		hit = memmem(p, available, magic, sizeof(magic));
-		if (hit)
-			return offset + (uint64_t)(hit - p);
-		offset += available - (sizeof(magic) - 1);
-	}
-	return s->end;
+	return file_window_find(&s->file, offset, magic);
 }
 
 /* After damage at offset: tells it, and makes next the next frame that decodes,
@@ -156,13 +106,14 @@ static void segment_resync(struct segment_in *s, uint64_t offset, enum err err, 
 
 	do {
 		at = segment_find_magic(s, at + 1);
-		if (at >= s->end || segment_decode_lz4(s, at, &used, &len, &ignored) == ERR_NONE)
+		if (at >= s->file.end ||
+		    segment_decode_lz4(s, at, &used, &len, &ignored) == ERR_NONE)
 			break;
 		s->searched += used + len + sizeof(uint32_t);
 	} while (s->searched < SEARCH_BYTES_MAX);
-	if (s->searched >= SEARCH_BYTES_MAX && at < s->end) {
+	if (s->searched >= SEARCH_BYTES_MAX && at < s->file.end) {
 		segment_tell(s, at, "frame", ERR_FRAME_BUDGET, NULL);
-		at = s->end;
+		at = s->file.end;
 	}
 	text = g_strdup_printf("%s%s%" PRIu64 " bytes skipped", detail ? detail : "",
 			       detail ? ", " : "", at - offset);
@@ -174,12 +125,12 @@ static void segment_resync(struct segment_in *s, uint64_t offset, enum err err, 
 /* Steps over a skippable frame. */
 static void segment_skip(struct segment_in *s, uint32_t magic, uint32_t len)
 {
-	uint64_t left = s->end - s->next;
+	uint64_t left = s->file.end - s->next;
 
 	if (magic == PROF_SKIP_UNCOMMITTED) {
 		s->uncommitted++;
 		/* Cut or still being written: nothing is behind it. */
-		s->next = len > left - 8 ? s->end : s->next + 8 + len;
+		s->next = len > left - 8 ? s->file.end : s->next + 8 + len;
 	} else if (len > left - 8) {
 		segment_resync(s, s->next, ERR_FRAME_CUT, NULL);
 	} else {
@@ -196,9 +147,9 @@ bool segment_next(struct segment_in *s, struct segment_frame *frame)
 	size_t len;
 	enum err err;
 
-	while (s->next < s->end) {
+	while (s->next < s->file.end) {
 		offset = s->next;
-		p = segment_peek(s, offset, 8, &len);
+		p = file_window_peek(&s->file, offset, 8, &len);
 		magic = len >= 4 ? prof_get_u32(p) : 0;
 		if (len >= 8 && (magic & PROF_SKIP_MASK) == PROF_SKIP_HEADER) {
 			segment_skip(s, magic, prof_get_u32(p + 4));
@@ -230,22 +181,22 @@ static enum err segment_read_header(struct segment_in *s)
 	uint64_t len;
 	size_t available;
 	enum err err;
+	bool magic;
 
-	p = segment_peek(s, 0, 8 + PROF_HEADER_FIXED_BYTES, &available);
+	p = file_window_peek(&s->file, 0, 8 + PROF_HEADER_FIXED_BYTES, &available);
 	if (!segment_header_likely(p, available))
 		return ERR_FOREIGN;
+	magic = available >= 4 && prof_get_u32(p) == PROF_SKIP_HEADER;
 	len = available >= 8 ? prof_get_u32(p + 4) : 0;
-	if (available < 8 || len > s->end - 8) {
+	if (available < 8 || len > s->file.end - 8) {
 		err = ERR_HEADER_CUT;
-		s->next = s->end < 8 + PROF_HEADER_FIXED_BYTES ? s->end : 8;
 	} else if (len > SEGMENT_HEADER_BYTES_MAX) {
 		err = ERR_HEADER_LENGTH;
-		s->next = 8;
 	} else {
 		s->next = 8 + len;
 		copy = g_malloc(len + 1);
 		for (uint64_t done = 0; done < len; done += available) {
-			p = segment_peek(s, 8 + done, 1, &available);
+			p = file_window_peek(&s->file, 8 + done, 1, &available);
 			if (!available)
 				break;
 			available = MIN(available, len - done);
@@ -255,9 +206,33 @@ static enum err segment_read_header(struct segment_in *s)
 					: ERR_HEADER_CUT;
 		g_free(copy);
 	}
-	if (err && err != ERR_NEWER)
+	if (err && err != ERR_NEWER) {
+		/* Its length may be what is wrong: frames follow where they look like it. */
+		s->next = segment_find_magic(s, 8);
 		segment_tell(s, 0, "header", err, NULL);
+	} else if (!err && !magic) {
+		segment_tell(s, 0, "header", ERR_HEADER_MAGIC, NULL);
+	}
 	return err == ERR_NEWER ? err : ERR_NONE;
+}
+
+/* Whether a file that does not begin as a segment goes on as one. */
+static bool segment_lost_header(struct segment_in *s)
+{
+	segment_damage_fn *damage = s->damage;
+	struct segment_frame frame;
+	bool found;
+
+	s->damage = NULL;
+	s->next = segment_find_magic(s, 0);
+	found = segment_next(s, &frame) && segment_content_likely(frame.data, frame.len);
+	s->damage = damage;
+	s->next = segment_find_magic(s, 0);
+	s->searched = 0;
+	s->uncommitted = 0;
+	if (found)
+		segment_tell(s, 0, "header", ERR_HEADER_MAGIC, NULL);
+	return found;
 }
 
 enum err segment_open(struct segment_in **segment, const char *path, uint64_t limit,
@@ -272,10 +247,10 @@ enum err segment_open(struct segment_in **segment, const char *path, uint64_t li
 	s->damage = damage;
 	s->arg = arg;
 	s->header.settings = g_ptr_array_new_with_free_func(g_free);
-	s->window = g_malloc(WINDOW_BYTES);
+	s->file.bytes = g_malloc(FILE_WINDOW_BYTES);
 	/* O_NONBLOCK: a fifo must not make us wait for its writer. */
-	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (s->fd < 0 || fstat(s->fd, &st))
+	s->file.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (s->file.fd < 0 || fstat(s->file.fd, &st))
 		detail = g_strerror(errno);
 	else if (!S_ISREG(st.st_mode))
 		detail = "not a regular file";
@@ -283,11 +258,13 @@ enum err segment_open(struct segment_in **segment, const char *path, uint64_t li
 		err = ERR_EMPTY;
 	else
 		err = ERR_NONE;
-	s->end = limit && limit < (uint64_t)st.st_size ? limit : (uint64_t)st.st_size;
+	s->file.end = limit && limit < (uint64_t)st.st_size ? limit : (uint64_t)st.st_size;
 	if (!err && LZ4F_isError(LZ4F_createDecompressionContext(&s->lz4, LZ4F_VERSION)))
 		g_error("out of memory");
 	if (!err)
 		err = segment_read_header(s);
+	if (err == ERR_FOREIGN && segment_lost_header(s))
+		err = ERR_NONE;
 	if (err) {
 		segment_tell(s, 0, "segment", err, detail);
 		segment_close(s);
@@ -315,7 +292,7 @@ uint64_t segment_number(const struct segment_in *s)
 
 uint64_t segment_bytes(const struct segment_in *s)
 {
-	return s->end;
+	return s->file.end;
 }
 
 uint64_t segment_uncommitted(const struct segment_in *s)
@@ -328,11 +305,11 @@ void segment_close(struct segment_in *s)
 	if (!s)
 		return;
 	segment_header_fini(&s->header);
-	if (s->fd >= 0)
-		close(s->fd);
+	if (s->file.fd >= 0)
+		close(s->file.fd);
 	LZ4F_freeDecompressionContext(s->lz4);
 	g_free(s->content);
-	g_free(s->window);
+	g_free(s->file.bytes);
 	g_free(s->path);
 	g_free(s);
 }
