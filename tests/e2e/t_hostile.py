@@ -1,14 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A real trace with wrong bytes below good checksums: whatever a record says,
-every output ends by itself with a status of its own, soon and in little memory.
-limit: 180"""
+"""A real trace with wrong bytes below good checksums, and small files that claim
+to be large: whatever a record says, every output ends by itself with a status of
+its own, soon and in 256 MiB.
+
+limit: 180
+"""
 import random
 import resource
 import struct
 import subprocess
 
 from lib import *
+
+sys.path.insert(0, str(SRC / "tests/trace"))
+import mktrace
+from mktrace import varint, varints
 
 need("lz4")
 _, trace = work("w_threads", 100, cpu_hz=499, heap_bytes=4096, flush_ms=20)
@@ -20,7 +27,7 @@ MEMORY = 256 << 20
 
 
 def lz4(content, *options):
-    return subprocess.run(["lz4", *options, "-c"], input=content, stdout=subprocess.PIPE,
+    return subprocess.run(["lz4", *options, "-q", "-B7", "-BI", "-c"], input=content, stdout=subprocess.PIPE,
                           check=True).stdout
 
 
@@ -44,6 +51,19 @@ def limits():
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
+def ends(what, command):
+    """prof COMMAND on the bad file; its exit status."""
+    try:
+        done = subprocess.run([PROF, *command, bad], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, timeout=30, preexec_fn=limits)
+    except subprocess.TimeoutExpired:
+        fail(f"{what}: {command} does not end")
+    check(done.returncode in (0, 1, 2), what, command, "-> status", done.returncode,
+          done.stderr[-500:])
+    return done.returncode
+
+
+whole_frames = [raw for _, raw in frames()]
 parts = [(skip, raw if skip else lz4(raw, "-d")) for skip, raw in frames()]
 whole = run(["lz4", "-dc", segments(trace)[0]]).out
 check(b"".join(raw for skip, raw in parts if not skip) == whole,
@@ -51,22 +71,57 @@ check(b"".join(raw for skip, raw in parts if not skip) == whole,
 random.seed(11)
 seen = set()
 for i in range(160):
+    changed = random.sample(range(len(parts)), min(3, len(parts)))
     out = b""
-    for skip, content in parts:
+    for k, (skip, content) in enumerate(parts):
         wrong = bytearray(content)
-        for _ in range(0 if skip else random.choice((0, 1, 1, 3, 30))):
+        for _ in range(0 if skip or k not in changed else random.choice((1, 3, 30))):
             if wrong:
                 wrong[random.randrange(len(wrong))] = random.choice(
                     (0, 1, 0x7F, 0x80, 0xFF, random.randrange(256)))
-        out += content if skip else lz4(bytes(wrong))
+        out += whole_frames[k] if wrong == content else lz4(bytes(wrong))
     bad.write_bytes(out)
     command = COMMANDS[i % len(COMMANDS)]
-    try:
-        done = subprocess.run([PROF, *command, bad], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, timeout=30, preexec_fn=limits)
-    except subprocess.TimeoutExpired:
-        fail(f"round {i}: {command} does not end")
-    seen.add(done.returncode)
-    check(done.returncode in (0, 1, 2), "round", i, command, "-> status", done.returncode,
-          done.stderr[-500:])
+    seen.add(ends(f"round {i}", command))
 check(1 in seen, "no damage was seen:", seen)
+
+# What a file claims beyond its own size is not believed: counts, ids far beyond
+# those before them, and frames of megabytes compressed out of nothing.
+MOST = 1 << 60
+
+
+def record(kind, payload):
+    return bytes([kind]) + varint(len(payload)) + payload
+
+
+def definitions():
+    s = mktrace.Trace().segment()
+    return bytes(s.out), mktrace.map_app(s), bytes(s.records)
+
+
+def nodes(first, count, *row):
+    return record(3, varints(first, count) + varints(*row) * count)
+
+
+header, mapping, known = definitions()
+code = mapping << 1
+wide = record(3, varints(1, 20000) + b"".join(varints(i, code, 5 + i) for i in range(1, 20001)))
+SIZES = {
+    "counts of 2^60": [b"".join(record(k, varints(*[MOST] * n)) for k in range(20) for n in (1, 2, 3, 12))],
+    "lengths of 2^60": [bytes([k]) + varint(MOST) + bytes(20) for k in range(1, 15)],
+    "ids at the limit": [record(1, varint(200) + b"x")] + [
+        record(1, varint((1 << n) - 1) + b"x") + record(2, varints((1 << n) - 1, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0)) +
+        record(3, varints((1 << n) - 1, 1, 1, 2, 5)) for n in (20, 22, 23, 24, 26, 31, 32, 60)],
+    "stacks without end": [nodes(1 + i * 10**6, 10**6, 100 if i else 1, code, 5) for i in range(3)],
+    "stacks on stacks": [wide] + [nodes(20001 + i * 10**6, 10**6, 10000, code, 5) for i in range(7)],
+    "one mebibyte of name": [record(1, varint(2 + i) + bytes([65 + i % 26]) * (1 << 20)) for i in range(20)],
+    "one block a million times": [record(6, varints(0, 1, 600000) + varints(0, 0, 1, 7, 1, 0) * 600000)] * 2,
+    "threads": [record(8, varints(0, 60000) + b"".join(varints(k * 60000 + t, 4, 1, 1, 1, 1, 1)
+                                                       for t in range(60000))) for k in range(2)],
+}
+for name, contents in SIZES.items():
+    bad.write_bytes(header + lz4(known) + b"".join(lz4(c) for c in contents))
+    for command in COMMANDS[:4]:
+        ends(f"{name}, {bad.stat().st_size} bytes,", command)
+    measured("inputs", f"a file that claims more than it is: {name}", f"{bad.stat().st_size} bytes, "
+             f"{len(COMMANDS[:4])} commands", "ended by itself within 256 MiB")

@@ -16,7 +16,7 @@
 
 #define N_ADDRESSES 64
 
-static char dir[] = "/tmp/prof-fuzz-XXXXXX", map[64], boot[64];
+static char dir[] = "/dev/shm/prof-fuzz-XXXXXX", map[64], boot[64];
 
 static void remove_files(void)
 {
