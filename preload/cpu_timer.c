@@ -80,16 +80,8 @@ static bool is_handler(const struct arch_sigaction *act)
 	       (uintptr_t)act->handler != (uintptr_t)SIG_IGN;
 }
 
-/* While the handler fills a record no handler of the program may run on top of it:
- * one that leaves by siglongjmp would leave the record unfinished, and the ring
- * stuck at it.  Faults, and the two signals that are libc's own, stay open. */
-#define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
-#define HANDLER_MASK                                                                            \
-	(~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) | \
-	   SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(32) | SIGNAL_BIT(33)))
-
 static const struct arch_sigaction our_action = { on_sigprof, OUR_FLAGS, arch_sigreturn,
-						  HANDLER_MASK };
+						  SIGNALS_HELD };
 static const struct arch_sigaction default_action = { .handler = NULL /* SIG_DFL */ };
 
 /* Also the value our timers send along, so that their signals are known. */

@@ -11,7 +11,6 @@
 #ifndef PROF_GUARD_H
 #define PROF_GUARD_H
 
-#include <signal.h>
 #include <stdint.h>
 
 #include "sys.h"
@@ -21,15 +20,12 @@ struct guard {
 	uint64_t mask; /* the thread's, to be restored */
 };
 
-#define GUARD_BIT(signal) (UINT64_C(1) << ((signal)-1))
-
 static inline void guard_enter(struct guard *g)
 {
-	const uint64_t waiting = ~(GUARD_BIT(SIGSEGV) | GUARD_BIT(SIGBUS) | GUARD_BIT(SIGILL) |
-				   GUARD_BIT(SIGFPE) | GUARD_BIT(SIGTRAP) | GUARD_BIT(SIGSYS));
+	const uint64_t held = SIGNALS_HELD;
 
 	g->mask = 0;
-	SYS_CALL(SYS_rt_sigprocmask, SIG_BLOCK, &waiting, &g->mask, sizeof(g->mask), 0, 0);
+	SYS_CALL(SYS_rt_sigprocmask, SIG_BLOCK, &held, &g->mask, sizeof(g->mask), 0, 0);
 	thread_tls.busy++;
 }
 

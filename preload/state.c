@@ -11,6 +11,7 @@
 #include "header.h"
 #include "heap.h"
 #include "live.h"
+#include "log.h"
 #include "ring.h"
 #include "sys.h"
 #include "thread.h"
@@ -93,7 +94,10 @@ void state_start_child(void)
 		if (writer_start(true, &why))
 			atomic_store(&state.phase, STATE_INERT);
 	} else {
+		why = "no memory for the event ring";
 		atomic_store(&state.phase, STATE_INERT);
 	}
+	if (why)
+		log_line(1, "nothing can be recorded in this child: %s", why);
 	thread_tls.busy--;
 }

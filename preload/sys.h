@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,15 @@
 #include <time.h>
 
 #include "arch.h"
+
+/* What waits while our code holds a lock or fills a record on a thread of the program:
+ * every signal.  Faults too, which may be sent by kill: a handler of the program that
+ * leaves by siglongjmp would leave things half done, and its frame may not fit on a small
+ * alternate stack beside ours; what we read there is mapped, or read through the
+ * kernel.  Open stay libc's own two, and SIGSYS, by which a sandbox may serve a system
+ * call of ours. */
+#define SIGNAL_BIT(sig) (UINT64_C(1) << ((sig)-1))
+#define SIGNALS_HELD (~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(32) | SIGNAL_BIT(33)))
 
 #define SYS_CALL(nr, a, b, c, d, e, f) \
 	arch_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
