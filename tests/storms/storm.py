@@ -23,6 +23,7 @@ from lib import *
 
 SHORT_S = 2.0
 LONG_S = 30.0
+LONG_USER_S = 5.0  # for the ordinary user
 SITES = ("storm_malloc", "storm_realloc")
 ALLOC_LOSSES = ("heap_ring_full", "live_table_full")
 OPEN_ENDED = ("[no stack]", "[broken]", "[stack table full]")
@@ -211,9 +212,9 @@ def storm(program, *args, name, engines=ENGINES, short_s=SHORT_S, files=(), **mo
     form; the long form has both, and both users.  files: what the program opens
     beside itself.  more: examine(what, ran, traces), called when all was well;
     least_limit, seconds before it hangs, where work and not time ends it; settings."""
-    seconds = LONG_S if LONG else short_s
     result = Result()
     for user in users() if LONG else users()[:1]:
+        seconds = short_s if not LONG else LONG_USER_S if user.prefix else LONG_S
         for name_of_file in files:
             user.file(W / name_of_file)
         bare = run_limited([user.file(W / program), min(seconds, 0.3), *args], user, {}, 60)
