@@ -4,7 +4,7 @@
 that pthread_exit and cancellation unwind.
 
 limit: 60
-long: 900
+long: 1800
 """
 from storm import *
 

@@ -3,7 +3,7 @@
 """Storm: chains of a thousand exec calls in one process.
 
 limit: 200
-long: 900
+long: 1800
 """
 from storm import *
 

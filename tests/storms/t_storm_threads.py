@@ -3,7 +3,7 @@
 """Storm: threads created, cancelled and joined at full speed on 16 KiB stacks.
 
 limit: 60
-long: 900
+long: 1800
 """
 from storm import *
 
