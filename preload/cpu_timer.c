@@ -16,6 +16,7 @@
 #include "config.h"
 #include "lock.h"
 #include "ring.h"
+#include "signal_mask.h"
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
@@ -84,8 +85,8 @@ static const struct arch_sigaction our_action = { on_sigprof, OUR_FLAGS, arch_si
 						  SIGNALS_HELD };
 static const struct arch_sigaction default_action = { .handler = NULL /* SIG_DFL */ };
 
-/* Also the value our timers send along, so that their signals are known. */
-static bool is_our_expiry(const siginfo_t *info)
+/* [signal] [hook] Also the value our timers send along, so that their signals are known. */
+bool cpu_timer_expiry(const siginfo_t *info)
 {
 	return info->si_code == SI_TIMER && info->si_value.sival_ptr == &timer;
 }
@@ -121,9 +122,13 @@ static void record_sample(const siginfo_t *info, const void *context)
 static void forward(int sig, siginfo_t *info, void *context)
 {
 	bool ours = in_own_process();
-	uint64_t mask = ours ? state_lock() : 0;
-	struct arch_sigaction act = timer.program;
+	struct arch_sigaction act;
+	uint64_t mask;
 
+	if (ours && signal_mask_defer(info, context))
+		return;
+	mask = ours ? state_lock() : 0;
+	act = timer.program;
 	if (is_handler(&act) && act.flags & SA_RESETHAND)
 		timer.program = default_action;
 	if (ours)
@@ -140,7 +145,7 @@ static void forward(int sig, siginfo_t *info, void *context)
 /* [signal] */
 static void on_sigprof(int sig, siginfo_t *info, void *context)
 {
-	if (!is_our_expiry(info))
+	if (!cpu_timer_expiry(info))
 		forward(sig, info, context);
 	else if (atomic_load_explicit(&timer.state, memory_order_relaxed) == TIMER_OWNED)
 		record_sample(info, context);

@@ -35,6 +35,9 @@ void cpu_timer_set(int timer_id, bool on);
  * was last asked; 0 none. */
 int cpu_timer_refused(void);
 
+/* [hook] [signal] True for a SIGPROF from one of our timers. */
+bool cpu_timer_expiry(const siginfo_t *info);
+
 /* True while SIGPROF is ours; false once the program has taken it, with
  * sigaction or a bare system call, after which the handler records nothing and
  * the writer removes the timers.  Asks the kernel: not for hot paths. */

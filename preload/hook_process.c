@@ -18,6 +18,7 @@
 #include "cpu_timer.h"
 #include "hook.h"
 #include "real.h"
+#include "signal_mask.h"
 #include "state.h"
 #include "sys.h"
 #include "thread.h"
@@ -91,13 +92,16 @@ static void before_exec(void)
 		writer_request(WRITER_EXEC, LAST_FLUSH_NS);
 	if (state_cpu_engine() == STATE_CPU_TIMER)
 		cpu_timer_exec(true);
+	signal_mask_exec(thread_tls.self, true);
 }
 
 /* [hook] The exec failed: the program goes on, and so do we. */
 static int failed(int result)
 {
-	if (state_cpu_engine() == STATE_CPU_TIMER)
+	if (state_cpu_engine() == STATE_CPU_TIMER) {
+		signal_mask_exec(thread_tls.self, false);
 		cpu_timer_exec(false);
+	}
 	return result;
 }
 

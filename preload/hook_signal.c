@@ -15,6 +15,7 @@
 #include "cpu_timer.h"
 #include "hook.h"
 #include "real.h"
+#include "signal_mask.h"
 #include "state.h"
 #include "thread.h"
 
@@ -162,17 +163,20 @@ HOOK sighandler_t sigset(int sig, sighandler_t handler)
 /* [hook] A thread that blocks all signals would never be sampled: SIGPROF stays
  * open for the kernel while the engine has it, and the program is told what it
  * asked for.  What the program blocks it has blocked again once the engine
- * yields, with its next change of the mask. */
+ * yields, with its next look at the mask. */
 static int change_mask(int how, const sigset_t *set, sigset_t *old,
 		       int (*change)(int, const sigset_t *, sigset_t *))
 {
 	struct thread_state *t = thread_tls.self;
-	bool was = t && t->blocks_sigprof, blocks = was, inside;
+	bool was, blocks, inside, closed;
 	sigset_t open;
 	int err;
 
-	if (!t || !borrowed(SIGPROF) || !cpu_timer_owns_signal())
+	if (!t || !borrowed(SIGPROF) || !cpu_timer_owns_signal()) {
+		signal_mask_give_back(t);
 		return change(how, set, old);
+	}
+	was = blocks = t->blocks_sigprof;
 	inside = on_alternate_stack();
 	if (set) {
 		open = *set;
@@ -185,10 +189,13 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 		blocks = sigismember(set, SIGPROF);
 	else if (set && sigismember(set, SIGPROF))
 		blocks = how == SIG_BLOCK;
+	closed = signal_mask_kernel() & signal_bit(SIGPROF); /* before the engine began */
 	/* Signals that waited come in during the call, and their handlers may ask. */
-	t->blocks_sigprof = was && blocks;
+	t->other_blocked = 0;
+	t->blocks_sigprof = (was || closed) && blocks;
 	err = change(how, set ? &open : NULL, old);
 	t->blocks_sigprof = err ? was : blocks;
+	t->other_blocked = signal_mask_kernel() & ~signal_bit(SIGPROF);
 	if (err)
 		return err;
 	if (old && was)
@@ -210,6 +217,20 @@ HOOK int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
 	real_resolve();
 	return change_mask(how, set, old, real.sigprocmask);
+}
+
+/* [hook] An expiry of ours that waits is none of the program's business. */
+HOOK int sigpending(sigset_t *set)
+{
+	int err;
+
+	real_resolve();
+	err = real.sigpending(set);
+	if (err || !borrowed(SIGPROF) || sigismember(set, SIGPROF) != 1)
+		return err;
+	if (signal_mask_kernel() & signal_bit(SIGPROF) && signal_mask_drop_expiry())
+		sigdelset(set, SIGPROF);
+	return 0;
 }
 
 /* A signal frame of the processor's largest state, and our handler's own. */

@@ -57,6 +57,7 @@ struct real_fns {
 	sighandler_t (*sigset)(int, sighandler_t);
 	int (*sigaltstack)(const stack_t *, stack_t *);
 	int (*sigprocmask)(int, const sigset_t *, sigset_t *);
+	int (*sigpending)(sigset_t *);
 	int (*pthread_sigmask)(int, const sigset_t *, sigset_t *);
 
 	int (*initgroups)(const char *, gid_t);

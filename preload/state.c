@@ -13,6 +13,7 @@
 #include "live.h"
 #include "log.h"
 #include "ring.h"
+#include "signal_mask.h"
 #include "sys.h"
 #include "thread.h"
 #include "writer.h"
@@ -68,6 +69,7 @@ void state_reset_in_child(void)
 	}
 	state_mark_ours();
 	cpu_timer_leave_in_child();
+	signal_mask_give_back(thread_tls.self);
 	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.sampling, false);

@@ -217,6 +217,7 @@ struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(v
 	t->creator = thread_index_self();
 	t->creator_tid = thread_tls.self ? thread_tls.self->tid : 0;
 	t->blocks_sigprof = thread_tls.self && thread_tls.self->blocks_sigprof;
+	t->other_blocked = thread_tls.self ? thread_tls.self->other_blocked : 0;
 	/* An attribute object without a size gives the default of this moment. */
 	if (pthread_attr_getstacksize(attr ? attr : &default_attr, &bytes) == 0)
 		t->stack_low = bytes; /* a length until thread_enter knows the top */

@@ -67,7 +67,8 @@ struct thread_state {
 	uint64_t base_cpu_ns, base_user_ns, base_system_ns;
 	int timer_id;		   /* of the timer engine, -1 none */
 	bool no_timer;		   /* its alternate stack is too small for a signal of ours */
-	bool blocks_sigprof;	   /* in the mask as the program sees it, see hook_signal.c */
+	bool blocks_sigprof;	   /* in the mask as the program sees it, see signal_mask.h */
+	uint64_t other_blocked;	   /* what else was then blocked */
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
 	uint32_t next_free;

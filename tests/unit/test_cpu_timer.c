@@ -41,6 +41,14 @@ uint32_t thread_index_self(void)
 	return self_index;
 }
 
+/* The program blocks nothing here. */
+bool signal_mask_defer(const siginfo_t *info, void *context)
+{
+	(void)info;
+	(void)context;
+	return false;
+}
+
 bool thread_stack_bounds(uint64_t sp, uint64_t *high)
 {
 	*high = self_high;
