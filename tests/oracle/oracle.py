@@ -19,7 +19,7 @@ lines at its top say what the oracle should know:
     status: 3                its exit status (0)
     traces: 1 KILLED         `prof check` may say so, and why
     states: set REASON       states are compared as a set: their number is left to chance
-    states: none REASON      not compared
+    states: none REASON      not compared, nor looked at
     needs: git openssl       programs; else it is skipped
     limit: 120               seconds until it counts as hung (60)
     user: root REASON        not run as an ordinary user; nobody: as no other
@@ -89,7 +89,8 @@ class Workload:
     def words(self, user):
         if self.file:
             return [user.file(self.file)]
-        return [user.file(w) if isinstance(w, pathlib.Path) else str(w) for w in self.command]
+        return [f"{work_directory(user)}/{w.name}" if isinstance(w, pathlib.Path)
+                and w.parent == W else w for w in self.command]
 
     def missing(self):
         return [p for p in self.get("needs").split() if not shutil.which(p)]
@@ -203,7 +204,8 @@ def prepare(place, user):
 def run_once(workload, user, lib, place, setting):
     """One run; lib None is bare.  All runs have the same place: no path differs."""
     prepare(place, user)
-    libraries = [user.file(W / "p_state.so"), *workload.get("first").split(),
+    looks = not workload.get("states").startswith("none")
+    libraries = [*([user.file(W / "p_state.so")] if looks else []), *workload.get("first").split(),
                  *([user.file(lib)] if lib else []), *workload.get("last").split()]
     env = {"LD_PRELOAD": ":".join(libraries), "ORACLE_STATE": place / "state"}
     if lib:
@@ -212,8 +214,9 @@ def run_once(workload, user, lib, place, setting):
                 TMPDIR=str(place / "run"), ORACLE_WORK=work_directory(user), ORACLE_SRC=str(SRC))
     got = Outcome()
     with open(place / "out", "wb") as out, open(place / "err", "wb") as err:
-        proc = subprocess.Popen(words(workload.words(user), user, env), env=base, stdout=out,
-                                stderr=err, stdin=subprocess.DEVNULL, cwd=place / "run",
+        how = [*user.prefix, "env", "--default-signal", *(f"{k}={v}" for k, v in env.items())]
+        proc = subprocess.Popen(how + workload.words(user), env=base, stdout=out, stderr=err,
+                                stdin=subprocess.DEVNULL, cwd=place / "run",
                                 start_new_session=True)
         try:
             got.status = proc.wait(int(workload.get("limit", 60)))

@@ -8,4 +8,4 @@ long: 900
 """
 from oracle import *
 
-conform("bash_traps")
+conform("bash_traps", "bash_jobs", "dash_script", "perl_signals")

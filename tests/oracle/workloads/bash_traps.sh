@@ -26,7 +26,8 @@ done
 # A parent and a child that signal each other.
 (
 	trap 'usr2=1' USR2
-	bash -c 'trap "exit 6" TERM; while :; do kill -USR2 $PPID; read -r -t 0.1 <>never; done' &
+	bash -c 'trap "end=1" TERM; until [ "$end" ]; do kill -USR2 $PPID; read -r -t 0.1 <>never; done
+		exit 6' &
 	child=$!
 	wait "$child"
 	echo "woken $? $usr2"
@@ -39,7 +40,7 @@ done
 trap 'got=1' USR1
 read -r <hold &
 waited=$!
-(until [ -e stop ]; do kill -USR1 $$; pause 0.05; done) &
+(pause 0.01; until [ -e stop ]; do kill -USR1 $$; pause 0.05; done) &
 sender=$!
 wait "$waited"
 echo "interrupted $? $got"

@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The oracle itself can fail: libraries made on the spot, each of which changes a
+program in one way, and what the oracle must say of each; a library that does
+nothing, which leaves no trace; a trace that is damaged; and a workload that
+differs from itself.
+
+long: 120
+"""
+from oracle import *
+
+# One program that shows what it is asked: a process that has no children.
+TRUTH = r"""
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+	FILE *f = fopen("written", "w");
+	errno = 0;
+	void *volatile p = malloc(100);
+	printf("errno %d\n", errno);
+	fprintf(stderr, "said\n");
+	fputs("content\n", f);
+	fclose(f);
+	free(p);
+	fflush(stdout);
+	return 3;
+}
+"""
+BAD = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+static void ignore(int sig) { (void)sig; }
+#ifdef ERRNO
+void *malloc(size_t n) {
+	static void *(*next)(size_t);
+	if (!next) next = dlsym(RTLD_NEXT, "malloc");
+	errno = EAGAIN;
+	return next(n);
+}
+#endif
+__attribute__((constructor)) static void at_start(void) { ignore(0); START; }
+__attribute__((destructor)) static void at_end(void) { END; }
+"""
+LIMIT = "struct rlimit l = {0, 0}; setrlimit(RLIMIT_CORE, &l)"
+TIMER = "struct itimerval t = {{0, 0}, {1000, 0}}; setitimer(ITIMER_REAL, &t, 0)"
+MASK = "sigset_t s; sigemptyset(&s); sigaddset(&s, SIGWINCH); sigprocmask(SIG_BLOCK, &s, 0)"
+STACK = "static char a[65536]; stack_t s = {a, 0, sizeof(a)}; sigaltstack(&s, 0)"
+# What the library does, when, and the kinds of difference that the oracle must
+# report: these and no other.
+FAULTS = (
+    ("errno", "ERRNO", "", "", "stdout"),
+    ("a byte on stdout", "", "(void)!write(1, \"x\", 1)", "", "stdout"),
+    ("a byte on stderr", "", "(void)!write(2, \"x\", 1)", "", "stderr"),
+    ("a file", "", "close(open(\"extra\", O_CREAT | O_WRONLY, 0600))", "", "files"),
+    ("content", "", "", "int f = open(\"written\", O_WRONLY); (void)!write(f, \"C\", 1); close(f)",
+     "files"),
+    ("a mode", "", "", "chmod(\"written\", 0600)", "files"),
+    ("a file gone", "", "", "unlink(\"written\")", "files"),
+    ("a status", "", "", "_exit(9)", "status"),
+    ("a death", "", "", "raise(SIGKILL)", "status"),
+    ("a hang", "", "", "for (;;) pause()", "hang status"),
+    ("a process left", "", "if (!fork()) { sleep(60); _exit(0); }", "", "left"),
+    ("a descriptor", "", "open(\"/dev/null\", O_RDONLY)", "", "state"),
+    ("close on exec", "", "fcntl(0, F_SETFD, FD_CLOEXEC)", "", "state"),
+    ("a nonblocking descriptor", "", "fcntl(0, F_SETFL, O_NONBLOCK)", "", "state"),
+    ("a handler", "", "signal(SIGUSR2, ignore)", "", "state"),
+    ("an ignored signal", "", "signal(SIGPIPE, SIG_IGN)", "", "state"),
+    ("a blocked signal", "", MASK, "", "state"),
+    ("a pending signal", "", MASK + "; raise(SIGWINCH)", "", "state"),
+    ("a signal stack", "", STACK, "", "state"),
+    ("a timer", "", TIMER, "", "state"),
+    ("a limit", "", LIMIT, "", "state"),
+    ("the umask", "", "umask(0)", "", "files state"),
+    ("the directory", "", "(void)!chdir(\"..\")", "", "files state"),
+    ("the name", "", "prctl(PR_SET_NAME, \"other\")", "", "state"),
+    ("dumpable", "", "prctl(PR_SET_DUMPABLE, 0)", "", "state"),
+    ("the environment", "", "putenv(\"NEW=1\")", "", "state"),
+    ("nice", "", "(void)!nice(3)", "", "state"),
+)
+
+
+def build(name, text, *flags):
+    source = HOME / (name + ".c")
+    source.write_text(text)
+    subprocess.run(["gcc", "-w", "-O1", "-o", HOME / name, source, *flags], check=True)
+    return HOME / name
+
+
+def kinds(workload, lib=LIB, setting="perf"):
+    found = compare(workload, setting, me, lib=lib)
+    note(found)
+    return {kind for kind, _ in found}
+
+
+me = User("self")
+adopt()
+truth = build("truth", TRUTH)
+workload = Workload("truth", [truth], status=3, limit=2)
+for number, (what, define, start, end, wanted) in enumerate(FAULTS):
+    lib = build(f"bad{number}.so", BAD.replace("START", start).replace("END", end), "-shared",
+                "-fPIC", f"-D{define or 'NONE'}")
+    got = kinds(workload, lib)
+    check(got == set(wanted.split()), what, "was reported as", got, "wanted", wanted)
+
+nothing = build("nothing.so", "", "-shared")
+check(kinds(workload, nothing) == set(), "nothing differs from nothing")
+traced = Workload("truth", [truth], status=3, programs="truth")
+check(kinds(traced, nothing) == {"trace"}, "a library that did nothing passed")
+check(kinds(traced) == set(), "the library itself differs")
+check(kinds(Workload("truth", [truth], programs="truth")) == {"status"}, "status 3 passed for 0")
+check(kinds(Workload("truth", [truth], status=3, programs="truth*2")) == {"trace"},
+      "one trace passed for two")
+
+# Writes into its child's finished trace; bare it has none and writes nowhere.
+damage = '''"$0"; for f in "${LIBPROF_OUT%/*}"/truth-*/segment-*; do
+	test -e "$f" && printf XXXX | dd of="$f" bs=1 seek=600 conv=notrunc status=none; done; exit 0'''
+check(kinds(Workload("damage", ["/bin/sh", "-c", damage, truth], programs="truth",
+                     states="none sh does more with a trace"))
+      == {"check"}, "a damaged trace passed")
+check("itself" in kinds(Workload("itself", ["/bin/sh", "-c", "echo $$"])),
+      "a workload that differs from itself was not found out")
+masked = Workload("masked", ["/bin/sh", "-c", "echo $$"], masks="pid")
+check(kinds(masked) == set(), "a pid was not masked")
+for name, (pattern, by, why) in MASKS.items():
+    check(why and not pattern.search("2 files, 17 rows, 3 errors: ok"), "mask", name, "is greedy")
+measured("oracle", "the oracle itself: libraries that change one thing each",
+         f"{len(FAULTS)} faults, 7 workloads", "each reported, nothing else")
