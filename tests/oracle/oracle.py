@@ -53,7 +53,7 @@ MASKS = {name: (re.compile(pattern, re.M), by, why) for name, pattern, by, why i
     ("inode", r"\b(pipe|socket|anon_inode|net|mnt|user|pid|ipc|uts):\[\d+\]", r"\1:[N]",
      "the kernel numbers pipes and sockets in turn (always masked)"),
     ("proc", r"/proc/\d+/", "/proc/N/", "a pid in a path (always masked)"),
-    ("pid", r"(?<![\w.])\d{3,7}(?![\w.])", "PID", "process ids, a number by itself"),
+    ("pid", r" *(?<![\w.])\d{3,7}(?![\w.])", " PID", "process ids, a number by itself"),
     ("port", r"(127\.0\.0\.1|localhost|\[::1\])[: ]\d+", r"\1:PORT", "a port that was free"),
     ("time", r"\d+[.,]\d+ ?(?=s\b|ms\b|sec|real|user|sys)|\d\d:\d\d:\d\d(\.\d+)?", "TIME",
      "how long something took, and when"),

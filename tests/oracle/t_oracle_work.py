@@ -39,7 +39,7 @@ PROGRAMS = (
     ("w_frames40", "20", MEASURES),
     ("w_syscalls", "50", MEASURES),
     ("w_fork", "40", dict(MEASURES, programs="w_fork*4")),
-    ("w_exec", "3 20", dict(MEASURES, programs="exe*4")),
+    ("w_exec", "3 20", dict(MEASURES, status=3, programs="exe*4")),
     ("w_dlopen", "5 10", MEASURES),
     ("w_pthread_exit", "", MEASURES),
     ("w_signals", "", {}),
@@ -65,6 +65,9 @@ PROGRAMS = (
     ("w_attack_sandbox", "stdio strange", {}),
     ("w_attack_file", "", {}),
     ("w_wrong", "none", {}),
+    ("w_family", "", {}),
+    ("w_pit_heap", "matrix", {}),
+    ("w_pit_stack", "jumps", {}),
 )
 EXCLUDED = {
     "w_api": "says whether the library is there",
@@ -73,6 +76,11 @@ EXCLUDED = {
     "w_deny": "runs another program, denied a call: of the tests of faults",
     "w_storm_*": "what they count is left to chance: of the storms, which compare it",
     "w_attack_jump": "jumps out of a preloaded library only, and counts how often",
+    "w_memory": "of t_oracle_memory",
+    "w_secrets": "needs its caller's secrets: of the tests of security",
+    "w_secure": "says whether the library is there: of the tests of security",
+    "w_pit_*": "of the checklist, which compares what they print; two are here, too",
+    "w_fault*": "of the tests of faults, which compare what they print",
     "w_log": "logs its time until it is killed: of the kills",
 }
 
