@@ -22,6 +22,7 @@
 	X(HEADER_MAGIC, "wrong magic")                                           \
 	X(HEADER_LENGTH, "its two lengths disagree")                             \
 	X(HEADER_CHECKSUM, "checksum differs")                                   \
+	X(HEADER_VERSIONS, "its two versions contradict each other")             \
 	X(HEADER_FIELD, "a field runs past the end")                             \
 	X(FRAME_MAGIC, "no frame begins here")                                   \
 	X(FRAME_CUT, "cut short by the end of the file")                         \

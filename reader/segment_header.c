@@ -95,6 +95,7 @@ static enum err segment_parse_fields(struct segment_header *header, struct prof_
 enum err segment_header_parse(struct segment_header *header, const uint8_t *bytes, size_t len)
 {
 	struct prof_slice fields;
+	bool contradict;
 	enum err err;
 
 	if (len < PROF_HEADER_FIXED_BYTES)
@@ -110,12 +111,13 @@ enum err segment_header_parse(struct segment_header *header, const uint8_t *byte
 	fields.bad = false;
 	if (XXH32(fields.p, len - PROF_HEADER_FIXED_BYTES, 0) != prof_get_u32(bytes + 16))
 		return ERR_HEADER_CHECKSUM;
-	/* Behind the checksum: a damaged version must not refuse the segment. */
-	if (header->min_reader > PROF_FORMAT_VERSION)
+	/* No checksum covers the versions: damage must not refuse the segment. */
+	contradict = header->min_reader > header->version;
+	if (header->min_reader > PROF_FORMAT_VERSION && !contradict)
 		return ERR_NEWER;
 	err = segment_parse_fields(header, &fields);
 	header->good = !err;
-	return err;
+	return !err && contradict ? ERR_HEADER_VERSIONS : err;
 }
 
 void segment_header_fini(struct segment_header *header)

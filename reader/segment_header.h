@@ -19,7 +19,8 @@ bool segment_header_likely(const uint8_t *bytes, size_t len);
 bool segment_content_likely(const uint8_t *bytes, size_t len);
 
 /* Parses what follows the skippable frame's length.  ERR_NEWER: not to be read
- * by this version.  Any other error leaves header without fields. */
+ * by this version.  With any other error header has the fields before what is
+ * wrong, or none. */
 enum err segment_header_parse(struct segment_header *header, const uint8_t *bytes, size_t len);
 
 /* Frees what header points to. */

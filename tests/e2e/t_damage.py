@@ -40,8 +40,10 @@ look("header only", data[:40], (1, 2))
 ran = look("half", data[:len(data) // 2], (0, 1))
 check(len(ran.out.splitlines()) > 2, "half a segment gives", ran.out)
 future = bytearray(data)
-future[18:20] = (99).to_bytes(2, "little")
-look("least reader version 99", bytes(future), (2,))
+future[16:20] = (99).to_bytes(2, "little") * 2
+look("version and least reader version 99", bytes(future), (2,))
+future[16:18] = data[16:18]
+look("least reader version 99 of version 1", bytes(future), (1,))
 
 whole = len(prof("folded", trace).splitlines())
 total = lambda text: sum(int(line.rsplit(None, 1)[1]) for line in text.splitlines())
