@@ -14,6 +14,8 @@
 
 #include "keys.h"
 
+#define SPACE_MAX 0x1p57 /* bytes that one block may stand for */
+
 /* What one sampled allocation stands for.  An allocation of S bytes is sampled
  * with probability p = 1 - exp(-S / R): one or more points of a Poisson process
  * of mean distance R fall inside it.  With I its indicator, I / p has the mean
@@ -28,7 +30,8 @@ struct heap_weight heap_weigh(uint64_t size, uint64_t sampled_size, uint64_t mea
 	/* An empty block is sampled like one of a byte, or never. */
 	p = -expm1(-(sampled_size ? (double)sampled_size : 1) / (double)mean);
 	var = (1 - p) / (p * p);
-	return (struct heap_weight){ 1 / p, s / p, var, s * s * var };
+	/* No honest sample was drawn for a size far below its own. */
+	return (struct heap_weight){ 1 / p, MIN(s / p, SPACE_MAX), var, s * s * var };
 }
 
 static void heap_charge_alloc(struct profile *p, const struct block *block)

@@ -155,7 +155,6 @@ static void build_alloc_event(struct build *b, const struct row_live *row)
 	if (!profile_in_window(b->profile, row->t))
 		return;
 	event.objects = weight.objects;
-	/* Finite and below 2^57: decode.c refuses larger sizes and means. */
 	event.weight = (uint64_t)(weight.space + 0.5);
 	b->fn(&event, b->arg);
 }
