@@ -110,12 +110,16 @@ static const struct {
 } sites[] = { SITES(ENTRY) };
 #define SITE_COUNT (sizeof(sites) / sizeof(sites[0]))
 
-static FRAME void *run_all(void *unused)
+static pthread_barrier_t named;
+
+static FRAME void *run_all(void *is_thread)
 {
+	if (is_thread)
+		pthread_barrier_wait(&named);
 	for (size_t s = 0; s < SITE_COUNT; s++)
 		for (int i = 0; i < TIMES; i++)
 			sites[s].run(i);
-	return unused;
+	return NULL;
 }
 
 int main(void)
@@ -126,8 +130,10 @@ int main(void)
 	pthread_t id;
 
 	run_all(NULL);
-	pthread_create(&id, NULL, run_all, NULL);
+	pthread_barrier_init(&named, NULL, 2);
+	pthread_create(&id, NULL, run_all, &named);
 	pthread_setname_np(id, "exact");
+	pthread_barrier_wait(&named);
 	pthread_join(id, NULL);
 	for (int i = 0; i < TIMES; i++) {
 		size_t s = 0;
