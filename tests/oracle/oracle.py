@@ -60,6 +60,8 @@ MASKS = {name: (re.compile(pattern, re.M), by, why) for name, pattern, by, why i
     ("address", r"0x[0-9a-f]{6,}", "ADDRESS", "address space randomisation"),
     ("number", r"(?<=\s)\d{4,}$|(?<=\s)\d{4,}(?=\s)", "NUMBER",
      "what the programs of tests/work measured: CPU time in ns, thread ids"),
+    ("shm", r"/dev/shm/pym-\d+-\w+", "/dev/shm/pym-PID-NAME", "python's heap for processes"),
+    ("git", r"(?<=tmp_objdir-)incoming-\w+", "incoming-NAME", "git's directory for a push"),
     ("make", r"GMfifo\d+", "GMfifoPID", "make's jobserver is named by its pid"),
     ("temporary", r"(?<=/)cc\w{6}\b", "ccXXXXXX", "the compiler's temporary names"),
     ("foreign", r"^ERROR: ld\.so: object '[^']*' from LD_PRELOAD cannot be preloaded"
@@ -90,7 +92,7 @@ class Workload:
         if self.file:
             return [user.file(self.file)]
         return [f"{work_directory(user)}/{w.name}" if isinstance(w, pathlib.Path)
-                and w.parent == W else w for w in self.command]
+                and w.parent == W else str(w) for w in self.command]
 
     def missing(self):
         return [p for p in self.get("needs").split() if not shutil.which(p)]
