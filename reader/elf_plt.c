@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "keys.h"
 #include "prof_wire.h"
 
 struct plt_section {
@@ -78,8 +79,7 @@ static void plt_add_relocs(struct elf_plt *plt, Elf *elf, Elf_Scn *scn, const GE
 		if (jumps)
 			g_ptr_array_add(plt->jump_names, (gpointer)name);
 		if (name)
-			g_hash_table_replace(plt->slots,
-					     g_memdup2(&rela.r_offset, sizeof(rela.r_offset)),
+			g_hash_table_replace(plt->slots, key_pointer(rela.r_offset),
 					     (gpointer)name);
 	}
 }
@@ -92,7 +92,7 @@ void elf_plt_init(struct elf_plt *plt, Elf *elf, const struct elf_names *names)
 	const char *name;
 
 	plt->sections = g_array_new(FALSE, FALSE, sizeof(struct plt_section));
-	plt->slots = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	plt->slots = key_table_new(NULL);
 	plt->jump_names = g_ptr_array_new();
 	if (elf_getshdrstrndx(elf, &strings))
 		return;
@@ -119,7 +119,7 @@ static const char *plt_entry_name(const struct elf_plt *plt, const uint8_t *entr
 		if (entry[i] != 0xff || entry[i + 1] != 0x25)
 			continue;
 		slot = start + i + 6 + (uint64_t)(int32_t)prof_get_u32(entry + i + 2);
-		return g_hash_table_lookup(plt->slots, &slot);
+		return g_hash_table_lookup(plt->slots, key_pointer(slot));
 	}
 	for (uint64_t i = 0; i + 5 <= n; i++) {
 		if (entry[i] != 0x68)

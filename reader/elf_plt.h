@@ -16,7 +16,7 @@
 
 struct elf_plt {
 	GArray *sections;      /* of struct plt_section, private */
-	GHashTable *slots;     /* address of a slot (boxed) -> name */
+	GHashTable *slots;     /* address of a slot -> name */
 	GPtrArray *jump_names; /* names of .rela.plt by number; NULL where none */
 };
 

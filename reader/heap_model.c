@@ -11,6 +11,7 @@
 #include "profile_private.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "keys.h"
 
@@ -143,53 +144,71 @@ void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uin
 		heap_take(b, row, thread, stack, row->t >= b->state->run_start_ns);
 }
 
-/* Forgets the blocks that the list before should have had. */
-static void heap_repair(struct trace_state *state)
+static int heap_compare_ids(const void *a, const void *b)
 {
-	GHashTableIter iter;
-	void *value;
+	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
 
-	state->live_space = 0;
-	g_hash_table_iter_init(&iter, state->blocks);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct block *block = value;
+	return x < y ? -1 : x > y;
+}
 
-		if (block->generation != state->generation)
-			g_hash_table_iter_remove(&iter);
-		else
-			state->live_space += block->weight.space;
-	}
+/* Calls fn for each block that is alive, in order of their ids: sums of their
+ * weights are then the same each time. */
+static void heap_each(struct profile *p, struct trace_state *state,
+		      void (*fn)(struct profile *, struct trace_state *, gpointer id,
+				 const struct block *))
+{
+	guint n;
+	gpointer *ids = g_hash_table_get_keys_as_array(state->blocks, &n);
+
+	qsort(ids, n, sizeof(*ids), heap_compare_ids);
+	for (guint i = 0; i < n; i++)
+		fn(p, state, ids[i], g_hash_table_lookup(state->blocks, ids[i]));
+	g_free(ids);
+}
+
+/* Forgets a block that the list before should have had. */
+static void heap_repair(struct profile *p, struct trace_state *state, gpointer id,
+			const struct block *block)
+{
+	(void)p;
+	if (block->generation != state->generation)
+		g_hash_table_remove(state->blocks, id);
+	else
+		state->live_space += block->weight.space;
 }
 
 void heap_live_end(struct build *b)
 {
 	/* A list that may itself be cut proves nothing; and what was freed
 	 * after the window is alive at its end. */
-	if (b->live_repairs && !b->damages && b->state->run_start_ns <= b->profile->to_ns)
-		heap_repair(b->state);
+	if (b->live_repairs && !b->damages && b->state->run_start_ns <= b->profile->to_ns) {
+		b->state->live_space = 0;
+		heap_each(b->profile, b->state, heap_repair);
+	}
 	b->live_repairs = false;
 	b->live_counts = false;
 }
 
+static void heap_charge_inuse(struct profile *p, struct trace_state *state, gpointer id,
+			      const struct block *block)
+{
+	struct cell *cell;
+
+	(void)state;
+	(void)id;
+	if (!profile_in_window(p, block->t))
+		return;
+	cell = intern_cell(p, block->thread, block->stack);
+	cell->inuse_n++;
+	cell->inuse_objects += block->weight.objects;
+	cell->inuse_space += block->weight.space;
+	cell->inuse_objects_var += block->weight.objects_var;
+	cell->inuse_space_var += block->weight.space_var;
+}
+
 void heap_end(struct profile *p, struct trace_state *state)
 {
-	GHashTableIter iter;
-	struct block *block;
-	struct cell *cell;
-	void *value;
-
-	g_hash_table_iter_init(&iter, state->blocks);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		block = value;
-		if (!profile_in_window(p, block->t))
-			continue;
-		cell = intern_cell(p, block->thread, block->stack);
-		cell->inuse_n++;
-		cell->inuse_objects += block->weight.objects;
-		cell->inuse_space += block->weight.space;
-		cell->inuse_objects_var += block->weight.objects_var;
-		cell->inuse_space_var += block->weight.space_var;
-	}
+	heap_each(p, state, heap_charge_inuse);
 	g_hash_table_unref(state->blocks);
 	state->blocks = NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * keys.h - 64-bit integers as keys of GLib's hash tables: they live in the
- * pointer itself.  GLib's own direct hash looks at their lower half only, so
- * that a trace could put a million keys into one chain.
+ * keys.h - the keys of the reader's hash tables: 64-bit integers, which live in
+ * the pointer itself, and texts.  GLib's own hashes are public and simple, so
+ * that a trace could put a million keys into one chain: these have a secret of
+ * each run.  The order of a table is therefore no order: sort what comes of it.
  */
 #ifndef PROF_KEYS_H
 #define PROF_KEYS_H
@@ -22,16 +23,12 @@ static inline gpointer key_pair(uint32_t high, uint32_t low)
 	return key_pointer((uint64_t)high << 32 | low);
 }
 
-/* The high half of a multiplication by 2^64 / golden ratio. */
-static inline guint key_hash(gconstpointer key)
-{
-	return (guint)(((uintptr_t)key * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
-}
+guint key_text_hash(gconstpointer text);
 
-/* A table with such keys; value_free may be NULL. */
-static inline GHashTable *key_table_new(GDestroyNotify value_free)
-{
-	return g_hash_table_new_full(key_hash, NULL, NULL, value_free);
-}
+/* A table of integers; value_free may be NULL. */
+GHashTable *key_table_new(GDestroyNotify value_free);
+
+/* A table of texts; key_free may be NULL. */
+GHashTable *key_text_table_new(GDestroyNotify key_free);
 
 #endif

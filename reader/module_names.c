@@ -23,6 +23,7 @@
 #include "elf_files.h"
 #include "elf_names.h"
 #include "elf_plt.h"
+#include "keys.h"
 #include "module_advice.h"
 #include "prof_format.h"
 
@@ -116,7 +117,7 @@ static void module_open(struct module_names *m, const struct symbolize_options *
 	elf_plt_init(&m->plt, m->files.main.elf, &m->symbols);
 	if (!options->no_lines)
 		module_open_dwarf(m);
-	m->demangled = g_hash_table_new(g_str_hash, g_str_equal);
+	m->demangled = key_text_table_new(NULL);
 	m->text = g_string_chunk_new(65536);
 	m->chain = g_array_new(FALSE, FALSE, sizeof(struct dwarf_frame));
 }

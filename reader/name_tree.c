@@ -152,7 +152,7 @@ struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString
 	g_array_set_size(tree->nodes, 1);
 	g_array_index(tree->nodes, struct name_node, 0).name = "";
 	tree->children = key_table_new(NULL);
-	tree->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	tree->names = key_text_table_new(g_free);
 	tree->name_texts = g_ptr_array_new();
 	g_ptr_array_add(tree->name_texts, NULL);
 	tree->line_names = key_table_new(NULL);

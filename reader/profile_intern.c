@@ -262,9 +262,9 @@ void intern_init(struct profile *p)
 	profile_module(p, 0)->path = "";
 	profile_function(p, 0)->name = "[unknown]";
 	pp->text_chunk = g_string_chunk_new(4096);
-	pp->texts = g_hash_table_new(g_str_hash, g_str_equal);
-	pp->modules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	pp->mappings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	pp->texts = key_text_table_new(NULL);
+	pp->modules = key_text_table_new(g_free);
+	pp->mappings = key_text_table_new(g_free);
 	pp->frames = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
 	g_ptr_array_add(pp->frames, key_table_new(NULL));
 	pp->nodes = key_table_new(NULL);

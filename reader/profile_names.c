@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys.h"
+
 /* A module's addresses while they are collected and named. */
 struct wanted {
 	GArray *addresses;		/* uint64_t; sorted and distinct before asking */
@@ -26,7 +28,8 @@ static guint function_hash(gconstpointer key)
 {
 	const struct function_key *k = key;
 
-	return (g_str_hash(k->name) * 31 + (k->file ? g_str_hash(k->file) : 0)) * 31 + k->module;
+	return (key_text_hash(k->name) * 31 + (k->file ? key_text_hash(k->file) : 0)) * 31 +
+	       k->module;
 }
 
 static gboolean function_equal(gconstpointer a, gconstpointer b)

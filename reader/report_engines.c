@@ -249,7 +249,7 @@ static void engines_losses(struct report *report)
 void report_engines(struct report *report)
 {
 	struct engines_said said = {
-		.lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+		.lines = key_text_table_new(g_free),
 	};
 
 	for (uint32_t i = 1; i < report->profile->processes->len; i++) {

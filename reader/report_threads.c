@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "keys.h"
+
 struct thread_row {
 	uint32_t first; /* model id of a thread of the row */
 	uint64_t n;	/* threads in it */
@@ -124,7 +126,7 @@ static GArray *threads_collect(const struct report *report)
 /* Threads of one process and name become one row. */
 static GArray *threads_group(const struct report *report, GArray *rows)
 {
-	GHashTable *index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GHashTable *index = key_text_table_new(g_free);
 	GArray *groups = g_array_new(FALSE, TRUE, sizeof(struct thread_row));
 
 	for (guint i = 0; i < rows->len; i++) {

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "keys.h"
 #include "profile_private.h"
 
 #define STACKS_LOOKED_AT 256u /* of one thread: nearly all stacks have the root */
@@ -144,7 +145,7 @@ struct stack_roots *stack_roots_new(struct profile *p)
 	guint first = 1, next;
 
 	roots->profile = p;
-	roots->shared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	roots->shared = key_text_table_new(g_free);
 	roots->own = g_new0(uint32_t, p->threads->len);
 	for (; first < p->cells->len; first = next) {
 		const struct cell *cells = &g_array_index(p->cells, struct cell, first);

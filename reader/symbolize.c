@@ -90,7 +90,7 @@ static const char *symbolize_fallback(struct symbolize *s, const struct symboliz
 	/* A path of the trace can have a component of any length. */
 	if (strlen(name) > SYMBOLIZE_NAME_BYTES)
 		name[SYMBOLIZE_NAME_BYTES] = '\0';
-	kept = g_string_chunk_insert_const(s->text, name);
+	kept = g_string_chunk_insert(s->text, name);
 	g_free(name);
 	return kept;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keys.h"
 #include "prof_wire.h"
 
 #define WRITER_FLUSH_BYTES 65536u
@@ -21,7 +22,7 @@ void symbolize_writer_init(struct symbolize_writer *w, int fd)
 {
 	w->fd = fd;
 	w->buffer = g_byte_array_new();
-	w->strings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	w->strings = key_text_table_new(g_free);
 }
 
 static void writer_flush(struct symbolize_writer *w)
@@ -129,7 +130,7 @@ static void get_string(struct stream *s)
 		return;
 	}
 	text = g_strndup((const char *)bytes, length);
-	g_ptr_array_add(s->strings, g_string_chunk_insert_const(s->chunk, text));
+	g_ptr_array_add(s->strings, g_string_chunk_insert(s->chunk, text));
 	g_free(text);
 }
 

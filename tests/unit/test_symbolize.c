@@ -3,7 +3,7 @@
  * test_symbolize.c - names, lines and inline chains of real ELF files, against
  * what two other symbolizers say of the same bytes.  limit: 180
  *
- * links: reader/symbolize.c reader/symbolize_child.c reader/symbolize_pipe.c
+ * links: reader/symbolize.c reader/symbolize_child.c reader/symbolize_pipe.c reader/keys.c
  * links: reader/module_names.c reader/module_advice.c reader/elf_files.c
  * links: reader/elf_names.c reader/elf_plt.c reader/eh_bounds.c reader/demangle.c
  * links: reader/dwarf_names.c reader/dwarf_inline.c reader/kernel_names.c

@@ -4,7 +4,7 @@
  * stand-in for the child's work crashes, hangs, eats memory, lies and stops in
  * the middle, as its module's path says; the other modules keep their names.
  *
- * links: reader/symbolize.c reader/symbolize_child.c reader/symbolize_pipe.c
+ * links: reader/symbolize.c reader/symbolize_child.c reader/symbolize_pipe.c reader/keys.c
  * links: reader/kernel_names.c reader/jit_names.c reader/demangle.c
  * flags: $(pkg-config --cflags glib-2.0)
  * libs: -l:libiberty.a $(pkg-config --libs glib-2.0)
