@@ -107,7 +107,7 @@ void heap_after(void *block, size_t bytes)
 		sampled_bytes = real.malloc_usable_size(block); /* it goes by size classes */
 	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed)) {
 		guard_enter(&g);
-		heap_record_alloc(&g, t, block, bytes, sampled_bytes);
+		heap_record_alloc(&g, block, bytes, sampled_bytes);
 		guard_leave(&g);
 	}
 	errno = saved;
@@ -122,7 +122,6 @@ static bool is_live(const void *block)
 
 bool heap_free(void *block)
 {
-	const struct thread_state *t;
 	int saved = errno;
 	struct guard g;
 	uint64_t id;
@@ -134,15 +133,14 @@ bool heap_free(void *block)
 	if (!block || !is_live(block))
 		return true;
 	if (thread_tls.busy) {
-		/* A signal handler interrupted our own code, whose locks we may hold. */
+		/* In the middle of our own code, whose locks we may hold. */
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return true;
 	}
 	guard_enter(&g);
 	/* In a child that no handler told of, locks may be held by nobody. */
-	if (state_recording() && (id = live_take((uint64_t)(uintptr_t)block)) &&
-	    (t = thread_self()))
-		heap_record_free(&g, t, id);
+	if (state_recording() && (id = live_take((uint64_t)(uintptr_t)block)))
+		heap_record_free(&g, id);
 	guard_leave(&g);
 	errno = saved;
 	return true;
@@ -170,7 +168,6 @@ static void *realloc_bootstrap(void *block, size_t bytes)
 void *heap_realloc(void *block, size_t bytes)
 {
 	uint64_t address = (uint64_t)(uintptr_t)block, id = 0, old;
-	const struct thread_state *t;
 	struct guard g;
 	void *to;
 	int saved;
@@ -192,8 +189,8 @@ void *heap_realloc(void *block, size_t bytes)
 		if (!to && bytes) {
 			if (live_put(address, id, &old)) /* its free will pass by */
 				stats_lose(PROF_LOSS_FREE_RING, 1);
-		} else if (state_recording() && (t = thread_self())) {
-			heap_record_free(&g, t, id);
+		} else if (state_recording()) {
+			heap_record_free(&g, id);
 		}
 		guard_leave(&g);
 	}

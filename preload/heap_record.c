@@ -61,15 +61,18 @@ static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kin
 	return e;
 }
 
-static void fill_common(struct ring_event *e, const struct thread_state *t)
+/* Who is asked after the wait for room: a handler may have forked in it, and the
+ * child's threads are others. */
+static void fill_common(struct ring_event *e)
 {
-	e->thread = t->index;
-	e->tid = t->tid;
+	const struct thread_state *t = thread_tls.self;
+
+	e->thread = t ? t->index : 0;
+	e->tid = t ? t->tid : (uint32_t)sys_gettid();
 }
 
 /* [hook] Takes the caller's registers and stack into a new event. */
-static struct ring_event *capture_here(struct guard *g, const struct thread_state *t,
-				       enum ring_kind kind)
+static struct ring_event *capture_here(struct guard *g, enum ring_kind kind)
 {
 	uint64_t regs[ARCH_REGS];
 	struct ring_event *e;
@@ -81,31 +84,31 @@ static struct ring_event *capture_here(struct guard *g, const struct thread_stat
 	e = reserve(g, (uint32_t)sizeof(*e) + bytes, kind);
 	if (!e)
 		return NULL;
-	fill_common(e, t);
+	fill_common(e);
 	e->valid = ARCH_READ_REGS_VALID;
 	memcpy(e->regs, regs, sizeof(regs));
 	e->stack_bytes = capture_stack(regs[ARCH_SP], e->stack, bytes, &e->cut);
 	return e;
 }
 
-void heap_record_free(struct guard *g, const struct thread_state *t, uint64_t id)
+void heap_record_free(struct guard *g, uint64_t id)
 {
-	struct ring_event *e = reserve(g, RING_SHORT_BYTES, RING_FREE);
+	/* A thread that has left has no name to record it by. */
+	struct ring_event *e = thread_self() ? reserve(g, RING_SHORT_BYTES, RING_FREE) : NULL;
 
 	if (!e) {
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return;
 	}
-	fill_common(e, t);
+	fill_common(e);
 	e->block = id;
 	ring_commit(e);
 }
 
-void heap_record_alloc(struct guard *g, const struct thread_state *t, void *block, size_t bytes,
-		       size_t sampled_bytes)
+void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sampled_bytes)
 {
 	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
-	struct ring_event *e = capture_here(g, t, RING_ALLOC);
+	struct ring_event *e = capture_here(g, RING_ALLOC);
 
 	if (!e) {
 		stats_lose(PROF_LOSS_HEAP_RING, 1);
@@ -120,7 +123,7 @@ void heap_record_alloc(struct guard *g, const struct thread_state *t, void *bloc
 	}
 	ring_commit(e);
 	if (old)
-		heap_record_free(g, t, old);
+		heap_record_free(g, old);
 }
 
 /* Sites already recorded, by return address: open addressing, lock-free, full
@@ -156,12 +159,11 @@ static bool within_rate(void)
 
 void heap_record_creation(struct guard *g, uint64_t pc)
 {
-	const struct thread_state *t;
 	struct ring_event *e;
 
-	if (!site_is_new(pc) || !state_recording() || !(t = thread_self()))
+	if (!site_is_new(pc) || !state_recording() || !thread_self())
 		return;
-	e = within_rate() ? capture_here(g, t, RING_CREATE) : NULL;
+	e = within_rate() ? capture_here(g, RING_CREATE) : NULL;
 	if (!e) {
 		stats_lose(PROF_LOSS_CREATION_STACK, 1);
 		return;

@@ -17,11 +17,10 @@ struct guard;
 
 /* [hook] block, of bytes, was sampled by sampled_bytes (an allocator's size class, or
  * bytes itself): remembers it as alive and records it. */
-void heap_record_alloc(struct guard *g, const struct thread_state *t, void *block, size_t bytes,
-		       size_t sampled_bytes);
+void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sampled_bytes);
 
 /* [hook] The sampled block id, taken out of the live table, is being freed. */
-void heap_record_free(struct guard *g, const struct thread_state *t, uint64_t id);
+void heap_record_free(struct guard *g, uint64_t id);
 
 /* [hook] Records the calling site of pthread_create once a site: pc is the call's
  * return address. */
