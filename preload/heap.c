@@ -80,6 +80,8 @@ static const struct thread_state *recorded_self(void)
 
 	if (t && state_phase() == STATE_ON && state_is_ours())
 		return t;
+	if (state_phase() == STATE_NEW)
+		return NULL; /* constructors that run before ours: every call of theirs */
 	guard_enter(&g);
 	t = state_recording() ? thread_self() : NULL;
 	guard_leave(&g);
