@@ -36,7 +36,7 @@ static _Atomic bool filter_stuck; /* no memory for a larger one: stay with this 
 
 /* Pinned addresses are few; they are re-entered when the filter grows. */
 #define PINNED_MAX 1024u
-static uint64_t pinned[PINNED_MAX];
+static _Atomic uint64_t pinned[PINNED_MAX];
 static _Atomic uint32_t pinned_count;
 
 static struct live_shard *shard_of(uint64_t address)
@@ -79,6 +79,15 @@ static void drop_all(void)
 		lock_drop(&shards[i].lock);
 }
 
+static void filter_add_pinned(uint8_t *filter)
+{
+	uint32_t n = atomic_load(&pinned_count);
+
+	for (uint32_t i = 0; i < n && i < PINNED_MAX; i++)
+		if (atomic_load(&pinned[i]))
+			filter_add(filter, atomic_load(&pinned[i]));
+}
+
 /* Old filters are left mapped: a thread may be about to read one.  Each is a
  * quarter of the next, so all of them together are a third of the last. */
 static void filter_grow(void)
@@ -102,12 +111,14 @@ static void filter_grow(void)
 		for (uint32_t k = 0; k < shards[i].ids.capacity; k++)
 			if (shards[i].ids.slots[k].key)
 				filter_add(bigger, shards[i].ids.slots[k].key);
-	for (uint32_t i = 0; i < atomic_load(&pinned_count) && i < PINNED_MAX; i++)
-		filter_add(bigger, pinned[i]);
+	filter_add_pinned(bigger);
 	atomic_fetch_add(&filter_bytes, (UINT64_C(1) << bits) + 64);
 	/* Relaxed is enough for readers: a block sampled after this store is
 	 * passed on by the program with a release of its own. */
-	atomic_store_explicit(&live_filter, bigger, memory_order_release);
+	atomic_store(&live_filter, bigger);
+	/* Once more: who pins takes no lock, and either sees this filter or is seen here
+	 * (both sides store, then load, in one order for all). */
+	filter_add_pinned(bigger);
 	grown[(bits - FILTER_FIRST_BITS) / 2 - 1] = bigger;
 out:
 	drop_all();
@@ -207,20 +218,23 @@ uint64_t live_take(uint64_t address)
 	return id;
 }
 
-void live_filter_pin(uint64_t address)
+bool live_filter_pin(uint64_t address)
 {
-	uint32_t i = atomic_fetch_add(&pinned_count, 1);
+	uint32_t i = atomic_load(&pinned_count);
 
-	if (i < PINNED_MAX)
-		pinned[i] = address;
-	filter_add(atomic_load_explicit(&live_filter, memory_order_relaxed), address);
+	do
+		if (i == PINNED_MAX)
+			return false;
+	while (!atomic_compare_exchange_weak(&pinned_count, &i, i + 1));
+	atomic_store(&pinned[i], address);
+	filter_add(atomic_load(&live_filter), address);
+	return true;
 }
 
 void live_reset(void)
 {
 	uint8_t *filter = first_filter + (64 - FILTER_FIRST_BITS);
-	bool clean = !atomic_load(&entries) && atomic_load(&live_filter) == filter &&
-		     atomic_load(&pinned_count) == 0;
+	bool clean = !atomic_load(&entries) && atomic_load(&live_filter) == filter;
 
 	/* A lock may have been held by a thread that the child does not have. */
 	for (unsigned i = 0; i < LIVE_SHARDS && clean; i++)
@@ -236,8 +250,7 @@ void live_reset(void)
 		grown[i] = NULL;
 	}
 	memset(first_filter, 0, sizeof(first_filter));
-	for (uint32_t i = 0; i < atomic_load(&pinned_count) && i < PINNED_MAX; i++)
-		filter_add(filter, pinned[i]);
+	filter_add_pinned(filter);
 	atomic_store(&live_filter, filter);
 	atomic_store(&entries, 0);
 	atomic_store(&filter_bytes, sizeof(first_filter));

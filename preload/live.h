@@ -38,7 +38,7 @@ static inline bool live_maybe(uint64_t address)
 /* [hook] Is it one?  Takes no lock; true also when it cannot be told without. */
 bool live_has(uint64_t address);
 
-/* The following take locks: to be called behind a guard. */
+/* The following take locks, but for the pin: to be called behind a guard. */
 
 /* [hook] Remembers that address holds sampled block id (not 0).  An entry left
  * there (its free went round us) is replaced and its id given in *old, else 0.
@@ -48,8 +48,9 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old);
 /* [hook] Takes address out; its block id, or 0 when it was not there. */
 uint64_t live_take(uint64_t address);
 
-/* [hook] Makes free look twice at address for ever (bootstrap blocks). */
-void live_filter_pin(uint64_t address);
+/* [hook] [writer] Makes free look twice at address for ever (bootstrap blocks); takes
+ * no lock.  False: there are too many. */
+bool live_filter_pin(uint64_t address);
 
 /* [child] Forgets everything, locks included.  Memory of the parent's copy is
  * left where it is. */

@@ -80,7 +80,10 @@ static void *bootstrap_alloc(size_t align, size_t bytes)
 		}
 	} while (!atomic_compare_exchange_weak(&bootstrap_used, &at, end));
 	((size_t *)(bootstrap + start))[-1] = bytes;
-	live_filter_pin((uintptr_t)bootstrap + start);
+	if (!live_filter_pin((uintptr_t)bootstrap + start)) {
+		errno = ENOMEM; /* free would not know it */
+		return NULL;
+	}
 	return bootstrap + start;
 }
 
