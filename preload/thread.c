@@ -100,12 +100,14 @@ static void take_counters(const struct thread_state *t, const struct thread_tls 
 static void leave(struct thread_state *t)
 {
 	struct thread_tls *tls = &thread_tls;
+	struct guard g;
 
 	tls->busy++;
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
 	read_own_clocks(t, &t->totals);
+	guard_enter(&g);
 	lock_take(&t->lock);
 	take_counters(t, tls, &t->totals);
 	t->tls = NULL;
@@ -114,6 +116,7 @@ static void leave(struct thread_state *t)
 	t->timer_id = -1;
 	lock_drop(&t->lock);
 	tls->self = NULL;
+	guard_leave(&g);
 	atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
 	if (atomic_fetch_sub(&live_count, 1) == 1)
 		writer_stop(WRITER_STOP_LAST_THREAD);
@@ -327,14 +330,17 @@ void thread_snapshot_self(void)
 {
 	struct thread_state *t = thread_tls.self;
 	struct thread_totals totals = { 0 };
+	struct guard g;
 
 	if (!t)
 		return;
 	read_own_clocks(t, &totals);
+	guard_enter(&g); /* a handler may call _exit, and come here again */
 	lock_take(&t->lock);
 	t->totals.user_ns = totals.user_ns;
 	t->totals.system_ns = totals.system_ns;
 	lock_drop(&t->lock);
+	guard_leave(&g);
 }
 
 void thread_reset_in_child(void)
