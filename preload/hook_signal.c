@@ -78,9 +78,8 @@ static int set_other_action(int sig, const struct sigaction *act, struct sigacti
 	return 0;
 }
 
-/* [hook] The first small stack: handlers that are there already.  What another thread
- * installs meanwhile is what the call gives back instead of what was read, and is
- * put in its place again. */
+/* [hook] A handler that is there already.  What another thread installs meanwhile is
+ * what the call gives back instead of what was read, and is put in its place again. */
 static void widen_installed(int sig)
 {
 	struct sigaction seen, put, got;
@@ -182,7 +181,7 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 		open = *set;
 		if (how == SIG_SETMASK && inside)
 			sigaddset(&open, SIGPROF);
-		else if (how == SIG_BLOCK || how == SIG_SETMASK)
+		else if (how != SIG_UNBLOCK || inside)
 			sigdelset(&open, SIGPROF);
 	}
 	if (set && how == SIG_SETMASK)
@@ -242,21 +241,39 @@ static size_t altstack_bytes(void)
 	return (frame ? frame : MINSIGSTKSZ) + handler;
 }
 
+/* [hook] The first small stack of the program: handlers that are there already. */
+static void widen_all(void)
+{
+	int saved = errno;
+
+	if (atomic_exchange(&small_stacks, true))
+		return;
+	for (int sig = 1; sig <= 64; sig++)
+		if (sig != SIGPROF)
+			widen_installed(sig);
+	errno = saved;
+}
+
 /* [hook] Our handler runs on the alternate stack where there is one, and a program
  * may have measured it for the kernel's frame alone, or less, if it never
  * uses it: such a thread goes without a timer until it has another. */
 HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 {
 	struct thread_state *t = thread_tls.self;
+	bool had_timer, fits;
+	int err;
 
 	real_resolve();
-	if (ss && !(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes() &&
-	    borrowed(SIGPROF) && !atomic_exchange(&small_stacks, true))
-		for (int sig = 1; sig <= 64; sig++)
-			if (sig != SIGPROF)
-				widen_installed(sig);
-	if (ss && t && borrowed(SIGPROF))
-		thread_permit_timer(t,
-				    (ss->ss_flags & SS_DISABLE) || ss->ss_size >= altstack_bytes());
-	return real.sigaltstack(ss, old);
+	if (!ss || !borrowed(SIGPROF))
+		return real.sigaltstack(ss, old);
+	fits = ss->ss_flags & SS_DISABLE || ss->ss_size >= altstack_bytes();
+	if (!(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes())
+		widen_all();
+	had_timer = t && !t->no_timer;
+	if (t && !fits)
+		thread_permit_timer(t, false); /* before it is in force */
+	err = real.sigaltstack(ss, old);
+	if (t && (err ? had_timer : fits))
+		thread_permit_timer(t, true);
+	return err;
 }
