@@ -210,6 +210,8 @@ void cpu_timer_set(int timer_id, bool on)
 	struct itimerspec its = { { 0, 0 }, { 0, 0 } };
 	long err;
 
+	if (!in_own_process()) /* a vfork child about to exec: it has no timers */
+		return;
 	if (on) {
 		its.it_value = to_timespec(draw_first_ns());
 		its.it_interval = to_timespec(timer.period_ns);

@@ -28,7 +28,8 @@ int cpu_timer_attach(int tid);
 /* [hook] [writer] Removes a timer. */
 void cpu_timer_detach(int timer_id);
 
-/* [writer] Starts or stops the timer of one thread (the caller walks its threads). */
+/* [writer] [hook] Starts or stops the timer of one thread; nothing in a child, which
+ * has none. */
 void cpu_timer_set(int timer_id, bool on);
 
 /* [writer] The error of a thread that could have no timer, or not set it, since this

@@ -8,6 +8,7 @@
 #include <ucontext.h>
 
 #include "cpu_timer.h"
+#include "state.h"
 #include "sys.h"
 #include "thread.h"
 
@@ -77,7 +78,7 @@ void signal_mask_exec(const struct thread_state *t, bool about_to)
 	if (believed(t, signal_mask_kernel()))
 		change(about_to ? SIG_BLOCK : SIG_UNBLOCK, SIGPROF_BIT);
 	if (!about_to && t->timer_id >= 0)
-		cpu_timer_set(t->timer_id, true);
+		cpu_timer_set(t->timer_id, atomic_load(&state.sampling));
 }
 
 bool signal_mask_defer(const siginfo_t *info, void *context)
