@@ -21,6 +21,7 @@
  * the library that malloc does. */
 struct next_operator {
 	_Atomic(void *) found; /* once looked up */
+	bool owned;	       /* its library is malloc's; written before found is published */
 	_Atomic(void *) fn;    /* once all is known */
 	bool allocates;	       /* written before fn is published */
 };
@@ -38,33 +39,37 @@ static void publish(struct next_operator *next, void *fn, bool allocates)
 	atomic_store_explicit(&next->fn, fn, memory_order_release);
 }
 
-/* [hook] First call of an operator: whose it is. */
+/* [hook] First calls of an operator: whose it is. */
 static __attribute__((noinline, cold)) void *resolve(struct next_operator *next, const char *name,
 						     const void *self, bool *allocates)
 {
 	void *fn = atomic_load_explicit(&next->found, memory_order_acquire);
 
-	thread_tls.busy++;
-	real_resolve();
-	if (!fn)
+	if (!fn) {
+		thread_tls.busy++;
+		real_resolve();
 		fn = real_find(name, self);
-	*allocates = fn && object_of(fn) == object_of((void *)real.malloc);
-	thread_tls.busy--;
-	atomic_store_explicit(&next->found, fn, memory_order_release);
+		next->owned = fn && object_of(fn) == object_of((void *)real.malloc);
+		thread_tls.busy--;
+		atomic_store_explicit(&next->found, fn, memory_order_release);
+	}
+	*allocates = next->owned;
 	return fn;
 }
 
 /* [hook] The C library's malloc below settles it at once.  With an allocator's
- * own operator the first call that is counted must tell: it may come back to a
- * hook of malloc's family, as jemalloc's aligned forms do, and is counted there. */
+ * own operator the first call that is counted must tell (where nothing is recorded,
+ * any): it may come back to a hook of malloc's family, as jemalloc's aligned forms
+ * do, and is counted there. */
 static __attribute__((noinline, cold)) void settle(struct next_operator *next, void *fn,
 						   uint64_t calls, void *block, size_t bytes)
 {
 	bool came_back = thread_tls.calls != calls;
+	uint32_t phase = state_phase();
 
 	if (!came_back)
 		heap_after(block, bytes);
-	if (thread_tls.calls != calls)
+	if (thread_tls.calls != calls || phase == STATE_INERT || phase == STATE_DONE)
 		publish(next, fn, !came_back);
 }
 
