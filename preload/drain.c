@@ -194,7 +194,7 @@ static bool waits(const struct place *p, uint64_t now)
 	return now - since < HELD_UP_NS;
 }
 
-bool drain_all(bool perf)
+bool drain_all(bool perf, bool last)
 {
 	uint64_t until = sys_now_ns();
 	struct place place = { 0, false };
@@ -203,7 +203,8 @@ bool drain_all(bool perf)
 
 	maps_reported = perf;
 	for (;; any = true) {
-		bool record_due = have_record && record->t_ns <= until && !waits(&place, until);
+		bool record_due =
+			have_record && record->t_ns <= until && (last || !waits(&place, until));
 
 		if (record_due && (!e || record->t_ns <= e->t_ns)) {
 			take_record(record);

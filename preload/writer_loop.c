@@ -215,7 +215,7 @@ static void take_all(void)
 
 	/* perf tells of every mapping, in its place in time; without it what has
 	 * been recorded belongs to the picture we have, rather than to the new one. */
-	drain_all(perf);
+	drain_all(perf, false);
 	if (!perf && maps_changed())
 		maps_refresh(sys_now_ns());
 	roster_scan();
@@ -242,10 +242,9 @@ static void finish(enum prof_end reason)
 		return;
 	if (state_cpu_engine() == STATE_CPU_PERF) {
 		/* Only events that stand still say what the kernel lost for want of room. */
-		if (reason == PROF_END_EXIT) {
+		if (reason == PROF_END_EXIT)
 			cpu_perf_enable(false);
-			drain_all(true);
-		}
+		drain_all(true, true); /* an exec takes the rings away, too */
 		cpu_perf_count_lost();
 	}
 	drain_held_up();
