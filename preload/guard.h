@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guard.h - a stretch of our own code on a thread of the program: hooks met
- * inside only forward, and signals wait until its end.  A handler of the
- * program may siglongjmp out of whatever it interrupted, and asynchronous
- * cancellation is a signal too: a lock left held there would stop every other
- * thread, a ring record left unfinished all recording.  Signals that an
- * instruction raises stay open, since the kernel kills for one that is
- * blocked.  Two system calls, so only where locks or records are touched.
+ * inside only forward, and signals wait until its end (which ones: sys.h).  A
+ * handler of the program may siglongjmp out of whatever it interrupted, and
+ * asynchronous cancellation is a signal too: a lock left held there would stop
+ * every other thread, a ring record left unfinished all recording.  Nothing
+ * inside may fault: the kernel kills for a fault that is blocked.  Two system
+ * calls, so only where locks or records are touched.
  */
 #ifndef PROF_GUARD_H
 #define PROF_GUARD_H
