@@ -173,6 +173,9 @@ def forks_beside_allocating_threads():
 @item("65")
 def vfork_exec_and_the_environment():
     calls("vfork")
+    for trace in HOME.glob("vfork-timer-*"):
+        refused = [e for e in Profile(trace).events if e["name"] == "timers"]
+        check(not refused, "the timers of a vfork child, which has none:", refused)
     ran = [run(words([CALLS, "environment"], env=env)) for env in
            (dict(settings(x=1), LD_PRELOAD=LIB, HOME="/h", EMPTY=""),
             dict(LD_PRELOAD=LIB, HOME="/h", EMPTY=""))]
