@@ -31,18 +31,19 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define CALLS(X)                                                                                   \
-	X(mmap)                                                                                    \
-	X(munmap)                                                                                  \
-	X(mprotect)                                                                                \
-	X(madvise) X(openat) X(close) X(read) X(pread64) X(pwrite64) X(write) X(fallocate) X(      \
-		ftruncate) X(renameat) X(mkdirat) X(unlinkat) X(getdents64) X(fstat) X(newfstatat) \
-		X(readlinkat) X(getcwd) X(uname) X(getrandom) X(clock_gettime) X(getrusage)        \
-			X(sched_getaffinity) X(eventfd2) X(ppoll) X(futex) X(ioctl)                \
-				X(perf_event_open) X(clone3) X(clone) X(prctl) X(unshare)          \
-					X(close_range) X(umask) X(timer_create) X(timer_settime)   \
-						X(timer_delete) X(rt_sigaction)                    \
-							X(process_vm_readv) X(mincore)             \
+#define CALLS(X)                                                                                  \
+	X(mmap)                                                                                   \
+	X(munmap)                                                                                 \
+	X(mprotect)                                                                               \
+	X(madvise)                                                                                \
+	X(openat) X(close) X(read) X(pread64) X(pwrite64) X(write) X(fallocate) X(ftruncate)      \
+		X(renameat) X(mkdirat) X(unlinkat) X(getdents64) X(fstat) X(newfstatat) X(        \
+			readlinkat) X(getcwd) X(uname) X(getrandom) X(clock_gettime) X(getrusage) \
+			X(sched_getaffinity) X(eventfd2) X(ppoll) X(futex) X(ioctl)               \
+				X(perf_event_open) X(clone3) X(clone) X(prctl) X(unshare)         \
+					X(close_range) X(umask) X(timer_create) X(timer_settime)  \
+						X(timer_delete) X(rt_sigaction)                   \
+							X(process_vm_readv) X(mincore)            \
 								X(prlimit64) X(wait4)
 
 #define ENTRY(call) { #call, SYS_##call },
