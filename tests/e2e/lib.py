@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 SRC = pathlib.Path(os.environ.get("SRC", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("BUILD", SRC / "build"))
@@ -20,6 +21,12 @@ W = pathlib.Path(os.environ.get("W", BUILD / "tests/work"))
 ROOT = os.geteuid() == 0
 ENGINES = ("perf", "timer")
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all"]
+
+# In front of a program: the library is refused descriptors of its own.
+SHARED = [W / "w_deny", "close_range", "EPERM", W / "w_deny", "unshare", "EPERM"]
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+# Losses of an allocation; where none is, each is recorded.
+ALLOC_LOSSES = ("heap_ring_full", "live_table_full")
 
 LONG = "CHECK_LONG" in os.environ  # the long form of a test that has one
 HOME = pathlib.Path(os.environ.get("TMPDIR", ".")).absolute() / "self"  # where programs run
@@ -50,6 +57,13 @@ def need(*programs):
     missing = [p for p in programs if not shutil.which(p)]
     if missing:
         skip("not installed: " + " ".join(missing))
+
+
+def wait_for(condition, what, seconds=30):
+    until = time.monotonic() + seconds
+    while not condition():
+        check(time.monotonic() < until, "never came:", what)
+        time.sleep(0.002)
 
 
 def measured(part, what, load, found):

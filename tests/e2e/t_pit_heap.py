@@ -8,7 +8,6 @@ limit: 120
 from pitfalls import *
 
 HEAP, STACK = W / "w_pit_heap", W / "w_pit_stack"
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
 
 def every(what, mode, **values):

@@ -8,7 +8,6 @@ limit: 120
 from pitfalls import *
 
 EARLY = W / "p_early.so"
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 # An /etc of the namespace's own, with $1 in its ld.so.preload.
 LD_SO_PRELOAD = """

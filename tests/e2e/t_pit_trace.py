@@ -193,12 +193,12 @@ def the_writer_is_stopped_for_a_while():
                 for (int i = 0; i < 100; i++, n++) { to = malloc(64); free(to); }
             return n;
         }
-        int main(void) { printf("calls %ld\n", storm(4)); }
+        int main(void) { printf("calls %ld\n", storm(6)); }
         """)
     child = subprocess.Popen(words([exe], env=preload(out="t", heap_bytes=16, cpu="perf")),
                              cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        time.sleep(1)
+        wait_for(lambda: segments(HOME / "t"), "a segment")
         threads = [int(t) for t in os.listdir(f"/proc/{child.pid}/task") if int(t) != child.pid]
         for tid in threads:
             names = open(f"/proc/{child.pid}/task/{tid}/comm").read().strip()

@@ -11,7 +11,6 @@ import time
 
 from lib import *
 
-SHARED = [W / "w_deny", "close_range", "EPERM", W / "w_deny", "unshare", "EPERM"]
 FORMS = {"own descriptors": [], "shared descriptors": SHARED}
 
 
@@ -62,6 +61,24 @@ for user in users():
             ran = record(out, wrap, user, umask)
             is_private(user.home / out, uid, (user.name, form, oct(umask), ran.err))
 
+# nothing said of the place: the working directory, and no directory that all may write to
+for user in users():
+    cwd, elsewhere = user.home / "default", user.home / "elsewhere"
+    for directory in (cwd, elsewhere):
+        directory.mkdir()
+        if user.prefix:
+            shutil.chown(directory, "nobody", "nogroup")
+    env = dict(preload(user, cpu="off", heap_bytes=64), TMPDIR=elsewhere, HOME=elsewhere,
+               XDG_RUNTIME_DIR=elsewhere)
+    shared = {p: set(os.listdir(p)) for p in ("/tmp", "/var/tmp", "/dev/shm")}
+    ran = run([user.file(W / "w_leak"), 20000], user, env, cwd=cwd)
+    check(ran.status == 0 and not ran.err, "default:", ran.status, ran.err)
+    found = list(cwd.iterdir())
+    check(len(found) == 1 and found[0].name.startswith("prof-w_leak-"), "default place:", found)
+    new = [n for p, names in shared.items() for n in set(os.listdir(p)) - names if "w_leak" in n]
+    check(not list(elsewhere.iterdir()) and not new, "default: written to", new,
+          *elsewhere.iterdir())
+
 # what is there stays what it was
 for form, wrap in FORMS.items():
     area = HOME / f"planted-{len(wrap)}"
@@ -111,13 +128,6 @@ def busy(form, out, ms=700):
                                      segment_bytes="64K", programs="w_log"))
     command = [*form, W / "w_log", HOME / "log", "single", "return", str(ms)]
     return subprocess.Popen([str(c) for c in command], env=env, cwd=HOME, stderr=subprocess.PIPE)
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + 20
-    while not condition():
-        check(time.monotonic() < until, "never came:", what)
-        time.sleep(0.001)
 
 
 # swapped for a link, or for another directory of ours, while the program runs; where

@@ -10,7 +10,6 @@ import time
 from lib import *
 
 need("readelf")
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
 
 class Mapping:

@@ -16,7 +16,6 @@ from lib import *
 
 need("lz4")
 PLACES = ("argument", "variable", "setting", "data", "file", "file name")
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
 
 def varint(n):

@@ -85,7 +85,9 @@ def readable(trace):
 
 
 def lost_events(p):
-    return sum(n for name, n in p.losses.items() if name not in ("cpu_throttled", "segment_dropped"))
+    """Allocations that are not in the trace, or not below their function."""
+    check(p.losses["write_failed"] == 0, "nothing was in the way of writing:", p.losses)
+    return sum(p.losses[name] for name in (*ALLOC_LOSSES, "no_stack", "stack_table_full"))
 
 
 def blocks_of(p, tid):

@@ -28,7 +28,7 @@ def looks_right(trace, ran, what):
               thread["end_ns"])
 
 
-tried = []
+tried, refused = [], not ROOT
 for user in users():
     for engine in ENGINES:
         setting = dict(cpu=engine, cpu_hz=999, heap_bytes=1)
@@ -48,7 +48,7 @@ for user in users():
             out = f"namespace-{offset}-{engine}"
             inside = ["unshare", "-T", "--monotonic", offset, "--boottime", offset, "--fork"]
             if run([*inside, "true"]).status:
-                note("no time namespace to be had")
+                refused = True
                 continue
             ran = run([*inside, *words(program, user, preload(user, out=out, **setting))],
                       cwd=user.home)
@@ -58,3 +58,5 @@ for user in users():
 measured("faults", "clocks: time namespaces 5 s and 11 days off, libc's clocks jumping by an hour",
          f"{len(tried)} runs, both engines, root and nobody",
          "unchanged, traces valid, CPU totals within 1 %, all times within the run")
+if refused:
+    skip("no time namespace to be had; the rest passed")

@@ -26,7 +26,7 @@ def pair(user, limits, program, out, env=None, **values):
           "says", said)
     trace = user.home / out
     if not segments(trace):
-        check("nothing can be recorded" in said or limits, user.name, out, "no trace, no reason", said)
+        check("nothing can be recorded" in said or bare.status, user.name, out, "no trace, no reason", said)
         return None, said
     check(b"good" in run([PROF, "check", trace]).out.splitlines()[-1], out,
           prof("check", trace, status=None))
