@@ -147,8 +147,8 @@ def children():
 
 
 def left_behind():
-    """Names of the processes that outlive the workload by two seconds; ends them."""
-    end = time.monotonic() + 2
+    """Names of the processes that outlive the workload by five seconds; ends them."""
+    end = time.monotonic() + 5
     while children() and time.monotonic() < end:
         time.sleep(0.01)
     names = sorted(name for _, name in children())

@@ -39,7 +39,7 @@ for _ in 1 2 3 4 5 6 7 8 9; do
 	port=$((port + 1))
 done
 for version in tls1_2 tls1_3; do
-	(echo hello; sleep 1) | timeout 20 openssl s_client -connect "127.0.0.1:$port" -$version -quiet -no_ign_eof \
+	printf 'hello\nCLOSE\n' | timeout 20 openssl s_client -connect "127.0.0.1:$port" -$version -quiet \
 		-CAfile cert.pem -verify_return_error 2>/dev/null
 done
 openssl s_client -connect "127.0.0.1:$port" -tls1_3 -brief </dev/null 2>&1 | grep -c Ciphersuite
