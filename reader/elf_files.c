@@ -50,10 +50,14 @@ static struct elf_file elf_file_from_fd(char *path, int fd)
 	return (struct elf_file){ NULL, NULL };
 }
 
+/* To open a device can be to start it: the type is looked at first. */
 static struct elf_file elf_file_open(char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	int fd = -1;
 
+	if (!stat(path, &st) && S_ISREG(st.st_mode))
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd >= 0)
 		return elf_file_from_fd(path, fd);
 	g_free(path);

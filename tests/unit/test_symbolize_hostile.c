@@ -14,6 +14,7 @@
 #define CHECK_SECONDS 60
 #include "symbolize_corpus.h"
 
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #define ROUNDS 300
@@ -107,6 +108,8 @@ TEST(damaged_debug_files)
 TEST(foreign_files)
 {
 	const uint64_t at = 0x1000;
+	struct inotify_event event;
+	int watch;
 
 	corpus_enter();
 	corpus_run("mkfifo fifo; mkdir dir; : > empty; printf '\\177ELF' > short; "
@@ -115,7 +118,10 @@ TEST(foreign_files)
 		   "gcc -c %s/tests/work/names/chain.c -o relocatable.o; "
 		   "truncate -s 1T sparse",
 		   corpus_source());
+	watch = inotify_init1(IN_NONBLOCK);
+	TRUE(inotify_add_watch(watch, "fifo", IN_OPEN) >= 0);
 	STREQ(corpus_name(&limits, "fifo", NULL, at), "[fifo]");
+	TRUE(read(watch, &event, sizeof(event)) < 0 && errno == EAGAIN); /* not even opened */
 	STREQ(corpus_name(&limits, "dir", NULL, at), "[dir]");
 	STREQ(corpus_name(&limits, "empty", NULL, at), "[empty]");
 	STREQ(corpus_name(&limits, "short", NULL, at), "[short]");
