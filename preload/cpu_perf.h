@@ -77,6 +77,10 @@ struct cpu_perf_info {
  * 0, or -errno with info->why set and nothing left open. */
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info);
 
+/* [writer] From here on records are shifted by so much (cpu_perf_options.clock_offset_ns): the
+ * program has entered another time namespace. */
+void cpu_perf_shift_clock(int64_t clock_offset_ns);
+
 /* [writer] Adds a thread that exists already, with all it will create.  Not after
  * cpu_perf_detach.  0 or -errno. */
 int cpu_perf_follow(int tid);

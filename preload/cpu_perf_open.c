@@ -227,6 +227,11 @@ static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 	return err;
 }
 
+void cpu_perf_shift_clock(int64_t clock_offset_ns)
+{
+	perf_engine.clock_offset_ns = clock_offset_ns;
+}
+
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info)
 {
 	uint32_t least = RING_BYTES_MIN, bytes;

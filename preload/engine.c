@@ -278,6 +278,12 @@ void engine_look_after(void)
 		look_after_refused(refused);
 }
 
+void engine_resume(void)
+{
+	if (state_cpu_engine() == STATE_CPU_PERF)
+		cpu_perf_shift_clock(proc_clock_offset_ns());
+}
+
 void engine_detach(void)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF)

@@ -31,6 +31,9 @@ void engine_enable(bool on);
 /* [writer] Once a second: looks after what a running engine needs. */
 void engine_look_after(void);
 
+/* [writer] On a new writer thread, after a pause: the clock may be another. */
+void engine_resume(void);
+
 /* [writer] The rings' descriptors are about to be lost. */
 void engine_detach(void);
 void engine_close(void);

@@ -10,7 +10,7 @@
 /* [init] Notes which file stderr is: nothing is ever said anywhere else. */
 void log_init(void);
 
-/* [init] Prints "libprof: TEXT\n" when LIBPROF_VERBOSE is at least level and it can be
+/* [init] [hook] [child] Prints "libprof: TEXT\n" when LIBPROF_VERBOSE is at least level and it can be
  * done without waiting and without a signal (a full pipe, one without a reader). */
 void log_line(unsigned level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

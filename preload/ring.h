@@ -5,7 +5,7 @@
  * records in the order of their reservation, no locks.
  *
  *	struct ring_event *e = ring_reserve(bytes, RING_ALLOC);
- *	if (e) { fill e and what follows it; ring_commit(e, bytes_used); }
+ *	if (e) { fill e and what follows it; ring_commit(e); }
  *
  *	while ((e = ring_peek())) { use e; ring_consume(e); }
  *

@@ -68,6 +68,28 @@ static void correct_mode(int place)
 	SYS_CALL(SYS_fchmodat, AT_FDCWD, name, DIRECTORY_MODE, 0, 0, 0);
 }
 
+/* Does a file that we make there belong to the directory's owner?  Where a server or a
+ * mount option decides on owners (NFS without root's rights, CIFS), ours are not
+ * called ours; in somebody else's directory they still are. */
+static bool owns_what_we_make(uid_t owner)
+{
+	static const char name[] = "owner.new";
+	int dir = sys_open(td.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), fd;
+	struct stat st;
+	bool same;
+
+	if (dir < 0)
+		return false;
+	fd = sys_openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	same = fd >= 0 && sys_fstat(fd, &st) == 0 && st.st_uid == owner;
+	if (fd >= 0) {
+		sys_unlinkat(dir, name, 0);
+		sys_close(fd);
+	}
+	sys_close(dir);
+	return same;
+}
+
 /* The first look at it.  O_PATH: nothing is asked of its mode. */
 static int adopt(void)
 {
@@ -77,7 +99,8 @@ static int adopt(void)
 	if (place < 0)
 		return place;
 	err = sys_fstat(place, &st);
-	if (!err && st.st_uid != (uid_t)SYS_CALL(SYS_geteuid, 0, 0, 0, 0, 0, 0))
+	if (!err && st.st_uid != (uid_t)SYS_CALL(SYS_geteuid, 0, 0, 0, 0, 0, 0) &&
+	    !owns_what_we_make(st.st_uid))
 		err = -EACCES;
 	if (!err && (st.st_mode & DIRECTORY_MODE) != DIRECTORY_MODE)
 		correct_mode(place);

@@ -182,6 +182,7 @@ int loop_resume(bool apart)
 	trace_reattach(apart, now);
 	trace_continue(now);
 	/* It may be another clock now: setns(2) of a time namespace. */
+	engine_resume();
 	if (loop.start_at)
 		loop.start_at += now - loop.paused_at;
 	if (loop.stop_at)

@@ -25,12 +25,15 @@ for user in users():
         notes = [e["text"] for e in Profile(trace).events if e["name"] == "writer"]
         check(len(notes) == 1 and "pid namespace" in notes[0], engine, "said", notes)
 
-# A monotonic clock that jumps back must not put the next flush off.
+# A monotonic clock that jumps back must not put the next flush off, nor hold back perf's samples.
 for engine in ENGINES if ROOT else ():
     ran, trace = work("w_storm_ns", 1, "clock", out=f"clock-{engine}", cpu=engine, status=None,
-                      heap_bytes=1)
+                      cpu_hz=499, heap_bytes=1)
     if ran.status != 77:
         check(ran.status == -signal.SIGKILL, engine, "status", ran.status, ran.err)
         prof("check", trace)
-        site = Profile(trace).site("storm_malloc")
-        check(site["alloc_n"] > 0, engine, "in a time namespace: nothing in the trace after 1 s")
+        p = Profile(trace)
+        check(p.site("storm_malloc")["alloc_n"] > 0, engine,
+              "in a time namespace: nothing in the trace after 1 s")
+        burnt = p.count(lambda s: "burns_back_in_time" in s)
+        check(burnt > 5, engine, "in a time namespace: only", burnt, "samples in 1 s, a third burnt")

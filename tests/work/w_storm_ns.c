@@ -171,6 +171,12 @@ static int leaves_for_good(void)
 	return 0;
 }
 
+static FRAME void burns_back_in_time(void)
+{
+	work_burn(5 * MS);
+	STAY;
+}
+
 static int goes_back_in_time(void)
 {
 	uint64_t before = work_clock(CLOCK_MONOTONIC);
@@ -186,6 +192,7 @@ static int goes_back_in_time(void)
 	storm_deadline_ns -= 1000 * UINT64_C(1000000000);
 	while (storm_running()) {
 		allocate_between();
+		burns_back_in_time();
 		work_sleep_ms(10); /* a full ring would make the writer flush */
 	}
 	raise(SIGKILL);
