@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""More of everyday programs under the oracle, and more of what they can do: git's
-merges, packs and bundles, compressors with threads, TLS on loopback, a database with
-two writers, gcc with link-time optimisation, python3's pools, signals and C calls,
-foreign children that fork and exec.
+"""Everyday programs under the oracle: git's merges, packs and bundles, compressors
+with threads, TLS on loopback, a database with two writers, gcc with link-time
+optimisation, python3's pools, asyncio, signals and C calls, foreign children that
+fork and exec; in the long form this project made with two jobs, too.
 
-long: 1800
-only: long
+limit: 240
+long: 2400
 """
 from oracle import *
 
 conform("git_clone", "compressors", "openssl_tls", "sqlite_rows", "gcc_compile",
-        "foreign_children", "python_children", "python_runtime")
+        "foreign_children", "python_children", "python_runtime", "make")

@@ -6,8 +6,7 @@
 # needs: gcc make pkg-config
 # programs: make cc1*40 as*40
 # masks: temporary make
-# hides: make temporary
-# states: set two jobs run in any order
+# states: none two jobs run in any order, and hand names of files with pids around
 # short: no half a minute of two processors for each run
 # limit: 900
 set -eu
