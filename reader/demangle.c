@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * demangle.c - libiberty's callback forms, which allocate nothing: the text is
- * taken piece by piece and the demangler is left by longjmp once it exceeds
- * what a name may have, because nothing else stops it.  Recursion is limited
- * by libiberty itself.  Not reentrant in a signal handler; one thread.
+ * demangle.c - libiberty's callback forms: the text is taken piece by piece and
+ * the demangler is left by a jump once it exceeds what a name may have, because
+ * nothing else stops it.  Recursion is limited by libiberty itself, time is not:
+ * twenty bytes of a Rust name can count lifetimes to 2^64.  A timer of CPU time
+ * leaves it then.  What it holds at that moment is lost, a few bytes.  Not
+ * reentrant in a signal handler; one thread.
  */
 #include "demangle.h"
 
 #include <glib.h>
 #include <libiberty/demangle.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "symbolize.h"
 
@@ -19,22 +23,49 @@
  * the stack. */
 #define DEMANGLE_INPUT_BYTES 16384u
 
+/* CPU time for one name; a long one takes a hundredth of it.  A file with many
+ * that take more has the rest of its names as they are. */
+#define DEMANGLE_USEC 100000
+#define DEMANGLE_SLOW_MAX 20u
+
 struct demangle_text {
 	char bytes[SYMBOLIZE_NAME_BYTES];
 	size_t used;
-	jmp_buf too_long;
+	sigjmp_buf give_up;
 };
+
+static struct demangle_text text;
+static unsigned n_slow;
 
 static void demangle_take(const char *piece, size_t length, void *opaque)
 {
-	struct demangle_text *text = opaque;
-
-	if (length >= sizeof(text->bytes) - text->used)
-		longjmp(text->too_long, 1);
+	(void)opaque;
+	if (length >= sizeof(text.bytes) - text.used)
+		siglongjmp(text.give_up, 1);
 	if (!length) /* piece may be NULL then */
 		return;
-	memcpy(text->bytes + text->used, piece, length);
-	text->used += length;
+	memcpy(text.bytes + text.used, piece, length);
+	text.used += length;
+}
+
+static void demangle_expire(int signal)
+{
+	(void)signal;
+	n_slow++;
+	siglongjmp(text.give_up, 1);
+}
+
+/* 0: no longer. */
+static void demangle_watch(suseconds_t usec)
+{
+	static bool ready;
+	struct sigaction action = { .sa_handler = demangle_expire, .sa_flags = SA_NODEFER };
+	struct itimerval timer = { .it_value.tv_usec = usec };
+
+	if (!ready)
+		sigaction(SIGVTALRM, &action, NULL);
+	ready = true;
+	setitimer(ITIMER_VIRTUAL, &timer, NULL);
 }
 
 static bool demangle_looks_mangled(const char *name)
@@ -43,22 +74,32 @@ static bool demangle_looks_mangled(const char *name)
 	       !strncmp(name, "_GLOBAL_", 8);
 }
 
-char *demangle_name(const char *name)
+/* Into text.  False when it is malformed, too long or takes too long. */
+static bool demangle_text(const char *name)
 {
-	static struct demangle_text text;
 	const int options = DMGL_PARAMS | DMGL_ANSI;
+	bool good;
 
-	if (!demangle_looks_mangled(name) ||
-	    strnlen(name, DEMANGLE_INPUT_BYTES) == DEMANGLE_INPUT_BYTES)
-		return NULL;
-	if (setjmp(text.too_long))
-		return NULL;
+	if (sigsetjmp(text.give_up, 0)) {
+		demangle_watch(0);
+		return false;
+	}
+	demangle_watch(DEMANGLE_USEC);
 	/* Rust first: its older names are well-formed C++ names too. */
 	text.used = 0;
-	if (rust_demangle_callback(name, options, demangle_take, &text) && text.used)
-		return g_strndup(text.bytes, text.used);
-	text.used = 0;
-	if (cplus_demangle_v3_callback(name, options, demangle_take, &text) && text.used)
-		return g_strndup(text.bytes, text.used);
-	return NULL;
+	good = rust_demangle_callback(name, options, demangle_take, NULL) && text.used;
+	if (!good) {
+		text.used = 0;
+		good = cplus_demangle_v3_callback(name, options, demangle_take, NULL) && text.used;
+	}
+	demangle_watch(0);
+	return good;
+}
+
+char *demangle_name(const char *name)
+{
+	if (!demangle_looks_mangled(name) || n_slow >= DEMANGLE_SLOW_MAX ||
+	    strnlen(name, DEMANGLE_INPUT_BYTES) == DEMANGLE_INPUT_BYTES || !demangle_text(name))
+		return NULL;
+	return g_strndup(text.bytes, text.used);
 }

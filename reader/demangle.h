@@ -8,8 +8,8 @@
 #define PROF_DEMANGLE_H
 
 /* The demangled form of name, with parameters, to be freed with g_free; NULL
- * when name is not mangled, is malformed, or its text exceeds
- * SYMBOLIZE_NAME_BYTES.  Rust's legacy hash suffix is dropped. */
+ * when name is not mangled, is malformed, its text exceeds SYMBOLIZE_NAME_BYTES, or
+ * it takes a tenth of a second.  Rust's legacy hash suffix is dropped. */
 char *demangle_name(const char *name);
 
 #endif

@@ -4,7 +4,7 @@
  * tables to the stream of names.  Production does this in a child with limits;
  * here it is done in the process, so that coverage is seen.  The mutator works
  * inside sections: random bytes alone mostly hit the headers.  What a child
- * leaves to its end is freed here, for which the source itself is included.  The advice is left out: it reads
+ * leaves to its end is freed here, for which the sources themselves are included.  The advice is left out: it reads
  * this machine's lists of packages.
  */
 #define _GNU_SOURCE /* memfd_create, close_range */
@@ -22,6 +22,7 @@ static Dwarf *open_dwarf(Elf *elf, Dwarf_Cmd cmd, Elf_Scn *group)
 }
 
 #define dwarf_begin_elf open_dwarf
+#include "../../reader/demangle.c"
 #include "../../reader/module_names.c"
 
 #include <fcntl.h>
@@ -104,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct module_names m = { 0 };
 
 	/* The body of module_names_write(), with an end. */
+	n_slow = 0;
 	set_addresses(addresses, size);
 	symbolize_writer_init(&w, out);
 	module_open(&m, &options, &module);

@@ -153,3 +153,17 @@ TEST(strange_names)
 	EQ(strlen(f->name), SYMBOLIZE_NAME_BYTES);
 	EQ(f->name[0], 'n');
 }
+
+/* A lifetime's binder that counts to 2^64, in names of Rust. */
+TEST(endless_names)
+{
+	struct corpus_symbol s;
+
+	corpus_enter();
+	corpus_run("for i in a b c; do echo \".globl _RXYC0YFGFFFFFFFFF_$i\"; "
+		   "echo \"_RXYC0YFGFFFFFFFFF_$i: nop; nop\"; "
+		   "echo \".size _RXYC0YFGFFFFFFFFF_$i, 2\"; done > endless.s && "
+		   "gcc -shared -nostdlib endless.s -o endless.so");
+	s = corpus_symbol("endless.so", "_RXYC0YFGFFFFFFFFF_b");
+	STREQ(corpus_name(&limits, "endless.so", NULL, s.start), "_RXYC0YFGFFFFFFFFF_b");
+}
