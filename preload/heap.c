@@ -100,6 +100,7 @@ void heap_after(void *block, size_t bytes)
 	if (!block || tls->busy)
 		return;
 	if (state_phase() == STATE_INERT || state_phase() == STATE_DONE) {
+		tls->bytes += tls->gap - tls->countdown;
 		tls->gap = tls->countdown = NEVER; /* do not come here again */
 		return;
 	}

@@ -260,6 +260,23 @@ static int step_back(bool aside, int flags, int result)
 	return result;
 }
 
+/* [hook] A thread that is no task any more may share the signal handlers for a moment
+ * yet: EINVAL is the kernel's last word only when it stays. */
+static int unshare_alone(int flags)
+{
+	int result, saved = errno;
+
+	for (unsigned tries = 0; tries < 100; tries++) {
+		result = real.unshare(flags);
+		if (!result || errno != EINVAL)
+			break;
+		sys_sleep_ns(50000);
+	}
+	if (!result)
+		errno = saved;
+	return result;
+}
+
 /* [hook] Other namespaces are each thread's own affair. */
 HOOK int unshare(int flags)
 {
@@ -268,7 +285,7 @@ HOOK int unshare(int flags)
 
 	real_resolve();
 	aside = (flags & single) && step_aside(flags & CLONE_NEWPID);
-	return step_back(aside, flags, real.unshare(flags));
+	return step_back(aside, flags, aside ? unshare_alone(flags) : real.unshare(flags));
 }
 
 /* [hook] Type 0 lets the descriptor say which namespace it is.  Where we could not have a

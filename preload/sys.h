@@ -130,6 +130,12 @@ static inline int sys_unmap(void *p, size_t n)
 	return (int)SYS_CALL(SYS_munmap, p, n, 0, 0, 0, 0);
 }
 
+static inline void sys_sleep_ns(uint64_t ns)
+{
+	struct timespec ts = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+
+	SYS_CALL(SYS_nanosleep, &ts, NULL, 0, 0, 0, 0);
+}
 static inline int sys_getpid(void)
 {
 	return (int)SYS_CALL(SYS_getpid, 0, 0, 0, 0, 0, 0);

@@ -32,7 +32,8 @@
 #define WRITER_STACK_BYTES (512u << 10)
 #define WRITER_UMASK 077
 #define START_WAIT_NS UINT64_C(2000000000)
-#define EXIT_WAIT_NS UINT64_C(200000000) /* the program waits no longer at its end */
+#define EXIT_WAIT_NS UINT64_C(200000000)    /* the program waits no longer at its end */
+#define RIGHTS_WAIT_NS UINT64_C(5000000000) /* ... for threads of ours to give up its rights */
 #define JOIN_WAIT_S 2
 #define PAUSE_WAIT_NS (JOIN_WAIT_S * UINT64_C(1000000000))
 #define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, Linux 5.9 */
@@ -332,7 +333,8 @@ void writer_follow_credentials(long nr, long a, long b, long c)
 
 	thread_tls.busy++;
 	loop_credentials(&call);
-	if (!writer_request(WRITER_CREDENTIALS, EXIT_WAIT_NS))
+	/* libc, too, waits for every thread; what it drops, nothing of its process may keep. */
+	if (!writer_request(WRITER_CREDENTIALS, RIGHTS_WAIT_NS))
 		atomic_store(&state.phase, STATE_DONE);
 	thread_tls.busy--;
 }

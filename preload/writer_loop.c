@@ -236,18 +236,22 @@ static void flush(uint64_t now)
 
 static void finish(enum prof_end reason)
 {
+	bool perf = state_cpu_engine() == STATE_CPU_PERF;
 	uint64_t now = sys_now_ns();
 
 	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events &&
 	    !loop_child_has_something())
 		return;
-	if (state_cpu_engine() == STATE_CPU_PERF) {
-		/* Only events that stand still say what the kernel lost for want of room. */
-		if (reason == PROF_END_EXIT)
-			cpu_perf_enable(false);
-		drain_all(true, true); /* an exec takes the rings away, too */
+	/* From here on no hook counts or records: what other threads do while the last
+	 * events are taken would be in the totals and not among them. */
+	if (reason == PROF_END_EXIT)
+		atomic_store(&state.phase, STATE_DONE);
+	/* Only events that stand still say what the kernel lost for want of room. */
+	if (perf && reason == PROF_END_EXIT)
+		cpu_perf_enable(false);
+	drain_all(perf, true); /* an exec takes perf's rings away, too */
+	if (perf)
 		cpu_perf_count_lost();
-	}
 	drain_held_up();
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
