@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The oracle itself can fail: libraries made on the spot, each of which changes a
-program in one way, and what the oracle must say of each; a library that does
-nothing, which leaves no trace; a trace that is damaged; and a workload that
-differs from itself.
+program in one way, and what the oracle must say of each, where the number of
+processes is left to chance, too; a library that does nothing, which leaves no
+trace; traces that are damaged; and a workload that differs from itself.
 
+limit: 120
 long: 120
 """
 from oracle import *
@@ -114,21 +115,31 @@ for number, (what, define, start, end, wanted) in enumerate(FAULTS):
     got = kinds(workload, lib)
     check(got == set(wanted.split()), what, "was reported as", got, "wanted", wanted)
 
+# The same where the number of processes is left to chance, or a part is not compared.
+chance = ["/bin/sh", "-c", 'for i in $(seq $(($$ % 2 + 1))); do "$0" 2>/dev/null; done >/dev/null',
+          truth]
+libs = {fault[0]: HOME / f"bad{number}.so" for number, fault in enumerate(FAULTS)}
 nothing = build("nothing.so", "", "-shared")
-check(kinds(workload, nothing) == set(), "nothing differs from nothing")
-traced = Workload("truth", [truth], status=3, programs="truth")
-check(kinds(traced, nothing) == {"trace"}, "a library that did nothing passed")
-check(kinds(traced) == set(), "the library itself differs")
-check(kinds(Workload("truth", [truth], programs="truth")) == {"status"}, "status 3 passed for 0")
-check(kinds(Workload("truth", [truth], status=3, programs="truth*2")) == {"trace"},
-      "one trace passed for two")
+for how in ("set", "lines"):
+    loose = Workload("chance", chance, status=3, states=how + " the number is", hides="stdin")
+    for what in ("a descriptor", "a handler", "a limit", "the environment"):
+        check(kinds(loose, libs[what]) == {"state"}, what, "passed for states:", how)
+    for lib in (nothing, libs["close on exec"]):  # of descriptor 0
+        check(kinds(loose, lib) == set(), lib, "is not tolerated by states:", how)
+starts = Workload("truth", [truth], status=3, states="start of ends nothing is asked")
+check(kinds(starts, libs["a handler"]) == {"state"}, "a handler passed for states: start")
 
 # Writes into its child's finished trace; bare it has none and writes nowhere.
-damage = '''"$0"; for f in "${LIBPROF_OUT%/*}"/truth-*/segment-*; do
-	test -e "$f" && printf XXXX | dd of="$f" bs=1 seek=600 conv=notrunc status=none; done; exit 0'''
-check(kinds(Workload("damage", ["/bin/sh", "-c", damage, truth], programs="truth",
-                     states="none sh does more with a trace"))
-      == {"check"}, "a damaged trace passed")
+damage = '''"$0"; for f in "${LIBPROF_OUT%%/*}"/truth-*/segment-*; do test -e "$f" || f=/dev/null
+	%s; done; exit 0'''
+DAMAGES = (
+    ("a byte", 'printf XXXX | dd of="$f" bs=1 seek=600 conv=notrunc status=none', {"check"}),
+    ("the last byte", 'truncate -cs -1 "$f" 2>/dev/null', {"check"}),
+)
+for what, how, wanted in DAMAGES:
+    got = kinds(Workload("damage", ["/bin/sh", "-c", damage % how, truth], programs="truth",
+                         states="start what writes to a trace has it open"))
+    check(got == wanted, what, "was reported as", got)
 check("itself" in kinds(Workload("itself", ["/bin/sh", "-c", "echo $$"])),
       "a workload that differs from itself was not found out")
 masked = Workload("masked", ["/bin/sh", "-c", "echo $$"], masks="pid")
@@ -136,4 +147,4 @@ check(kinds(masked) == set(), "a pid was not masked")
 for name, (pattern, by, why) in MASKS.items():
     check(why and not pattern.search("2 files, 17 rows, 3 errors: ok"), "mask", name, "is greedy")
 measured("oracle", "the oracle itself: libraries that change one thing each",
-         f"{len(FAULTS)} faults, 7 workloads", "each reported, nothing else")
+         f"{len(FAULTS)} faults, {7 + len(DAMAGES)} workloads", "each reported, nothing else")

@@ -9,6 +9,9 @@
  *	== PHASE PROGRAM
  *	fd 0 flags 0 mode 100000 /dev/null        ...
  *
+ * Where ORACLE_STATE_START is set, too, there are records of starts only: for a
+ * program that may not look later.
+ *
  * It defines no name of anybody's, allocates nothing and keeps errno.
  *
  * flags: -shared -fPIC -fvisibility=hidden
@@ -32,6 +35,8 @@ extern char **environ;
 
 static char record[128 << 10];
 static size_t used;
+static int start_only;
+static char program[64]; /* its name at its start: it may write over its arguments */
 
 static __attribute__((format(printf, 1, 2))) void put(const char *format, ...)
 {
@@ -202,7 +207,7 @@ static void state(const char *phase)
 	int error = errno;
 
 	used = 0;
-	put("== %s %s\n", phase, program_invocation_short_name);
+	put("== %s %s\n", phase, program);
 	put_fds();
 	put_link("cwd", "/proc/self/cwd");
 	put_link("root", "/proc/self/root");
@@ -221,11 +226,15 @@ static void in_child(void)
 
 static __attribute__((constructor)) void at_start(void)
 {
+	snprintf(program, sizeof(program), "%s", program_invocation_short_name);
 	state("start");
-	pthread_atfork(NULL, NULL, in_child);
+	start_only = !!getenv("ORACLE_STATE_START");
+	if (!start_only)
+		pthread_atfork(NULL, NULL, in_child);
 }
 
 static __attribute__((destructor)) void at_end(void)
 {
-	state("end");
+	if (!start_only)
+		state("end");
 }

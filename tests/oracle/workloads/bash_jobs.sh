@@ -5,7 +5,6 @@
 # statuses, read and printf on descriptors of its own, and functions that recurse.
 #
 # programs: bash_jobs.sh cat
-# traces: 1 a stopped job is killed
 # masks: pid
 # states: set how often a shell looks whether its job has stopped
 set -o pipefail

@@ -6,7 +6,6 @@
 #
 # programs: bash*10
 # masks: pid
-# traces: 1 some of the shells are killed
 mkfifo tick hold never
 pause() { read -r -t "$1" <>tick; } # no process is made
 trap 'echo TERM in main' TERM

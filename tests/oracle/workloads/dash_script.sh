@@ -5,7 +5,6 @@
 # subshells, pipelines, here documents, a chain of exec.
 #
 # programs: dash_script.sh dash*5
-# traces: 1 one of the shells is killed
 # needs: dash
 trap 'echo leaving' EXIT
 trap 'echo caught' USR1

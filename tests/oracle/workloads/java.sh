@@ -3,7 +3,7 @@
 #
 # needs: java javac jstack
 # programs: java*6 javac
-# states: none threads of the machine end when they like
+# states: set how often its output is looked at is left to time
 # short: no
 # limit: 400
 #

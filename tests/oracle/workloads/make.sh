@@ -6,7 +6,7 @@
 # needs: gcc make pkg-config
 # programs: make cc1*40 as*40
 # masks: temporary make
-# states: none two jobs run in any order, and hand names of files with pids around
+# hides: make temporary stdin
 # short: no half a minute of two processors for each run
 # limit: 900
 set -eu

@@ -3,7 +3,8 @@
 #
 # needs: nginx
 # programs: nginx*3
-# states: none a worker ends with the connections and at the moment that time gives it
+# states: set how often its workers are counted is left to time
+# hides: sockets ended
 # limit: 120
 """nginx with two workers: requests all the time, meanwhile a reload and a reopening
 of its logs; then a graceful end.  As root the workers change their user.  Every

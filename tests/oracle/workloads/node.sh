@@ -3,7 +3,8 @@
 #
 # needs: node
 # programs: node*5
-# states: none threads and descriptors of a worker's end are left to time
+# states: set a worker's end is left to time
+# hides: sockets
 # short: no
 # limit: 200
 #

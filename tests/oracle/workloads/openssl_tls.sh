@@ -7,7 +7,6 @@
 # programs: openssl*8
 # needs: openssl
 # states: set how often the client is tried is left to chance
-# traces: 1 the server is ended by a signal
 seq 200000 >plain
 openssl dgst -sha256 plain
 openssl dgst -blake2b512 plain

@@ -3,8 +3,9 @@
 #
 # programs: initdb postgres*20 pgbench psql*5
 # user: nobody REASON it refuses to be run by root
-# states: none background processes come and go by time
+# states: lines background processes come and go by time
 # short: no
+# hides: data sockets postgres ended
 # limit: 500
 """postgres: initdb, transactions by pgbench, a parallel query, one backend killed and
 the recovery after it, a fast shutdown, and a second start on the same data."""

@@ -8,7 +8,6 @@
 # programs: python_children.py python3*3
 # hides: shm
 # states: set how many forks a pool makes is its own business
-# traces: 1 some of the children are killed
 import concurrent.futures
 import hashlib
 import multiprocessing

@@ -6,7 +6,6 @@
 # mmap, and a sum over much garbage.
 #
 # programs: python_runtime.py python3
-# traces: 1 a child is ended by faulthandler's signal
 # masks: address
 import asyncio
 import ctypes

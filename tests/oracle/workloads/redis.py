@@ -3,7 +3,8 @@
 #
 # needs: redis-server redis-benchmark redis-cli redis-check-rdb redis-check-aof
 # programs: redis-server*3 redis-benchmark redis-cli*10
-# states: none how often a server is asked, and its descriptors' order, are left to time
+# states: set how often a server is asked is left to time
+# hides: sockets
 # limit: 200
 """redis-server's life: load by redis-benchmark, data loaded through a pipe, SAVE,
 BGSAVE, rewriting of the append-only file, a replica, shutdown, reload, SIGTERM.
