@@ -34,25 +34,25 @@ struct demangle_text {
 	sigjmp_buf give_up;
 };
 
-static struct demangle_text demangled;
+static struct demangle_text demangle_out;
 static unsigned n_slow;
 
 static void demangle_take(const char *piece, size_t length, void *opaque)
 {
 	(void)opaque;
-	if (length >= sizeof(demangled.bytes) - demangled.used)
-		siglongjmp(demangled.give_up, 1);
+	if (length >= sizeof(demangle_out.bytes) - demangle_out.used)
+		siglongjmp(demangle_out.give_up, 1);
 	if (!length) /* piece may be NULL then */
 		return;
-	memcpy(demangled.bytes + demangled.used, piece, length);
-	demangled.used += length;
+	memcpy(demangle_out.bytes + demangle_out.used, piece, length);
+	demangle_out.used += length;
 }
 
 static void demangle_expire(int signal)
 {
 	(void)signal;
 	n_slow++;
-	siglongjmp(demangled.give_up, 1);
+	siglongjmp(demangle_out.give_up, 1);
 }
 
 /* 0: no longer. */
@@ -74,24 +74,24 @@ static bool demangle_looks_mangled(const char *name)
 	       !strncmp(name, "_GLOBAL_", 8);
 }
 
-/* Into demangled.  False when it is malformed, too long or takes too long. */
+/* Into demangle_out.  False when it is malformed, too long or takes too long. */
 static bool demangle_text(const char *name)
 {
 	const int options = DMGL_PARAMS | DMGL_ANSI;
 	bool good;
 
-	if (sigsetjmp(demangled.give_up, 0)) {
+	if (sigsetjmp(demangle_out.give_up, 0)) {
 		demangle_watch(0);
 		return false;
 	}
 	demangle_watch(DEMANGLE_USEC);
 	/* Rust first: its older names are well-formed C++ names too. */
-	demangled.used = 0;
-	good = rust_demangle_callback(name, options, demangle_take, NULL) && demangled.used;
+	demangle_out.used = 0;
+	good = rust_demangle_callback(name, options, demangle_take, NULL) && demangle_out.used;
 	if (!good) {
-		demangled.used = 0;
+		demangle_out.used = 0;
 		good = cplus_demangle_v3_callback(name, options, demangle_take, NULL) &&
-		       demangled.used;
+		       demangle_out.used;
 	}
 	demangle_watch(0);
 	return good;
@@ -102,5 +102,5 @@ char *demangle_name(const char *name)
 	if (!demangle_looks_mangled(name) || n_slow >= DEMANGLE_SLOW_MAX ||
 	    strnlen(name, DEMANGLE_INPUT_BYTES) == DEMANGLE_INPUT_BYTES || !demangle_text(name))
 		return NULL;
-	return g_strndup(demangled.bytes, demangled.used);
+	return g_strndup(demangle_out.bytes, demangle_out.used);
 }
