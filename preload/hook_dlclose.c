@@ -23,6 +23,11 @@
 #define DRAIN_NS UINT64_C(10000000)
 #define EXACT_DRAIN_NS UINT64_C(100000000) /* as long as an event may wait there */
 
+/* What a program that unloads without end may be kept waiting in all: so much, and half of
+ * its time. */
+#define WAITS_NS UINT64_C(10000000000)
+#define WAITS_SHARE 2u
+
 /* [hook] */
 static void note_new_picture(void)
 {
@@ -42,6 +47,20 @@ static void note_new_picture(void)
 	guard_leave(&g);
 }
 
+/* [hook] Has the writer unwind what was recorded in the library while it is there. */
+static void let_the_writer_catch_up(void)
+{
+	static _Atomic uint64_t began, waited;
+	uint64_t now = sys_now_ns(), first = 0;
+
+	if (atomic_compare_exchange_strong(&began, &first, now))
+		first = now;
+	if (atomic_load(&waited) > WAITS_NS + (now - first) / WAITS_SHARE)
+		return;
+	writer_request(WRITER_DRAIN, config.heap_bytes == 1 ? EXACT_DRAIN_NS : DRAIN_NS);
+	atomic_fetch_add(&waited, sys_now_ns() - now);
+}
+
 /* [hook] */
 HOOK int dlclose(void *object)
 {
@@ -51,7 +70,7 @@ HOOK int dlclose(void *object)
 
 	real_resolve();
 	if (blind)
-		writer_request(WRITER_DRAIN, config.heap_bytes == 1 ? EXACT_DRAIN_NS : DRAIN_NS);
+		let_the_writer_catch_up();
 	errno = saved;
 	result = real.dlclose(object);
 	saved = errno;

@@ -30,7 +30,7 @@
 #include "writer.h"
 #include "writer_loop.h"
 
-#define API_WAIT_NS UINT64_C(1000000000)
+#define API_WAIT_NS UINT64_C(5000000000)
 #define QUICK_WAIT_NS UINT64_C(100000000)
 
 extern char **environ;
