@@ -13,10 +13,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "interval.h"
 #include "stack_root.h"
 
 #define KERNEL_PERIODS_MIN 20u /* below, the clock's user/system split means nothing */
-#define Z_95 1.96
 
 void cpu_sample(struct profile *p, uint32_t thread, const struct row_sample *row, uint32_t stack)
 {
@@ -171,8 +171,9 @@ static void cpu_scale(struct thread_cells cells, uint64_t sum, uint64_t total)
 static void cpu_estimate_kernel(const struct process *process, struct thread *thread,
 				uint64_t exact_ns)
 {
-	double n, share, centre, half;
+	struct interval share;
 	uint64_t system_ns;
+	double n;
 
 	if (process->cpu_kernel || !process->cpu_period_ns || !thread->has_rusage ||
 	    exact_ns / process->cpu_period_ns < KERNEL_PERIODS_MIN)
@@ -183,12 +184,9 @@ static void cpu_estimate_kernel(const struct process *process, struct thread *th
 	if (!thread->kernel_not_sampled_ns)
 		return;
 	n = (double)exact_ns / (double)process->cpu_period_ns;
-	share = (double)thread->kernel_not_sampled_ns / (double)exact_ns;
-	centre = share + Z_95 * Z_95 / (2 * n);
-	half = Z_95 * sqrt(share * (1 - share) / n + Z_95 * Z_95 / (4 * n * n));
-	share = 1 + Z_95 * Z_95 / n;
-	thread->kernel_low_ns = (uint64_t)((double)exact_ns * MAX(0, (centre - half) / share));
-	thread->kernel_high_ns = (uint64_t)((double)exact_ns * MIN(1, (centre + half) / share));
+	share = interval_of_share(n * (double)thread->kernel_not_sampled_ns / (double)exact_ns, n);
+	thread->kernel_low_ns = (uint64_t)((double)exact_ns * share.low);
+	thread->kernel_high_ns = (uint64_t)((double)exact_ns * share.high);
 }
 
 static void cpu_add_synthetic(struct profile *p, GArray *added, uint32_t thread, uint32_t root,

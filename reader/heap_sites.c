@@ -29,11 +29,6 @@ bool heap_sum_is_empty(const struct heap_sum *sum)
 	return !(sum->alloc_objects > 0 || sum->inuse_objects > 0);
 }
 
-double heap_half_interval(double variance)
-{
-	return 1.96 * sqrt(variance);
-}
-
 /* Functions that allocate for their caller and are of no interest as a site. */
 static bool heap_is_helper(const struct function *function)
 {

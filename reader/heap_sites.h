@@ -19,7 +19,7 @@ struct heap_sum {
 void heap_sum_add(struct heap_sum *sum, const struct cell *cell);
 bool heap_sum_is_empty(const struct heap_sum *sum);
 
-/* Half the width of the 95 % interval of an estimate with that variance.
+/* The variances: see interval.h for what becomes of them.
  *
  * A byte-wise Poisson process of mean R samples a block of size S with
  * probability p = 1 - exp(-S/R); with I its indicator, I S/p has the mean S and
@@ -29,8 +29,6 @@ bool heap_sum_is_empty(const struct heap_sum *sum);
  * estimate of the variance of the sum (with S = 1 on top: of the calls).
  * 1.96 standard deviations then hold 95 % where n is large enough for the
  * sum to be about normal; below some 20 samples the interval is too narrow. */
-double heap_half_interval(double variance);
-
 /* The allocation site of a stack: the innermost frame that is no allocator's
  * own helper (operator new, strdup, the C++ library's containers); its innermost
  * frame when all are. */

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "cells.h"
+#include "interval.h"
 #include "keys.h"
 #include "out.h"
 
@@ -38,7 +39,7 @@ static uint64_t json_clip(double value)
 
 static void json_interval(struct json_writer *json, const char *name, double value, double variance)
 {
-	double half = heap_half_interval(variance);
+	double half = interval_half(variance);
 
 	json_begin_array(json, name);
 	json_uint(json, NULL, json_clip(floor(value - half + 0.5)));
@@ -46,7 +47,7 @@ static void json_interval(struct json_writer *json, const char *name, double val
 	json_end_array(json);
 }
 
-/* The ten members that heap rows and sites have in common. */
+/* The eleven members that heap rows and sites have in common. */
 static void json_heap_sum(struct json_writer *json, const struct heap_sum *sum,
 			  struct rounding round[4])
 {
@@ -60,6 +61,23 @@ static void json_heap_sum(struct json_writer *json, const struct heap_sum *sum,
 	json_interval(json, "inuse_objects_95", sum->inuse_objects, sum->inuse_objects_var);
 	json_uint(json, "inuse_space", rounding_take(&round[3], sum->inuse_space));
 	json_interval(json, "inuse_space_95", sum->inuse_space, sum->inuse_space_var);
+	json_bool(json, "few",
+		  (sum->alloc_space_var > 0 || sum->inuse_space_var > 0) &&
+			  interval_is_few(sum->alloc_n ? sum->alloc_n : sum->inuse_n));
+}
+
+/* Of the thread's time that samples cover, what so many of its samples stand for. */
+static void json_cpu_interval(struct json_document *doc, const struct cell *cell)
+{
+	const struct thread *thread = profile_thread(doc->profile, cell->thread);
+	double covered = (double)(thread->cpu_ns - thread->not_sampled_ns);
+	struct interval share = interval_of_share((double)cell->samples, (double)thread->n_samples);
+	bool exact = !cell->samples; /* what no sample covers is known by the clock */
+
+	json_begin_array(doc->json, "cpu_ns_95");
+	json_uint(doc->json, NULL, exact ? cell->cpu : json_clip(floor(covered * share.low)));
+	json_uint(doc->json, NULL, exact ? cell->cpu : json_clip(ceil(covered * share.high)));
+	json_end_array(doc->json);
 }
 
 static void json_write_samples(struct json_document *doc)
@@ -75,6 +93,8 @@ static void json_write_samples(struct json_document *doc)
 		json_index(doc->json, "stack", json_stack_find(doc, cell->stack));
 		json_uint(doc->json, "count", cell->samples);
 		json_uint(doc->json, "cpu_ns", cell->cpu);
+		json_cpu_interval(doc, cell);
+		json_bool(doc->json, "few", interval_is_few(cell->samples));
 		json_end_object(doc->json);
 	}
 	json_end_array(doc->json);

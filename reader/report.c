@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "cells.h"
+#include "interval.h"
 #include "out.h"
 
 #define REPORT_TOP 15
-#define REPORT_ROUGH_BELOW 20 /* samples */
 #define REPORT_COLUMNS 98u    /* where nothing says how wide the page is */
 #define REPORT_COLUMNS_MIN 72u
 #define REPORT_COLUMNS_MAX 400u
@@ -30,7 +30,7 @@ char *report_value(const struct report *report, char *buf, double value)
 
 const char *report_mark(struct report *report, uint64_t n, bool exact)
 {
-	if (exact || !n || n >= REPORT_ROUGH_BELOW)
+	if (exact || !interval_is_few(n))
 		return "";
 	report->rough = true;
 	return "~";
@@ -152,7 +152,7 @@ static void report_foot(const struct report *report)
 	if (report->rough)
 		fprintf(report->page.out,
 			"\n~ rests on fewer than %d samples: the order of magnitude, not more.\n",
-			REPORT_ROUGH_BELOW);
+			INTERVAL_FEW);
 }
 
 static int report_write(struct profile *profile, FILE *out, const struct options *options)

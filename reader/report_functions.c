@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "interval.h"
+
 struct function_sum {
 	uint32_t function;
 	uint32_t active; /* lines of it in the stack being walked */
@@ -27,6 +29,7 @@ struct functions {
 	struct report *report;
 	struct function_sum *sums; /* by function */
 	struct line_sum *lines;	   /* by line of the model */
+	double covered;		   /* value of what rests on samples */
 };
 
 /* The self of all functions. */
@@ -46,6 +49,7 @@ static void functions_add_self(struct functions *functions)
 			continue;
 		stack_sum_add(&function->self, sum);
 		functions->lines[line].self += sum.value;
+		functions->covered += sum.n ? sum.value : 0;
 	}
 	g_free(leaves);
 }
@@ -142,6 +146,27 @@ static int functions_compare(gconstpointer a, gconstpointer b)
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
+/* Half the 95 % interval, of the figure. */
+static void functions_interval(struct functions *functions, struct report_table *table,
+			       const struct stack_sum *sum)
+{
+	struct report *report = functions->report;
+	bool counted = report->metric == METRIC_CPU || report->metric == METRIC_SAMPLES;
+	double all = (double)report->tree->sums[0].n, n = (double)sum->n, half = 0;
+	struct interval share = interval_of_share(n, all);
+
+	if (counted && n > 0)
+		half = (share.high - share.low) / 2 * functions->covered;
+	else if (!counted)
+		half = interval_half(sum->var);
+	if (!(sum->value > 0))
+		report_table_cell(table, "");
+	else if (half > 0)
+		report_table_cellf(table, "%.0f%%", 100 * half / sum->value);
+	else
+		report_table_cell(table, counted || report->heap_exact ? "exact" : "-");
+}
+
 static void functions_print_row(struct functions *functions, struct report_table *table,
 				const struct function_sum *sum)
 {
@@ -153,9 +178,11 @@ static void functions_print_row(struct functions *functions, struct report_table
 
 	report_value(report, buf, sum->self.value);
 	report_table_cellf(table, "%s%s", report_mark(report, sum->self.n, exact), buf);
+	functions_interval(functions, table, &sum->self);
 	report_table_cell(table, format_share(buf, sum->self.value, whole));
 	report_value(report, buf, sum->total.value);
 	report_table_cellf(table, "%s%s", report_mark(report, sum->total.n, exact), buf);
+	functions_interval(functions, table, &sum->total);
 	report_table_cell(table, format_share(buf, sum->total.value, whole));
 	place = report_place(profile_function(report->profile, sum->function), sum->line, 0);
 	report_table_cell(table, place);
@@ -165,8 +192,9 @@ static void functions_print_row(struct functions *functions, struct report_table
 static void functions_print(struct functions *functions)
 {
 	static const struct report_column columns[] = {
-		{ "self", 9, false },	{ "self%", 6, false },	 { "total", 9, false },
-		{ "total%", 6, false }, { "function", 0, true },
+		{ "self", 9, false },	 { "+-", 5, false }, { "self%", 6, false },
+		{ "total", 9, false },	 { "+-", 5, false }, { "total%", 6, false },
+		{ "function", 0, true },
 	};
 	struct report *report = functions->report;
 	guint n = report->profile->functions->len, found = 0;
@@ -180,7 +208,7 @@ static void functions_print(struct functions *functions)
 			functions->sums[found++] = sum;
 	}
 	qsort(functions->sums, found, sizeof(*functions->sums), functions_compare);
-	fprintf(report->page.out, "\nHottest functions by %s, %u of %u\n",
+	fprintf(report->page.out, "\nHottest functions by %s, %u of %u; +- is the 95%% interval\n",
 		metric_name(report->metric), MIN(found, report->top), found);
 	table = report_table_new(columns, G_N_ELEMENTS(columns));
 	for (guint i = 0; i < found && i < report->top; i++)

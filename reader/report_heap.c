@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cells.h"
+#include "interval.h"
 
 /* One of the two tables: which figures of a sum it shows. */
 struct heap_figures {
@@ -52,7 +53,7 @@ static char *heap_place(const struct report *report, struct site site)
 static void heap_row(struct report *report, struct report_table *table, struct site site,
 		     const struct heap_figures *row, double whole)
 {
-	double half = heap_half_interval(row->space_var);
+	double half = interval_half(row->space_var);
 	char buf[FORMAT_ROOM], *place = heap_place(report, site);
 
 	format_bytes(buf, row->space);

@@ -11,9 +11,13 @@ struct stack_sum stack_sum_of_cell(const struct cell *cell, enum metric metric)
 	struct stack_sum sum = { .value = cell_value(cell, metric), .n = cell->samples };
 
 	if (metric == METRIC_ALLOC_OBJECTS || metric == METRIC_ALLOC_SPACE)
-		sum.n = cell->alloc_n;
+		sum = (struct stack_sum){ sum.value, cell->alloc_n,
+					  metric == METRIC_ALLOC_SPACE ? cell->alloc_space_var
+								       : cell->alloc_objects_var };
 	else if (metric == METRIC_INUSE_OBJECTS || metric == METRIC_INUSE_SPACE)
-		sum.n = cell->inuse_n;
+		sum = (struct stack_sum){ sum.value, cell->inuse_n,
+					  metric == METRIC_INUSE_SPACE ? cell->inuse_space_var
+								       : cell->inuse_objects_var };
 	return sum;
 }
 
@@ -21,6 +25,7 @@ void stack_sum_add(struct stack_sum *sum, struct stack_sum more)
 {
 	sum->value += more.value;
 	sum->n += more.n;
+	sum->var += more.var;
 }
 
 struct stack_tree *stack_tree_new(const struct profile *profile, const GPtrArray *cells,

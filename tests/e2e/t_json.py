@@ -44,3 +44,15 @@ for program in ("w_threads", "w_exact"):
     dump = prof("dump", HOME / program)
     for kind in ("string", "mapping", "nodes", "thread", "cumulative", "end"):
         check(kind in dump, program, "dump has no", kind)
+
+# An estimate lies in its interval; time that no sample covers is exact; few are marked.
+documents = [json.loads(file.read_text()) for file in files[:-1]]
+for row in [r for d in documents for r in d["samples"]]:
+    low, high = row["cpu_ns_95"]
+    check(low <= row["cpu_ns"] <= high and (row["count"] > 0 or low == high), "interval", row)
+    check(row["few"] == (0 < row["count"] < 10), "few", row)
+for row in [r for d in documents for r in d["heap"] + d["sites"]]:
+    exact = row["alloc_space_95"] == [row["alloc_space"]] * 2 and \
+        row["inuse_space_95"] == [row["inuse_space"]] * 2
+    n = row["alloc_n"] or row["inuse_n"]
+    check(row["few"] == (not exact and 0 < n < 10), "few", row)
