@@ -70,6 +70,7 @@ MASKS = {name: (re.compile(pattern, re.M), by, why) for name, pattern, by, why i
      "the loader says so of every 64-bit library to a 32-bit program"),
     ("data", r"^fd \d+ flags \d mode \d+ /\S+/data/\S+\n", "",
      "a database's files, opened as its queries need them and in any order"),
+    ("descriptors", r"^fd \d+ .*\n", "", "all, where those of other threads end with these"),
     ("stdin", r"^fd 0 .*\n", "", "make lends its standard input to one of its jobs at a time"),
     ("sockets", r"^fd \d+ flags \d mode \d+ socket:\[N\]\n", "",
      "connections open at an end, and their order, are left to time"),

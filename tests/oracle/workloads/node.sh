@@ -3,8 +3,8 @@
 #
 # needs: node
 # programs: node*5
-# states: set a worker's end is left to time
-# hides: sockets
+# states: lines a worker's end is left to time
+# hides: descriptors
 # short: no
 # limit: 200
 #
