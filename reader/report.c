@@ -15,7 +15,7 @@
 #include "out.h"
 
 #define REPORT_TOP 15
-#define REPORT_COLUMNS 98u    /* where nothing says how wide the page is */
+#define REPORT_COLUMNS 98u /* where nothing says how wide the page is */
 #define REPORT_COLUMNS_MIN 72u
 #define REPORT_COLUMNS_MAX 400u
 
@@ -151,7 +151,7 @@ static void report_foot(const struct report *report)
 {
 	if (report->rough)
 		fprintf(report->page.out,
-			"\n~ rests on fewer than %d samples: the order of magnitude, not more.\n",
+			"\n~ rests on fewer than %u samples: the order of magnitude, not more.\n",
 			INTERVAL_FEW);
 }
 

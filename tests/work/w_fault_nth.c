@@ -31,6 +31,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+/* clang-format off */
 #define CALLS(X)                                                                                  \
 	X(mmap)                                                                                   \
 	X(munmap)                                                                                 \
@@ -45,6 +46,7 @@
 						X(timer_delete) X(rt_sigaction)                   \
 							X(process_vm_readv) X(mincore)            \
 								X(prlimit64) X(wait4)
+/* clang-format on */
 
 #define ENTRY(call) { #call, SYS_##call },
 static const struct {
