@@ -5,6 +5,7 @@ mebibyte long, wherever a name can come from: they come out of every command as
 UTF-8 that does nothing, and the output has the shape it has with plain names.
 
 limit: 120
+long: 300
 """
 import atexit
 import re
