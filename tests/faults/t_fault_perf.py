@@ -10,7 +10,7 @@ long: 1800
 """
 import errno
 
-from lib import *
+from faults import *
 
 ERRORS = ["E2BIG", "EBADF", "EBUSY", "EFAULT", "EINTR", "EINVAL", "EMFILE", "ENODEV", "ENOENT",
           "ENOSPC", "EOPNOTSUPP", "EOVERFLOW", "ESRCH", "ENOMEM", "ENFILE", "EAGAIN", "EACCES",
@@ -21,23 +21,20 @@ SAYS = {"EMFILE": "too many open files", "ENFILE": "too many open files", "EINVA
         "EACCES": "forbidden", "EPERM": "blocked", "ENOSYS": "blocked"}
 
 
-def names(ran):
-    return [row[1] for row in ran.rows("thread")]
-
-
-def deny(user, call, what, *program, **values):
-    """w_threads, or another program, with call denied; its profile."""
+def deny(user, call, what, **values):
+    """w_fault with call denied; its profile."""
     number = str(getattr(errno, what)) if what.startswith("E") else what
-    program = program or (user.file(W / "w_threads"), 20)
+    program = (user.file(W / "w_fault"), user.file(W / "p_alpha.so"))
     wrap = [user.file(W / "w_deny"), call, number]
     bare = run([*wrap, *program], user)
     out = f"{call}-{what}-{'-'.join(values.values())}"
     setting = preload(user, out=out, heap_bytes=1, **values)
     ran = run([*wrap, "env", *(f"{k}={v}" for k, v in setting.items()), *program], user)
-    check((ran.status, ran.err, names(ran)) == (bare.status, bare.err, names(bare)), user.name,
-          out, "changed the program:", ran.status, ran.err, ran.out, "bare", bare.status)
+    check((ran.status, ran.err, ran.out) == (bare.status, bare.err, bare.out), user.name, out,
+          "changed the program:", ran.status, ran.err, ran.out, "bare", bare.status)
     prof("check", user.home / out)
-    return Profile(user.home / out), f"{user.name} {out}:"
+    what = f"{user.name} {out}:"
+    return account(Profile(user.home / out), what, ran.rows("calls")[0][0]), what
 
 
 def reasons(p, name):
@@ -64,6 +61,7 @@ for user in users():
             if call == "timer_create":
                 check("seccomp filter kills" in reasons(p, "timer")[0][1], where, p.events)
             tried += 1
+mostly_exact(0.8)
 measured("faults", "perf_event_open with each error of its manual page, or a filter that kills "
          "or traps, also for four other calls", f"{tried} runs, root and nobody",
          "programs unchanged, traces valid, each reason named")

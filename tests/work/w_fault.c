@@ -8,6 +8,9 @@
  *					fork: a child that does the like; then MS more
  *					milliseconds of allocating (0)
  *
+ * The last line is `calls N`, the mallocs in fault_blocks by this process (not the
+ * child, which makes CALLS); with MS, the only line that is not always the same.
+ *
  * main begins with getppid(), which w_fault_nth takes for the end of the start.
  */
 #include "work.h"
@@ -21,6 +24,7 @@
 #define CALLS 300
 
 static void *kept[CALLS];
+static _Atomic uint64_t made;
 
 static FRAME uint64_t fault_blocks(uint64_t ns)
 {
@@ -33,6 +37,7 @@ static FRAME uint64_t fault_blocks(uint64_t ns)
 		sum += p[i] + (uint64_t)p[39 + i];
 		free(p);
 	}
+	made += CALLS;
 	work_burn(ns);
 	return sum;
 }
@@ -102,5 +107,6 @@ int main(int argc, char **argv)
 	     work_clock(CLOCK_MONOTONIC) < end;)
 		fault_blocks(MS / 2);
 	printf("sum %llu\n", (unsigned long long)fault_blocks(2 * MS));
+	printf("calls %llu\n", (unsigned long long)made);
 	return 7;
 }

@@ -8,7 +8,8 @@
  *			them; lock: mlockall(MCL_CURRENT | MCL_FUTURE) at the limit as it is
  *
  * 50 ms of allocating before, MS milliseconds after, in blocks that come back:
- *	before N, after N (1 each, when the work was done), lock ERRNO
+ *	before N, after N (1 each, when the work was done), lock ERRNO, calls N (the
+ *	mallocs in limit_blocks)
  */
 #include "work.h"
 
@@ -21,6 +22,7 @@
 #define BLOCKS 500
 #define DEPTH 64
 
+static _Atomic uint64_t made;
 static pthread_barrier_t warm; /* both threads have all the memory they will need */
 
 static const struct {
@@ -55,6 +57,7 @@ static FRAME void limit_blocks(unsigned depth)
 	}
 	for (size_t i = 0; i < BLOCKS; i++)
 		free(block[i]);
+	made += BLOCKS;
 }
 
 static int work(uint64_t ms)
@@ -119,5 +122,6 @@ int main(int argc, char **argv)
 	printf("after %d\n", work(ms));
 	pthread_join(thread, NULL);
 	printf("lock %d\n", locked);
+	printf("calls %llu\n", (unsigned long long)made);
 	return 9;
 }
