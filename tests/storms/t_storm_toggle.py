@@ -3,7 +3,8 @@
 """Storm: libprof_start, libprof_stop and libprof_flush under sixteen busy
 threads (long: 1,000 times).  What main allocates inside is recorded or among the
 lost, nothing that it allocates outside is recorded, and what it frees outside is
-known to be free.
+known to be free.  The same for those calls of the sixteen that lie as a whole between two
+of main's; one that a start or stop falls into may be either.
 
 limit: 180
 long: 3600
@@ -20,7 +21,7 @@ def toggles(what, user, engine, least, pause_us):
     check(ran.rows("must") == [["failed", 0]], what, ran.rows("must"))
     p, = documents(top)
     (_, inside, _, _), = ran.rows("calls")
-    (outside,), (busy,) = ran.rows("outside") + ran.rows("busy")
+    (outside,), (busy, busy_in, busy_out) = ran.rows("outside") + ran.rows("busy")
     (_, rounds), = ran.rows("load")
     lost = sum(p.losses[name] for name in ALLOC_LOSSES)
     got = {site: p.site(site) for site in ("storm_malloc", "toggle_outside", "toggle_busy")}
@@ -30,12 +31,20 @@ def toggles(what, user, engine, least, pause_us):
     check(got["storm_malloc"]["inuse_n"] <= p.losses["free_ring_full"], what, "alive:",
           got["storm_malloc"], "lost:", p.losses)
     check(got["toggle_outside"]["alloc_n"] == 0, what, "outside:", got["toggle_outside"])
-    check(got["toggle_busy"]["alloc_n"] <= busy, what, busy, "calls,", got["toggle_busy"])
+    stackless = sum(row["alloc_n"] for _, stack, row in p.rows("heap") if not is_whole(stack))
+    recorded = got["toggle_busy"]["alloc_n"]
+    note(what, "busy:", recorded, "recorded of", busy, "in", busy_in, "out", busy_out, "lost", lost)
+    check(busy_in <= recorded + lost + stackless, what, busy_in, "busy calls inside,", recorded,
+          "recorded,", lost, "lost,", stackless, "without a stack")
+    check(recorded <= busy - busy_out, what, recorded, "recorded of", busy, "busy calls,", busy_out,
+          "outside")
+    busy_inside.append(busy_in)
     check(p.count() > 0, what, "no CPU samples")
     shutil.rmtree(top)
     return rounds, inside + outside + busy, lost
 
 
+busy_inside = []
 for name, least, pause_us in (("16 threads that take all CPUs", 0, 0),
                               ("16 busy threads", 1000 if LONG else 50, 1000)):
     rounds = calls = lost = 0
@@ -45,3 +54,4 @@ for name, least, pause_us in (("16 threads that take all CPUs", 0, 0),
             rounds, calls, lost = rounds + sums[0], calls + sums[1], lost + sums[2]
     measured("storms", f"start and stop under {name}",
              f"{rounds:,} starts and stops, {calls:,} allocations", f"{lost:,} allocations")
+check(sum(busy_inside) > 0, "no call of the sixteen was made while it was on")
