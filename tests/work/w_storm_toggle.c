@@ -82,8 +82,10 @@ int main(int argc, char **argv)
 		on++;
 		for (size_t i = 0; i < EACH; i++)
 			kept[i] = storm_malloc(200 + i);
-		if (rounds % 10 == 0)
+		if (rounds % 10 == 0) {
 			failed += LIBPROF_FLUSH() != 0;
+			work_sleep_ms(20); /* the sixteen have a turn */
+		}
 		for (size_t i = 0; i < EACH && rounds % 2; i++)
 			storm_free(kept[i]);
 		on++;
