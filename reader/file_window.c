@@ -2,7 +2,7 @@
  *
  * file_window.c - see file_window.h.
  */
-#define _GNU_SOURCE /* memmem */
+#define _GNU_SOURCE /* memmem, SEEK_DATA */
 #include "file_window.h"
 
 #include <errno.h>
@@ -36,19 +36,32 @@ const uint8_t *file_window_peek(struct file_window *w, uint64_t offset, size_t w
 	return w->bytes + inside;
 }
 
+/* The next offset at which the file has bytes of its own: what is looked for has
+ * no zeros, and a terabyte of nothing is not read. */
+static uint64_t file_window_data(const struct file_window *w, uint64_t offset)
+{
+	off_t data = lseek(w->fd, (off_t)offset, SEEK_DATA);
+
+	if (data >= 0)
+		return (uint64_t)data;
+	return errno == ENXIO ? w->end : offset;
+}
+
 uint64_t file_window_find(struct file_window *w, uint64_t offset, const uint8_t bytes[4])
 {
 	const uint8_t *p, *hit;
 	size_t available;
 
 	while (offset + 4 <= w->end) {
+		if (offset < w->offset || offset + 4 > w->offset + w->len)
+			offset = file_window_data(w, offset);
 		p = file_window_peek(w, offset, 4, &available);
 		if (available < 4)
 			break;
 		hit = memmem(p, available, bytes, 4);
 		if (hit)
 			return offset + (uint64_t)(hit - p);
-		offset += available - 3;
+		offset += available - 3; /* the magic may lie across */
 	}
 	return w->end;
 }

@@ -27,7 +27,8 @@ struct file_window {
  * call. */
 const uint8_t *file_window_peek(struct file_window *w, uint64_t offset, size_t wanted, size_t *len);
 
-/* Where these four bytes are next, from offset on; the end when nowhere. */
+/* Where these four bytes, the first not 0, are next, from offset on; the end when
+ * nowhere. */
 uint64_t file_window_find(struct file_window *w, uint64_t offset, const uint8_t bytes[4]);
 
 #endif

@@ -52,6 +52,15 @@ for n in (4, 16, 100):
     ran = look(f"the first {n} bytes gone", bytes(n) + data[n:], (1,),
                (["check"], ["folded", "--metric", "samples"]))
     check(total(ran.out) == samples, "without a header", total(ran.out), "samples of", samples)
+with open(bad, "wb") as f:
+    f.write(data)
+    f.truncate(1 << 40)
+    f.seek((1 << 40) - len(data))
+    f.write(data)
+ran = run([PROF, "check", bad], timeout=20)
+check(ran.status == 1 and ran.out.count(b"damaged in 1 places") == 1, "a terabyte of nothing between two copies:",
+      ran.status, ran.out, ran.err)
+bad.unlink()
 middle = bytearray(data)
 middle[len(data) // 2:len(data) // 2 + 64] = bytes(64)
 ran = look("a hole in the middle", bytes(middle), (1,))
