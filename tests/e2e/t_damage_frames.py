@@ -4,11 +4,14 @@
 still there, byte for byte, is read, whatever happened to the others; in 256 MiB
 and with an exit status of prof's own.  The damage: the file cut at any length,
 and bits, bytes, holes, lost and added bytes, frames lost, swapped and repeated,
-and two traces spliced, all from one seed.
+and two traces spliced, all from one seed.  The traces: one of many frames with every
+kind of record, and the golden one.  Of a sample, the events of the untouched frames are
+in the output, and a cut file's stacks are those of a file of its whole frames.
 
 limit: 180
 long: 3600
 """
+import collections
 import concurrent.futures
 import random
 import struct
@@ -61,6 +64,7 @@ class Frame:
     def __init__(self, data):
         self.data, self.is_lz4 = data, data[:4] == struct.pack("<I", 0x184D2204)
         self.rows = self.samples = self.heap = 0
+        self.events = collections.Counter()  # as `prof json --lines` has them
         content = read_trace.Bytes(read_trace.lz4_frame(read_trace.Bytes(data[4:])) if self.is_lz4 else b"")
         while content.left():
             kind, length = content.take(1)[0], content.varint()
@@ -69,6 +73,17 @@ class Frame:
             self.rows += n if "rows" in record else 1
             self.samples += n if kind == 5 else 0
             self.heap += n if kind == 6 else 0
+            self.add_events(record)
+
+    def add_events(self, record):
+        """Samples with their weights, and allocations."""
+        t = record.get("t0", 0)
+        for row in record["rows"] if record["kind"] in ("samples", "heap") else []:
+            t += row["dt"]
+            if record["kind"] == "samples":
+                self.events["sample", t, row["weight"] * record["period_ns"]] += 1
+            elif not row["op"]:
+                self.events["alloc", t, 0] += 1
 
 
 def split(data):
@@ -87,6 +102,8 @@ def split(data):
 
 FIRST, SECOND = golden(1, 24), golden(2, 12)
 FRAMES, OTHERS = list(split(FIRST)), list(split(SECOND))
+GOLDEN = [list(split(f.read_bytes()))
+          for f in sorted((SRC / "tests/golden").glob("*/segment-*.lz4"))]
 
 
 def joined(frames):
@@ -114,7 +131,7 @@ def moved(data, places, at, lost, added):
 def damaged(i):
     """Round i: (what, bytes, [(offset, intact frame)])."""
     rng = random.Random(i)
-    frames = list(FRAMES)
+    frames = list(GOLDEN[i // 160 % len(GOLDEN)] if i // 40 % 4 == 3 else FRAMES)
     what = ("bits", "bytes", "hole", "lost bytes", "added bytes", "lost frames", "swapped frames",
             "repeated frames", "splice", "splice of bytes")[i % 10]
     a, b = (1 + rng.randrange(len(frames) - 1) for _ in "ab")
@@ -154,7 +171,32 @@ def prof_in(memory, *command):
     return done.returncode, done.stdout, done.stderr
 
 
-def look(name, data, places, command):
+def check_output(name, path, places, is_cut):
+    """What the reports say of the frames that are whole, as the second decoder reads them."""
+    status, out, err = prof_in(MEMORY, "json", "--lines", path)
+    wanted, got = sum((f.events for _, f in places), collections.Counter()), collections.Counter()
+    for line in out.splitlines() if status in (0, 1) else ():
+        e = json.loads(line)
+        got[e["kind"], e["t_ns"], e["weight"] if e["kind"] == "sample" else 0] += 1
+    missing = wanted - got
+    check(not missing, name, "json --lines, status", status, "lacks", missing, err[-800:])
+    if not is_cut or not places:
+        return
+    clean = HOME / f"clean-{name}" / path.name
+    clean.parent.mkdir()
+    clean.write_bytes(joined(FRAMES[:1] + [f for _, f in places])[0])
+    for metric in ("samples", "alloc_objects"):
+        cut_out, clean_out = (prof_in(MEMORY, "folded", "--metric", metric, p)[1]
+                              for p in (path, clean))
+        check(cut_out == clean_out, name, metric, "of the cut file\n", cut_out.decode(),
+              "of its whole frames\n", clean_out.decode())
+        total = sum(int(line.rpartition(b" ")[2]) for line in cut_out.splitlines())
+        kind = {"samples": "sample", "alloc_objects": "alloc"}[metric]
+        check(bool(total) == any(w[0] == kind for w in wanted), name, metric, "is", total)
+    shutil.rmtree(clean.parent)
+
+
+def look(name, data, places, command, sampled=False, is_cut=False):
     """Damage as prof sees it.  Returns the number of frames that were there."""
     path = INPUTS / name / "segment-000001.lz4"
     path.parent.mkdir()
@@ -177,35 +219,55 @@ def look(name, data, places, command):
             wanted = [sum(f.samples for _, f in places), sum(f.heap for _, f in places)]
             check(counted[-2] >= wanted[0] and counted[-1] >= wanted[1], name, "check counts",
                   counted, "the frames that are whole have", wanted)
-    if not (LONG or REPLAY.exists()):
+    if sampled:
+        check_output(name, path, places, is_cut)
+    if not REPLAY.exists():
         shutil.rmtree(path.parent)
     return len(places)
 
 
 def cut(n):
     places = [(at, f) for at, f in joined(FRAMES)[1] if f.is_lz4 and at + len(f.data) <= n]
-    return look(f"cut-{n:05}", FIRST[:n], places, COMMANDS[n % 4])
+    return look(f"cut-{n:05}", FIRST[:n], places, COMMANDS[n % 4], n % 5 == 0, True)
+
+
+def cut_golden(which, n):
+    data, places = joined(GOLDEN[which])
+    places = [(at, f) for at, f in places if f.is_lz4 and at + len(f.data) <= n]
+    return look(f"golden-{which}-cut-{n:05}", data[:n], places, COMMANDS[n % 4], n % 5 == 0)
 
 
 def change(i):
     what, data, places = damaged(i)
-    return look(f"{i:05}-{what.replace(' ', '-')}", data, places, COMMANDS[i // 10 % 4])
+    return look(f"{i:05}-{what.replace(' ', '-')}", data, places, COMMANDS[i // 10 % 4],
+                i // 10 % 5 == 0)
 
 
 need("prlimit")
+check(REPLAY.exists() or not LONG, "the sanitizers' replay is not built: make fuzz-replay")
+check(GOLDEN, "no golden segments")
 check(read_trace.read_segment(FIRST)["header"], "the second decoder reads no header")
 lengths = range(len(FIRST)) if LONG else sorted(random.Random(1).sample(range(len(FIRST)), 120))
+golden_lengths = [(which, n) for which, frames in enumerate(GOLDEN)
+                  for n in range(0, len(joined(frames)[0]) + 1, 1 if LONG else 23)]
 INPUTS.mkdir()
-look("whole", FIRST, intact(FIRST, joined(FRAMES)[1]), ["report"])
+look("whole", FIRST, intact(FIRST, joined(FRAMES)[1]), ["report"], True)
 with concurrent.futures.ThreadPoolExecutor(2) as pool:
     whole_cut, whole_changed = sum(pool.map(cut, lengths)), sum(pool.map(change, range(ROUNDS)))
+    whole_golden = sum(pool.map(lambda cutting: cut_golden(*cutting), golden_lengths))
+note(len(golden_lengths), "golden lengths:", whole_golden, "frames untouched")
 note(len(lengths), "lengths,", ROUNDS, "changes:", whole_cut, "and", whole_changed, "frames untouched")
 outcome = "all untouched frames read ({}), no crash, none above 256 MiB"
 if REPLAY.exists():
+    inputs = len(lengths) + len(golden_lengths) + ROUNDS + 1
     ran = run([REPLAY, INPUTS], env={"G_SLICE": "always-malloc"}, timeout=3000)
-    check(ran.status == 0 and ran.out.split()[0] == b"%d" % (len(lengths) + ROUNDS + 1),
+    check(ran.status == 0 and ran.out.split()[0] == b"%d" % inputs,
           "under the sanitizers:", ran.status, ran.out, ran.err[-4000:].decode(errors="replace"))
     outcome += ", no sanitizer's report"
+else:
+    note("not looked at by the sanitizers: make fuzz-replay")
 measured("inputs", "a trace of 26 frames cut at every length", len(lengths), outcome.format(whole_cut))
+measured("inputs", "the golden segments cut at every length", len(golden_lengths),
+         outcome.format(whole_golden))
 measured("inputs", "bits, bytes, holes, lost and added bytes, frames lost, swapped, repeated and spliced",
          ROUNDS, outcome.format(whole_changed))

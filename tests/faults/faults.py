@@ -18,11 +18,10 @@ def without_calls(ran):
     return [line for line in ran.lines if line[0] != "calls"]
 
 
-def is_good(trace, what):
-    """check finds nothing that is not accounted for: its profile."""
+def check_good(trace, what):
+    """`prof check` finds nothing that is not accounted for."""
     check(b"good" in run([PROF, "check", trace]).out.splitlines()[-1], what,
           prof("check", trace, status=None))
-    return Profile(trace)
 
 
 def account(p, what, made=None, site="fault_blocks"):

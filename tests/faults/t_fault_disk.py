@@ -43,7 +43,8 @@ def finish(proc, what):
 
 
 def judge(trace, what, made=None):
-    p = account(is_good(trace, what), what, made)
+    check_good(trace, what)
+    p = account(Profile(trace), what, made)
     outcomes.append(f"{what}: {p.losses['write_failed']} bytes lost")
     return p
 

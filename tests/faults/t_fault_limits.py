@@ -26,7 +26,8 @@ def pair(user, limits, program, out, env=None, site="fault_blocks", **values):
     if not segments(trace):
         check("nothing can be recorded" in said or bare.status, user.name, out, "no trace, no reason", said)
         return None, said
-    p, made = is_good(trace, out), ran.rows("calls")
+    check_good(trace, out)
+    p, made = Profile(trace), ran.rows("calls")
     if made:  # else a limit ended it, bare and profiled
         account(p, f"{user.name} {out}:", made[0][0], site)
     return p, said

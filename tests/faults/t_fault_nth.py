@@ -66,7 +66,7 @@ def attempt(user, engine, calls, error, first, count):
     found = [t for t in (user.home / "n", user.home / "n.2") if t.exists()]
     for trace in found:
         check(segments(trace), what, "left an empty directory", trace)
-        is_good(trace, what)
+        check_good(trace, what)
     if not (user.home / "n").exists():
         check(said and ("nothing can be recorded" in said[0] or "could not be written" in
                         said[0]), what, "no trace and no reason", said)

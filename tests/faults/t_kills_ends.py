@@ -7,7 +7,7 @@ than SIGKILL does.  The status is what it is without the library; an exec that f
 ends nothing.
 
 limit: 150
-long: 900
+long: 1800
 """
 from kills import *
 
@@ -19,7 +19,7 @@ HEARD = ("return", "exit", "_exit", "quick_exit", "handler", "abort_handled", "s
 NOT_HEARD = {"abort": signal.SIGABRT, "segv": signal.SIGSEGV, "bus": signal.SIGBUS,
              "xcpu": signal.SIGXCPU, "cpu": signal.SIGKILL, "many": 0}
 STATUS = {"exec": 22, "exec_thread": 22}
-ROUNDS = 10 if LONG else 1
+ROUNDS = 25 if LONG else 1
 
 
 def attempt(how, mode, engine):
