@@ -102,24 +102,20 @@ enum rules { TABS = 1, COUNTS = 2 };
 /* A stream that is looked at and thrown away. */
 struct sink {
 	unsigned rules;
-	char line[512]; /* the end of the current one */
-	size_t len;	/* of the whole line */
-	char held[8];	/* a character cut by the end of a write */
+	size_t len;	 /* of the line so far */
+	size_t n_digits; /* at its end */
+	char before;	 /* what is before them */
+	char held[8];	 /* a character cut by the end of a write */
 	size_t n_held;
 };
 
-static void sink_end_line(const struct sink *sink)
+static void sink_end_line(struct sink *sink)
 {
-	size_t kept = MIN(sink->len, sizeof(sink->line)), i = kept;
-	bool digits = false;
-
-	if (!(sink->rules & COUNTS))
-		return;
-	while (i > 0 && g_ascii_isdigit(sink->line[i - 1])) {
-		i--;
-		digits = true;
-	}
-	fuzz_require(digits && i > 1 && sink->line[i - 1] == ' ', "a folded line without a count");
+	if (sink->rules & COUNTS)
+		fuzz_require(sink->n_digits && sink->before == ' ' &&
+				     sink->len > sink->n_digits + 1,
+			     "a folded line without a count");
+	sink->len = sink->n_digits = 0;
 }
 
 static void sink_byte(struct sink *sink, char byte)
@@ -128,15 +124,17 @@ static void sink_byte(struct sink *sink, char byte)
 
 	if (c == '\n') {
 		sink_end_line(sink);
-		sink->len = 0;
 		return;
 	}
 	fuzz_require(c >= ' ' || (c == '\t' && sink->rules & TABS), "a control character");
 	fuzz_require(c != 0x7f, "a delete character");
-	if (sink->len >= sizeof(sink->line))
-		memmove(sink->line, sink->line + 1, sizeof(sink->line) - 1);
-	sink->line[MIN(sink->len, sizeof(sink->line) - 1)] = byte;
 	sink->len++;
+	if (g_ascii_isdigit(byte)) {
+		sink->n_digits++;
+	} else {
+		sink->n_digits = 0;
+		sink->before = byte;
+	}
 }
 
 /* One character of len bytes; how many it had, 0 when it is cut. */
