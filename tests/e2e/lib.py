@@ -67,11 +67,13 @@ def wait_for(condition, what, seconds=30):
 
 
 def measured(part, what, load, found):
-    """A row of tests/RELIABILITY.md: part (oracle, storms, faults, kills, inputs),
-    what was tried, the load held or the number of tries, and what was lost."""
+    """A row of tests/RELIABILITY.md or tests/TRUTH.md (part: as in scripts/results-table):
+    what was tried or is claimed, the load held or the number of tries, what came of it."""
     if "CHECK_RESULTS" in os.environ:
+        row = {"part": part, "what": what, "load": load, "found": found,
+               "test": pathlib.Path(sys.argv[0]).stem}
         with open(os.environ["CHECK_RESULTS"], "a") as f:
-            f.write(json.dumps({"part": part, "what": what, "load": load, "found": found}) + "\n")
+            f.write(json.dumps(row) + "\n")
 
 
 class User:
