@@ -22,17 +22,18 @@ bool segment_header_likely(const uint8_t *bytes, size_t len)
 bool segment_content_likely(const uint8_t *bytes, size_t len)
 {
 #define RECORD_KIND(id, number, name) \
-	case number: break;
+	case number: known++; break;
 	struct prof_slice content = { bytes, bytes + len, false };
+	size_t known = 0, unknown = 0; /* a later version writes some of the latter */
 
 	while (prof_slice_left(&content)) {
 		switch (*content.p++) {
 			PROF_RECORDS(RECORD_KIND)
-		default: return false;
+		default: unknown++;
 		}
 		prof_get_bytes(&content, prof_get_varint(&content));
 	}
-	return len && !content.bad;
+	return known > unknown && !content.bad;
 }
 
 /* 'u', 's' or 'b'; 0 for fields this version does not know. */

@@ -14,7 +14,7 @@
  * the two magics is there, so that one damaged byte does not make it foreign. */
 bool segment_header_likely(const uint8_t *bytes, size_t len);
 
-/* Whether the content of a frame is records of kinds that are known, to its
+/* Whether the content of a frame is records, most of kinds that are known, to its
  * last byte: then a file without a header is a segment all the same. */
 bool segment_content_likely(const uint8_t *bytes, size_t len);
 

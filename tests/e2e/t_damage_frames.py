@@ -23,6 +23,7 @@ import mktrace
 import read_trace
 
 ROUNDS = 10000 if LONG else 250
+ONCE_LOST = () if LONG else (4472,)  # rounds whose frames were not read once
 COMMANDS = (["folded"], ["json"], ["report"], ["json", "--lines"])
 MEMORY = ["prlimit", "--as=%d" % (256 << 20)]
 MS = 1_000_000
@@ -253,13 +254,14 @@ golden_lengths = [(which, n) for which, frames in enumerate(GOLDEN)
 INPUTS.mkdir()
 look("whole", FIRST, intact(FIRST, joined(FRAMES)[1]), ["report"], True)
 with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    whole_cut, whole_changed = sum(pool.map(cut, lengths)), sum(pool.map(change, range(ROUNDS)))
+    whole_cut = sum(pool.map(cut, lengths))
+    whole_changed = sum(pool.map(change, [*range(ROUNDS), *ONCE_LOST]))
     whole_golden = sum(pool.map(lambda cutting: cut_golden(*cutting), golden_lengths))
 note(len(golden_lengths), "golden lengths:", whole_golden, "frames untouched")
 note(len(lengths), "lengths,", ROUNDS, "changes:", whole_cut, "and", whole_changed, "frames untouched")
 outcome = "all untouched frames read ({}), no crash, none above 256 MiB"
 if REPLAY.exists():
-    inputs = len(lengths) + len(golden_lengths) + ROUNDS + 1
+    inputs = len(lengths) + len(golden_lengths) + ROUNDS + len(ONCE_LOST) + 1
     ran = run([REPLAY, INPUTS], env={"G_SLICE": "always-malloc"}, timeout=3000)
     check(ran.status == 0 and ran.out.split()[0] == b"%d" % inputs,
           "under the sanitizers:", ran.status, ran.out, ran.err[-4000:].decode(errors="replace"))
