@@ -353,19 +353,19 @@ def plan(workload):
 
 
 def conform_one(workload):
-    """Runs a workload as planned; the number of runs that differ."""
-    bad, bares, runs = 0, {}, plan(workload)
+    """Runs a workload as planned; what the runs that differ differ in."""
+    bad, bares, runs = [], {}, plan(workload)
     for user, setting in runs:
         began = time.monotonic()
         if user.name not in bares:
             place = user.home / "oracle" / workload.name
             bares[user.name] = run_once(workload, user, None, place, None)
         found = compare(workload, setting, user, bare=bares[user.name])
-        note(f"{workload.name} {setting} {user.name}: {time.monotonic() - began:.1f} s",
-             "differs" if found else "same")
-        for kind, text in found:
-            note(f"  {kind}: " + text.replace("\n", "\n    "))
-        bad += bool(found)
+        run = f"{workload.name} {setting} {user.name}"
+        note(f"{run}: {time.monotonic() - began:.1f} s", "differs" if found else "same")
+        if found:
+            bad.append("\n  ".join([run, *(f"{kind}: " + text.replace("\n", "\n    ")
+                                         for kind, text in found)]))
     if runs and not bad:
         names = ", ".join(sorted({s for _, s in runs}))
         nobody = ", one as nobody" if any(u.prefix for u, _ in runs) else ""
@@ -376,12 +376,12 @@ def conform_one(workload):
 def conform(*workloads):
     """What a test calls: every workload (a name, or a Workload) under its settings."""
     adopt()
-    bad, missing = 0, []
+    bad, missing = [], []
     for w in (w if isinstance(w, Workload) else Workload(w) for w in workloads):
         if w.missing():
             missing.append(f"{w.name} needs {' '.join(w.missing())}")
         else:
             bad += conform_one(w)
-    check(not bad, bad, "runs differ from bare")
+    check(not bad, *bad, f"\n{len(bad)} runs differ from bare")
     if missing:
         skip("; ".join(missing))

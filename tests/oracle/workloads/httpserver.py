@@ -39,6 +39,10 @@ for t in threads:
     t.start()
 for t in threads:
     t.join()
+# the last answers are out: the threads that gave them may not have closed yet
+until = time.monotonic() + 30
+while len(os.listdir(f"/proc/{server.pid}/fd")) > 4 and time.monotonic() < until:
+    time.sleep(0.01)
 server.send_signal(signal.SIGINT)
 print("ended with", server.wait(30), "right", sum(right), "of", len(right))
 print("logged", sum('"GET /' in row for row in open("log")))

@@ -20,9 +20,10 @@ SELECT sum(json_extract(json_object('v', a, 's', b), '$.v')) FROM t WHERE id < 2
 BEGIN; DELETE FROM t WHERE a % 3 = 0; ROLLBACK;
 DELETE FROM t WHERE a % 5 = 0;
 SQL
-sqlite3 base.db 'SELECT count(*), sum(id) FROM t' &
+sqlite3 base.db 'SELECT count(*), sum(id) FROM t' >reader.txt &
 sqlite3 base.db 'UPDATE t SET b = b || "x" WHERE a < 500; SELECT changes()'
 wait
+cat reader.txt
 sqlite3 base.db 'PRAGMA journal_mode = DELETE; VACUUM; PRAGMA integrity_check'
 sqlite3 base.db .dump | cksum
 sqlite3 base.db 'SELEC' || echo "status $?"
