@@ -26,6 +26,7 @@ enum perf_rec_kind {
 	PERF_REC_COMM,
 	PERF_REC_MMAP,
 	PERF_REC_THROTTLE,
+	PERF_REC_LOST, /* of records before it, of any kind */
 	PERF_REC_OTHER
 };
 

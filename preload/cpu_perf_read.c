@@ -290,6 +290,7 @@ static void parse_other(struct prof_slice *s, const struct perf_event_header *h,
 	case PERF_RECORD_MMAP2: parse_mmap(s, rec); break;
 	case PERF_RECORD_THROTTLE: rec->kind = PERF_REC_THROTTLE; break;
 	case PERF_RECORD_LOST:
+		rec->kind = PERF_REC_LOST;
 		take_u64(s); /* the event's id */
 		perf_engine.current_lost = take_u64(s);
 		break;

@@ -19,6 +19,7 @@
 #include "unwind.h"
 
 #define HELD_UP_NS UINT64_C(100000000)
+#define LOST_LOOK_NS UINT64_C(100000000)
 
 static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
@@ -140,6 +141,18 @@ static void take_sample(const struct perf_rec *r)
 	count_sample(t, 1);
 }
 
+/* A mapping may be among the lost records: what is there now may be of later, but the
+ * records that are left come and correct that. */
+static void look_again(uint64_t t_ns)
+{
+	static uint64_t next_ns;
+
+	if (t_ns < next_ns)
+		return;
+	next_ns = t_ns + LOST_LOOK_NS;
+	maps_refresh(t_ns);
+}
+
 static void take_record(const struct perf_rec *r)
 {
 	switch (r->kind) {
@@ -151,6 +164,7 @@ static void take_record(const struct perf_rec *r)
 		maps_add(r->t_ns, r->mmap.start, r->mmap.bytes, r->mmap.file_offset, r->mmap.dev,
 			 r->mmap.ino, r->mmap.path);
 		break;
+	case PERF_REC_LOST: look_again(r->t_ns); break;
 	case PERF_REC_THROTTLE:
 	case PERF_REC_OTHER: break;
 	}

@@ -189,14 +189,14 @@ static int add_part(const struct mapping *m, uint64_t start, uint64_t end)
 	return kept ? insert_interval(lower_bound(start), start, end, kept) : -ENOMEM;
 }
 
-int maps_take(const struct mapping *given, uint64_t header)
+int maps_take(const struct mapping *given, uint64_t header, bool newer)
 {
 	struct mapping m = *given;
 	uint64_t from = m.start;
 	bool identified = false;
-	int err = cut_out(&m);
+	int err = newer ? cut_out(&m) : 0;
 
-	/* What is left in the range has the same content: fill the gaps. */
+	/* What is left in the range stays: fill the gaps. */
 	while (!err && from < m.end) {
 		uint32_t i = lower_bound(from);
 		bool inside = i < maps.used && maps.intervals[i].start <= from;
@@ -240,9 +240,11 @@ void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offse
 	/* Perf reports one mapping, not where the object begins, which is needed
 	 * where the file cannot be had: then /proc has to say. */
 	place.path = m.path;
-	if (m.flags & PROF_MAP_FILE && !elf_image_open(maps.arena, &place))
-		maps_refresh(t_ns);
-	maps_take(&m, m.flags & PROF_MAP_VDSO ? start : 0);
+	if (m.flags & PROF_MAP_FILE && !elf_image_open(maps.arena, &place)) {
+		cut_out(&m);
+		maps_fill(t_ns);
+	}
+	maps_take(&m, m.flags & PROF_MAP_VDSO ? start : 0, true);
 }
 
 bool maps_reported;

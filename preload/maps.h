@@ -41,6 +41,10 @@ void maps_init(struct arena *arena);
  * went away stay known.  0 or -errno (the old picture remains). */
 int maps_refresh(uint64_t t_ns);
 
+/* [writer] The same where perf tells of mappings, each in its time: a file that is known at
+ * an address stays there, because what /proc shows may be of later than the events that
+ * are being taken.  What perf does not tell of is taken: code made by mprotect. */
+int maps_fill(uint64_t t_ns);
 /* [writer] True when the loader has added or removed an object since the last
  * maps_refresh (its public counters, read without waiting for its locks: false
  * when that is not possible). */

@@ -133,9 +133,16 @@ static bool parse_line(char *line, struct mapping *m, bool *executable)
 	return true;
 }
 
-static int take_line(char *line, uint64_t t_ns, struct file_start *file)
+/* One reading. */
+struct reading {
+	uint64_t t_ns;
+	bool fill; /* see maps_fill */
+	struct file_start file;
+};
+
+static int take_line(char *line, struct reading *r)
 {
-	struct mapping m = { .t_ns = t_ns };
+	struct mapping m = { .t_ns = r->t_ns };
 	char text[4096];
 	bool executable;
 	uint64_t header;
@@ -143,23 +150,23 @@ static int take_line(char *line, uint64_t t_ns, struct file_start *file)
 	if (!parse_line(line, &m, &executable))
 		return 0;
 	if (!m.file_offset)
-		*file = (struct file_start){ m.dev, m.ino, m.start };
+		r->file = (struct file_start){ m.dev, m.ino, m.start };
 	if (!executable || m.start >= ARCH_KERNEL_START || m.end <= m.start)
 		return 0;
-	header = file->dev == m.dev && file->ino == m.ino ? file->header : 0;
+	header = r->file.dev == m.dev && r->file.ino == m.ino ? r->file.header : 0;
 	maps_classify(&m, header, text, sizeof(text));
-	return maps_take(&m, header);
+	return maps_take(&m, header, !r->fill || !(m.flags & PROF_MAP_FILE));
 }
 
 /* Takes the complete lines of buf; returns how many bytes of a last, incomplete
  * one were moved to its front. */
-static size_t take_lines(char *buf, size_t n, uint64_t t_ns, struct file_start *file, int *err)
+static size_t take_lines(char *buf, size_t n, struct reading *r, int *err)
 {
 	char *line = buf, *newline;
 
 	while (!*err && (newline = memchr(line, '\n', n - (size_t)(line - buf)))) {
 		*newline = '\0';
-		*err = take_line(line, t_ns, file);
+		*err = take_line(line, r);
 		line = newline + 1;
 	}
 	n -= (size_t)(line - buf);
@@ -167,10 +174,9 @@ static size_t take_lines(char *buf, size_t n, uint64_t t_ns, struct file_start *
 	return n;
 }
 
-int maps_refresh(uint64_t t_ns)
+static int read_maps(struct reading *r)
 {
 	static char buf[READ_BYTES];
-	struct file_start file = { 0 };
 	size_t have = 0;
 	ssize_t got;
 	int err = 0, fd;
@@ -181,9 +187,23 @@ int maps_refresh(uint64_t t_ns)
 	if (fd < 0)
 		return fd;
 	while (!err && (got = sys_read(fd, buf + have, sizeof(buf) - have)) > 0)
-		have = take_lines(buf, have + (size_t)got, t_ns, &file, &err);
+		have = take_lines(buf, have + (size_t)got, r, &err);
 	if (!err && got < 0)
 		err = (int)got;
 	sys_close(fd);
 	return err;
+}
+
+int maps_refresh(uint64_t t_ns)
+{
+	struct reading r = { .t_ns = t_ns };
+
+	return read_maps(&r);
+}
+
+int maps_fill(uint64_t t_ns)
+{
+	struct reading r = { .t_ns = t_ns, .fill = true };
+
+	return read_maps(&r);
 }

@@ -15,8 +15,9 @@
 void maps_classify(struct mapping *m, uint64_t header, char *text, size_t text_bytes);
 
 /* [writer] Takes in a classified mapping; its path is copied.  Ranges that were known with
- * the same content stay as they are.  0 or -ENOMEM. */
-int maps_take(const struct mapping *m, uint64_t header);
+ * the same content stay as they are, those with another too unless it is newer.
+ * 0 or -ENOMEM. */
+int maps_take(const struct mapping *m, uint64_t header, bool newer);
 
 /* [writer] Remembers the loader's counters, against which maps_changed compares. */
 void maps_note_loader(void);

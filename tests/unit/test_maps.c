@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -126,6 +127,43 @@ TEST(newer_over_older)
 	maps_add(5, FAKE + 0x5000, 0x1000, 0, 1, 2, "/another");
 	TRUE(maps_find(FAKE + 0x4fff) == young && maps_find(FAKE + 0x6000) == young);
 	TRUE(young->replaced);
+}
+
+/* Something executable at a place, of a file or of none. */
+static void *put_at(void *place, const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fixed = place ? MAP_FIXED : 0, flags = path ? MAP_PRIVATE : MAP_PRIVATE | MAP_ANONYMOUS;
+	void *p = mmap(place, 4096, PROT_READ | PROT_EXEC, flags | fixed, fd, 0);
+
+	TRUE(p != MAP_FAILED && (!path || fd >= 0));
+	if (fd >= 0)
+		close(fd);
+	return p;
+}
+
+/* Where perf tells of mappings in their order, /proc knows the later ones too soon. */
+TEST(filling_leaves_what_perf_told)
+{
+	static const char first[] = "/bin/true", second[] = "/bin/false";
+	void *place = put_at(NULL, first), *other = put_at(NULL, second);
+	uint64_t at = (uint64_t)(uintptr_t)place, beside = (uint64_t)(uintptr_t)other;
+
+	start();
+	put_at(place, second);
+	munmap(other, 4096);
+	EQ(maps_fill(8), 0);
+	TRUE(strstr(maps_find(at)->path, "true"));
+	other = put_at(NULL, LIBC); /* at a place that was free, or the other's */
+	EQ(maps_fill(9), 0);
+	TRUE(maps_find((uint64_t)(uintptr_t)other) && maps_find(beside));
+	EQ(maps_refresh(10), 0);
+	TRUE(strstr(maps_find(at)->path, "false"));
+	put_at(place, NULL); /* code that is made: perf may not tell */
+	EQ(maps_fill(11), 0);
+	EQ(maps_find(at)->flags, PROF_MAP_ANON);
+	munmap(place, 4096);
+	munmap(other, 4096);
 }
 
 static const char *copy_of_libc(void)
