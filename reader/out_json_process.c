@@ -238,6 +238,17 @@ void json_write_settings(struct json_document *doc)
 	json_end_object(doc->json);
 }
 
+static void json_loss_figures(struct json_writer *json, unsigned figures)
+{
+	static const char *const names[] = { "cpu", "threads", "alloc", "inuse" };
+
+	json_begin_array(json, "figures");
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		if (figures & 1u << i)
+			json_text(json, NULL, names[i]);
+	json_end_array(json);
+}
+
 void json_write_losses(struct json_document *doc)
 {
 	const struct process *process = profile_process(doc->profile, doc->process);
@@ -255,6 +266,8 @@ void json_write_losses(struct json_document *doc)
 		json_uint(json, "count", loss->count);
 		json_uint(json, "first_ns", loss->t_first_ns);
 		json_uint(json, "last_ns", loss->t_last_ns);
+		json_uint(json, "window_count", loss->window_count);
+		json_loss_figures(json, profile_loss_figures(loss->code));
 		json_end_object(json);
 	}
 	json_end_array(json);

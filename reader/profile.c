@@ -26,6 +26,17 @@ const char *metric_unit(enum metric metric)
 	return metric_units[metric];
 }
 
+unsigned metric_figures(enum metric metric)
+{
+	switch (metric) {
+	case METRIC_ALLOC_OBJECTS:
+	case METRIC_ALLOC_SPACE: return FIGURES_ALLOC;
+	case METRIC_INUSE_OBJECTS:
+	case METRIC_INUSE_SPACE: return FIGURES_INUSE;
+	default: return FIGURES_CPU;
+	}
+}
+
 enum metric metric_by_name(const char *name)
 {
 	for (unsigned i = 0; i < METRIC_COUNT; i++)
@@ -58,55 +69,6 @@ enum metric profile_metric(const struct profile *p, enum metric wanted)
 		heap |= s->n_heap_rows > 0;
 	}
 	return cpu || !heap ? METRIC_CPU : METRIC_ALLOC_SPACE;
-}
-
-#define LOSS_NAME(id, number, name, text) \
-	case number: return name;
-
-const char *profile_loss_name(uint64_t code)
-{
-	switch (code) {
-		PROF_LOSSES(LOSS_NAME)
-	}
-	return "unknown";
-}
-
-#define LOSS_TEXT(id, number, name, text) \
-	case number: return text;
-
-const char *profile_loss_text(uint64_t code)
-{
-	switch (code) {
-		PROF_LOSSES(LOSS_TEXT)
-	}
-	return "things lost that this prof has no name for";
-}
-
-static void process_warn(const struct process *s)
-{
-	char *path = err_safe(s->path);
-
-	for (guint i = 0; i < s->losses->len; i++) {
-		const struct profile_loss *loss = &g_array_index(s->losses, struct profile_loss, i);
-
-		/* Dropping old segments is what was asked for. */
-		if (loss->count && loss->code != PROF_LOSS_SEGMENT_DROPPED)
-			err_say("%s: %" PRIu64 " %s", path, loss->count,
-				profile_loss_text(loss->code));
-	}
-	if (s->segments_missing)
-		err_say("%s: %" PRIu64 " segments between those read are missing", path,
-			s->segments_missing);
-	if (s->n_unknown_records)
-		err_say("%s: %" PRIu64 " records of kinds this prof does not know were skipped",
-			path, s->n_unknown_records);
-	g_free(path);
-}
-
-void profile_warn_losses(const struct profile *p)
-{
-	for (uint32_t i = 1; i < p->processes->len; i++)
-		process_warn(profile_process(p, i));
 }
 
 /* Reads one trace; false, and nothing of it stays, when no segment of it could

@@ -67,6 +67,7 @@ enum metric { PROFILE_METRICS(PROFILE_METRIC_ENUM) METRIC_COUNT, METRIC_DEFAULT 
 /* "cpu", "nanoseconds"; METRIC_DEFAULT is not a valid argument. */
 const char *metric_name(enum metric metric);
 const char *metric_unit(enum metric metric);
+unsigned metric_figures(enum metric metric); /* enum profile_figures */
 /* METRIC_DEFAULT when no metric has that name. */
 enum metric metric_by_name(const char *name);
 
@@ -234,11 +235,23 @@ struct profile_segment {
 	enum segment_state state;
 };
 
-/* Losses by code; unknown codes are kept too. */
+/* Losses by code; unknown codes are kept too.  They are told once a flush, so
+ * they belong to an interval: from the end of the flush before to the record. */
 struct profile_loss {
 	uint64_t code;
 	uint64_t count;
 	uint64_t t_first_ns, t_last_ns;
+	/* Of the intervals that overlap the window: all of it, and where they lie. */
+	uint64_t window_count, window_from_ns, window_to_ns;
+};
+
+/* Figures that losses and changes of engines bear on. */
+enum profile_figures {
+	FIGURES_CPU = 1,     /* samples by stack */
+	FIGURES_THREADS = 2, /* rows of threads, their names and creators */
+	FIGURES_ALLOC = 4,   /* what was allocated, by stack */
+	FIGURES_INUSE = 8,   /* what is alive */
+	FIGURES_ALL = 15,
 };
 
 /* One trace: a process from its start, or from fork or exec, to its end. */
@@ -418,6 +431,8 @@ void profile_warn_losses(const struct profile *p);
  * codes "unknown". */
 const char *profile_loss_name(uint64_t code);
 const char *profile_loss_text(uint64_t code);
+/* The figures that are wrong by it: enum profile_figures. */
+unsigned profile_loss_figures(uint64_t code);
 
 /* NULL is allowed. */
 void profile_free(struct profile *p);

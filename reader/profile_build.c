@@ -81,6 +81,7 @@ static void build_frames(struct build *b, struct segment_in *segment)
 
 	while (segment_next(segment, &frame)) {
 		b->frame_offset = frame.offset;
+		b->frame_since_ns = build_process(b)->t_last_ns;
 		facts.frames++;
 		facts.content_bytes += frame.len;
 		decode_frame(&b->decoder, frame.data, frame.len);

@@ -80,6 +80,7 @@ struct build {
 	/* Of the current segment. */
 	const char *path;
 	uint64_t frame_offset;
+	uint64_t frame_since_ns; /* last time the frames before it name */
 	struct decoder decoder;
 	GPtrArray *strings; /* const char * by id, interned */
 	GArray *mappings;   /* uint32_t by id: id in profile->mappings, 0 undefined */
@@ -138,6 +139,16 @@ static inline struct process *build_process(const struct build *b)
 /* Takes one row; arg is the struct build.  For struct decoder. */
 void build_event(void *arg, const struct event *event);
 
+/* ---- profile_losses.c: what was lost ---- */
+
+/* count more, between since and t. */
+void loss_more(const struct profile *p, struct process *process, uint64_t since, uint64_t t,
+	       uint64_t code, uint64_t count);
+/* total since the start, known at t. */
+void loss_total(const struct profile *p, struct process *process, uint64_t t, uint64_t code,
+		uint64_t total);
+uint64_t loss_count(struct process *process, uint64_t code);
+
 /* ---- profile_process.c: the facts of a process ---- */
 
 /* Texts empty, not NULL. */
@@ -148,9 +159,6 @@ void process_fini(void *process);
 /* Takes over the header of a segment. */
 void process_take_header(struct profile *p, uint32_t process, const struct segment_header *header);
 void process_saw_time(struct process *process, uint64_t t);
-void process_add_loss(struct process *process, uint64_t t, uint64_t code, uint64_t count);
-/* count is a total since the start. */
-void process_total_loss(struct process *process, uint64_t t, uint64_t code, uint64_t total);
 void process_add_engine(struct process *process, const struct profile_engine *engine);
 void process_add_memory(struct profile *p, uint32_t process, const struct row_process_stats *row);
 /* Sampling is switched on or off at t. */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define ENGINES_MAX 256u
-#define LOSS_CODES_MAX 256u
 
 void process_blank(struct process *s)
 {
@@ -163,39 +162,6 @@ void process_saw_time(struct process *s, uint64_t t)
 	s->t_last_ns = MAX(s->t_last_ns, t);
 }
 
-static struct profile_loss *process_loss(struct process *s, uint64_t code)
-{
-	struct profile_loss loss = { .code = code };
-
-	for (guint i = 0; i < s->losses->len; i++)
-		if (g_array_index(s->losses, struct profile_loss, i).code == code)
-			return &g_array_index(s->losses, struct profile_loss, i);
-	if (s->losses->len >= LOSS_CODES_MAX)
-		return NULL;
-	g_array_append_val(s->losses, loss);
-	return &g_array_index(s->losses, struct profile_loss, s->losses->len - 1);
-}
-
-void process_total_loss(struct process *s, uint64_t t, uint64_t code, uint64_t total)
-{
-	struct profile_loss *loss = process_loss(s, code);
-
-	if (!loss || total <= loss->count)
-		return;
-	if (!loss->count)
-		loss->t_first_ns = t;
-	loss->t_last_ns = t;
-	loss->count = total;
-}
-
-void process_add_loss(struct process *s, uint64_t t, uint64_t code, uint64_t count)
-{
-	struct profile_loss *loss = process_loss(s, code);
-
-	if (loss)
-		process_total_loss(s, t, code, loss->count + count);
-}
-
 void process_add_engine(struct process *s, const struct profile_engine *engine)
 {
 	const struct profile_engine *known;
@@ -295,8 +261,8 @@ void process_end(struct profile *p, uint32_t id)
 	if (s->to_ns < s->from_ns)
 		s->to_ns = s->from_ns;
 	/* The last drops may be told by loss records alone. */
-	s->segments_dropped = MAX(state->cumulative.segments_dropped,
-				  process_loss(s, PROF_LOSS_SEGMENT_DROPPED)->count);
+	s->segments_dropped =
+		MAX(state->cumulative.segments_dropped, loss_count(s, PROF_LOSS_SEGMENT_DROPPED));
 	s->n_unknown_frees = state->unknown_frees;
 	process_switch(s, state, s->t_last_ns, true);
 	s->entry_frame = process_entry_frame(p, id, s->entry);

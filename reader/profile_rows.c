@@ -232,7 +232,7 @@ static void build_cumulative(struct build *b, const struct event *e)
 	struct process *s = build_process(b);
 
 	if (e->row) {
-		process_total_loss(s, row->t, row->code, row->total);
+		loss_total(b->profile, s, row->t, row->code, row->total);
 		return;
 	}
 	b->state->cumulative = *row;
@@ -268,7 +268,8 @@ static void build_fact(struct build *b, const struct event *e)
 		process_add_memory(p, b->process, &e->process_stats);
 		break;
 	case PROF_REC_LOSS:
-		process_add_loss(build_process(b), e->loss.t, e->loss.code, e->loss.count);
+		loss_more(p, build_process(b), b->frame_since_ns, e->loss.t, e->loss.code,
+			  e->loss.count);
 		break;
 	case PROF_REC_ENGINE: build_engine(b, &e->engine); break;
 	case PROF_REC_MARK: build_mark(b, &e->mark); break;

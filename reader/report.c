@@ -73,7 +73,7 @@ bool report_heap_is_exact(const struct report *report)
 			const struct profile_loss *loss =
 				&g_array_index(process->losses, struct profile_loss, j);
 
-			if (loss->count && loss->code >= PROF_LOSS_HEAP_RING &&
+			if (loss->window_count && loss->code >= PROF_LOSS_HEAP_RING &&
 			    loss->code <= PROF_LOSS_WRITE && loss->code != PROF_LOSS_NO_STACK &&
 			    loss->code != PROF_LOSS_STACK_TABLE)
 				return false;

@@ -41,6 +41,10 @@ void report_heap(struct report *report);      /* report_heap.c */
 void report_modules(struct report *report);   /* report_modules.c */
 void report_peek(struct report *report);      /* report_peek.c */
 
+/* Below the heading of a table with such figures (enum profile_figures): what was
+ * lost of them and what changed, within the window.  report_caveats.c */
+void report_caveats(struct report *report, unsigned figures);
+
 /* A figure of the metric in its unit. */
 char *report_value(const struct report *report, char *buf, double value);
 

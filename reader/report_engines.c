@@ -169,7 +169,7 @@ static void engines_settings(struct report *report, struct engines_said *said,
 
 static void engines_cost(struct report *report)
 {
-	uint64_t self_ns = 0, cpu_ns = 0, most = 0, rss = 0;
+	uint64_t self_ns = 0, cpu_ns = 0, threads_ns = 0, most = 0, rss = 0;
 	GString *text = g_string_new("");
 	bool is_kernels = true;
 	char buf[FORMAT_ROOM];
@@ -179,13 +179,18 @@ static void engines_cost(struct report *report)
 
 		self_ns += process->self_cpu_ns;
 		cpu_ns += process->clock_cpu_ns;
+		threads_ns += process->threads_cpu_ns;
 		most = MAX(most, process->self_bytes);
 		rss = MAX(rss, process->peak_rss_bytes);
 		is_kernels &= process->peak_rss_is_kernels || !process->peak_rss_bytes;
 	}
 	g_string_append_printf(text, "%s CPU in its own thread", format_ns(buf, (double)self_ns));
-	g_string_append_printf(text, " (%s of all, that of the program and its own)",
-			       format_share(buf, (double)self_ns, (double)cpu_ns));
+	/* killed before the next second's: the program went on since */
+	if (cpu_ns < threads_ns)
+		g_string_append(text, " when it was last looked at");
+	else
+		g_string_append_printf(text, " (%s of all, that of the program and its own)",
+				       format_share(buf, (double)self_ns, (double)cpu_ns));
 	g_string_append_printf(text, " and %s of memory", format_bytes(buf, (double)most));
 	report_labelled(&report->page, "profiler",
 			cpu_ns ? text->str : "no figures in the segments read");
@@ -215,22 +220,27 @@ static void engines_losses(struct report *report)
 			uint64_t *sum = g_hash_table_lookup(sums, key);
 
 			if (!sum) {
-				sum = g_new0(uint64_t, 1);
+				sum = g_new0(uint64_t, 2); /* in all, in the window */
 				g_hash_table_insert(sums, key, sum);
 				g_array_append_val(codes, loss->code);
 			}
-			*sum += loss->count;
+			sum[0] += loss->count;
+			sum[1] += loss->window_count;
 		}
 	}
 	for (guint i = 0; i < codes->len; i++) {
 		uint64_t code = g_array_index(codes, uint64_t, i);
-		uint64_t count = *(uint64_t *)g_hash_table_lookup(sums, key_pointer(code));
-		char *text;
+		const uint64_t *count = g_hash_table_lookup(sums, key_pointer(code));
+		char *text, *part;
 
-		if (!count)
+		if (!count[0])
 			continue;
-		text = g_strdup_printf("%" PRIu64 " %s: %s", count, profile_loss_name(code),
-				       profile_loss_text(code));
+		part = report_is_window(report)
+			       ? g_strdup_printf(" (%" PRIu64 " within these times)", count[1])
+			       : g_strdup("");
+		text = g_strdup_printf("%" PRIu64 " %s: %s%s", count[0], profile_loss_name(code),
+				       profile_loss_text(code), part);
+		g_free(part);
 		report_labelled(&report->page, label, text);
 		label = "";
 		g_free(text);

@@ -210,6 +210,7 @@ static void functions_print(struct functions *functions)
 	qsort(functions->sums, found, sizeof(*functions->sums), functions_compare);
 	fprintf(report->page.out, "\nHottest functions by %s, %u of %u; +- is the 95%% interval\n",
 		metric_name(report->metric), MIN(found, report->top), found);
+	report_caveats(report, metric_figures(report->metric));
 	table = report_table_new(columns, G_N_ELEMENTS(columns));
 	for (guint i = 0; i < found && i < report->top; i++)
 		functions_print_row(functions, table, &functions->sums[i]);

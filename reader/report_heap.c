@@ -205,6 +205,7 @@ static void heap_live(struct report *report, GArray *sites)
 		: report->heap_exact	  ? "exact"
 					  : "at least");
 	heap_peak(report);
+	report_caveats(report, FIGURES_INUSE);
 	if (!(heap->inuse_objects > 0))
 		return;
 	g_array_sort(sites, heap_compare_live);
@@ -265,6 +266,7 @@ void report_heap(struct report *report)
 	}
 	fprintf(report->page.out, "\nAllocation sites by bytes; +- is the 95%% interval\n");
 	heap_compare_totals(report, calls, bytes);
+	report_caveats(report, FIGURES_ALLOC);
 	if (report->heap.alloc_objects > 0)
 		heap_table(report, sites, false);
 	heap_live(report, sites);

@@ -307,6 +307,7 @@ void report_threads(struct report *report)
 	fprintf(report->page.out, "\n%s; CPU is %s, user and system are by kernel ticks\n",
 		report_plural(buf, n, "thread"),
 		report_is_window(report) ? "interpolated" : "exact");
+	report_caveats(report, FIGURES_THREADS);
 	if (rows->len > report->top)
 		rows = threads_group(report, rows);
 	g_array_sort(rows, row_compare);
