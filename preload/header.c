@@ -21,6 +21,8 @@
 #define FIELDS_BYTES (96u << 10)
 #define TEXT_BYTES 4096u
 #define TRACE_ID_BYTES 16u
+#define CLOCK_TRIES 20
+#define CLOCK_APART_NS 20000u
 
 static struct {
 	uint8_t trace_id[TRACE_ID_BYTES], parent_id[TRACE_ID_BYTES];
@@ -76,14 +78,32 @@ static void take_argv0(void)
 		facts.argv0[0] = '\0';
 }
 
+/* The two clocks at one moment.  On a busy machine something may come between
+ * the readings; all times of day in the trace would be off by as long as it
+ * took, so the closest pair of several is kept. */
+static void take_clocks(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < CLOCK_TRIES && least > CLOCK_APART_NS; i++) {
+		uint64_t before = sys_now_ns(), real = sys_clock_ns(CLOCK_REALTIME);
+		uint64_t apart = sys_now_ns() - before;
+
+		if (apart >= least)
+			continue;
+		least = apart;
+		facts.mono_ns = before;
+		facts.real_ns = real;
+	}
+}
+
 void header_gather(void)
 {
 	ssize_t n;
 
 	memcpy(facts.parent_id, facts.trace_id, TRACE_ID_BYTES);
 	SYS_CALL(SYS_getrandom, facts.trace_id, TRACE_ID_BYTES, 0, 0, 0, 0);
-	facts.mono_ns = sys_now_ns();
-	facts.real_ns = sys_clock_ns(CLOCK_REALTIME);
+	take_clocks();
 	if (facts.exe[0]) {
 		facts.forked = true; /* the rest is the parent's and still true */
 		return;
