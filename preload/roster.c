@@ -124,6 +124,7 @@ static void take_name(struct thread_info *t, const char *name)
 	memset(t->name, 0, sizeof(t->name));
 	memcpy(t->name, name, strnlen(name, THREAD_NAME_BYTES - 1));
 	t->renamed = true;
+	t->active = true; /* it may sleep from now on: the name goes out with its statistics */
 }
 
 /* The kernel's name of a living thread; 12 us, so once a thread. */

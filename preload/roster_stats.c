@@ -52,7 +52,7 @@ void roster_encode_stats(uint64_t t_ns, bool all)
 			continue;
 		flags = read_totals(t, all);
 		if (flags) {
-			if (!t->segment)
+			if (!t->segment || t->renamed)
 				encode_thread(t);
 			encode_thread_stats(t_ns, t->id, flags, &t->totals);
 		}

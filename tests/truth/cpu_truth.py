@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of CPU time by part share: the program's own account of it, the
+samples with all frames and lines, and bounds with their false-failure rates.
+
+A stated 95 % interval is held to MISS misses in a hundred, not 5: Wilson's interval
+misses up to 7 for some shares (tests/unit/test_interval.c)."""
+import math
+import re
+import shutil
+
+from lib import *
+
+MISS = 0.07
+Z_95 = 1.96
+
+
+def wilson(k, n):
+    """The 95 % interval of the share k of n (as reader/interval.c)."""
+    share, z = k / n, Z_95
+    centre, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+
+
+def binomial_most(n, p, rate):
+    """The least m that more than m of n trials exceed with a probability of at most rate."""
+    tail = 0.0
+    for m in range(n, -1, -1):
+        tail += math.comb(n, m) * p ** m * (1 - p) ** (n - m)
+        if tail > rate:
+            return m
+    return 0
+
+
+class Coverage:
+    """How often intervals held the truth; what is one condition's is independent of the
+    other's, so that its misses are binomial."""
+
+    def __init__(self):
+        self.tries, self.misses = {}, {}
+
+    def add(self, condition, held):
+        self.tries[condition] = self.tries.get(condition, 0) + 1
+        self.misses[condition] = self.misses.get(condition, 0) + (not held)
+
+    def check(self, what, rate=1e-7):
+        for condition, n in sorted(self.tries.items()):
+            most = binomial_most(n, MISS, rate)
+            note(what, condition, f"{n - self.misses[condition]} of {n} held")
+            check(self.misses[condition] <= most, what, condition, self.misses[condition], "of", n,
+                  "intervals do not hold the truth; at most", most)
+
+    def share(self, want=lambda condition: True):
+        n = sum(t for c, t in self.tries.items() if want(c))
+        return f"{1 - sum(m for c, m in self.misses.items() if want(c)) / n:.1%} of {n}"
+
+
+def places(profile, index):
+    """A stack as (function, line), innermost first, inlined functions among them."""
+    raw, found = profile.raw, []
+    while index is not None:
+        stack = raw["stacks"][index]
+        frame = raw["frames"][stack["frame"]]
+        found.append((profile.frames[stack["frame"]], frame["line"]))
+        index = stack["parent"]
+    return found
+
+
+def sampled(profile, thread):
+    """(places, row) of a thread's samples."""
+    return [(places(profile, r["stack"]), r) for r in profile.raw["samples"]
+            if profile.threads[r["thread"]]["name"] == thread and r["count"]]
+
+
+def settled(profile, what):
+    """Every thread's rows add up to its clock; what no sample covers is a row of its own,
+    under the thread's start."""
+    for i, t in enumerate(profile.threads):
+        rows = [(profile.stack(r["stack"]), r) for r in profile.raw["samples"] if r["thread"] == i]
+        total = sum(r["cpu_ns"] for _, r in rows)
+        check(total == t["cpu_ns"], what, t["name"], "rows add up to", total, "not", t["cpu_ns"])
+        shown = sum(r["cpu_ns"] for s, r in rows if not is_sampled(s))
+        check(shown == t["not_sampled_ns"] == max(0, t["cpu_ns"] - t["sampled_ns"]), what, t["name"],
+              "not sampled:", shown, t["not_sampled_ns"], "of", t["cpu_ns"], "-", t["sampled_ns"])
+        for s, _ in rows:
+            check(is_sampled(s) or len(s) > 1, what, t["name"], "no start above", s)
+
+
+def remove(trace):
+    shutil.rmtree(trace, ignore_errors=True)
