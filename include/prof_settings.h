@@ -29,7 +29,7 @@ enum prof_setting_kind {
 	X(out, OUT, TEXT, "prof-%e-%p", 1, 4095, "",                                             \
 	  "trace directory; %e program, %p pid, %t UTC start time, %h host, %% a percent sign")  \
 	X(cpu, CPU, CHOICE, "auto", 0, 3, "auto,perf,timer,off", "CPU engine")                   \
-	X(cpu_hz, CPU_HZ, NUMBER, "99", 1, 10000, "", "samples per second of CPU time")          \
+	X(cpu_hz, CPU_HZ, NUMBER, "94", 1, 10000, "", "samples per second of CPU time")          \
 	X(stack_bytes, STACK_BYTES, SIZE, "16384", 1024, 65528, "",                              \
 	  "user stack copied per capture")                                                       \
 	X(heap, HEAP, CHOICE, "auto", 0, 4, "auto,program,jemalloc,totals,off",                  \

@@ -193,7 +193,7 @@ struct cell {
 };
 
 struct profile_setting {
-	const char *name, *value; /* "LIBPROF_CPU_HZ", "99" */
+	const char *name, *value; /* "LIBPROF_CPU_HZ", "94" */
 };
 
 /* What became of an engine, in order of time; repeats are merged. */

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""200 threads of 8 ms each, shorter than a sampling period at 99 Hz: each
+"""200 threads of 8 ms each, shorter than a sampling period: each
 one's CPU total is within 1 % of its clock, sampled or not, and no time is lost
 or invented in the sum.
 

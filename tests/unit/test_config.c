@@ -32,7 +32,7 @@ TEST(defaults)
 	EQ(config_read(env, why, sizeof(why)), 0);
 	STREQ(config.out, "prof-%e-%p");
 	EQ(config.cpu, CONFIG_CPU_AUTO);
-	EQ(config.cpu_hz, 99);
+	EQ(config.cpu_hz, 94);
 	EQ(config.stack_bytes, 16384);
 	EQ(config.heap, CONFIG_HEAP_AUTO);
 	EQ(config.heap_bytes, 512 << 10);
