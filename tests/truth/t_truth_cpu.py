@@ -12,7 +12,7 @@ the 95 % intervals hold the truth: the binomial one of each share, those that `p
 gives by row and `prof report` by function; false-failure rate 1e-7 a condition.
 
 limit: 60
-long: 600
+long: 900
 """
 from cpu_truth import *
 

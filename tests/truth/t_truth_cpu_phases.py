@@ -12,7 +12,7 @@ chi-squared sum at 1e-8: a binomial share varies no more than a normal one of va
 the share, too, at both engines, and shows what does beat: turns near the sampling rate.
 
 limit: 60
-long: 600
+long: 900
 """
 from cpu_truth import *
 
