@@ -115,12 +115,13 @@
 	  "thread, name or mapping records lost in the perf rings")
 
 /* Markers: nodes of mapping 0 stand at the root end of a stack that is not
- * whole and say why. */
-#define PROF_MARKERS(X)                       \
-	X(MARKER_TRUNCATED, 1, "[truncated]") \
-	X(MARKER_BROKEN, 2, "[broken]")       \
-	X(MARKER_NO_STACK, 3, "[no stack]")   \
-	X(MARKER_OVERFLOW, 4, "[stack table full]")
+ * whole as it was captured, and say why. */
+#define PROF_MARKERS(X)                             \
+	X(MARKER_TRUNCATED, 1, "[truncated]")       \
+	X(MARKER_BROKEN, 2, "[broken]")             \
+	X(MARKER_NO_STACK, 3, "[no stack]")         \
+	X(MARKER_OVERFLOW, 4, "[stack table full]") \
+	X(MARKER_STITCHED, 5, "[stitched]")
 
 #define PROF_MARKS(X)             \
 	X(MARK_START, 1, "start") \

@@ -14,6 +14,7 @@
 #include "roster.h"
 #include "stack.h"
 #include "stats.h"
+#include "stitch.h"
 #include "sys.h"
 #include "trace.h"
 #include "unwind.h"
@@ -33,22 +34,28 @@ int drain_init(struct arena *arena, uint64_t period_ns)
 	return walk && record ? 0 : -ENOMEM;
 }
 
-static uint32_t node_of(const struct capture *c, bool after_ours, const uint64_t *kernel,
-			uint32_t kernel_frames)
+static uint32_t node_of(struct thread_info *t, uint64_t t_ns, const struct capture *c,
+			bool after_ours, const uint64_t *kernel, uint32_t kernel_frames)
 {
+	uint32_t node;
+
 	unwind_stack(c, after_ours, walk);
 	if (walk->end == UNWIND_NO_STACK)
 		stats_lose(PROF_LOSS_NO_STACK, 1);
-	return stack_intern(walk, kernel, kernel_frames);
+	stitch_find(t, t_ns, c, walk);
+	node = stack_intern(walk, kernel, kernel_frames);
+	stitch_keep(t, t_ns, c, walk);
+	return node;
 }
 
-static void take_capture(const struct ring_event *e, struct capture *c)
+static uint32_t node_of_event(const struct ring_event *e, struct thread_info *t, bool after_ours)
 {
-	memcpy(c->regs, e->regs, sizeof(c->regs));
-	c->valid = e->valid;
-	c->stack = e->stack;
-	c->stack_bytes = e->stack_bytes;
-	c->cut = e->cut;
+	struct capture c = {
+		.valid = e->valid, .stack = e->stack, .stack_bytes = e->stack_bytes, .cut = e->cut
+	};
+
+	memcpy(c.regs, e->regs, sizeof(c.regs));
+	return node_of(t, e->t_ns, &c, after_ours, NULL, 0);
 }
 
 static struct thread_info *thread_of(const struct ring_event *e)
@@ -60,15 +67,13 @@ static struct thread_info *thread_of(const struct ring_event *e)
 
 static void take_alloc(const struct ring_event *e, struct thread_info *t)
 {
-	struct capture c;
 	struct block b = { .id = e->block,
 			   .t_ns = e->t_ns,
 			   .size = e->size,
 			   .sampled_size = e->sampled_size,
 			   .thread = t->id };
 
-	take_capture(e, &c);
-	b.node = node_of(&c, true, NULL, 0);
+	b.node = node_of_event(e, t, true);
 	/* A block nobody remembers would never be freed: it is lost whole. */
 	if (!blocks_add(&b)) {
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
@@ -87,17 +92,13 @@ static void count_sample(struct thread_info *t, uint64_t weight)
 
 static void take_timer_sample(const struct ring_event *e, struct thread_info *t)
 {
-	struct capture c;
-
-	take_capture(e, &c);
-	encode_sample(e->t_ns, t, e->cpu, false, e->weight, node_of(&c, false, NULL, 0));
+	encode_sample(e->t_ns, t, e->cpu, false, e->weight, node_of_event(e, t, false));
 	count_sample(t, e->weight);
 }
 
 static void take_event(const struct ring_event *e)
 {
 	struct thread_info *t = thread_of(e);
-	struct capture c;
 
 	if (!t) {
 		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
@@ -113,10 +114,7 @@ static void take_event(const struct ring_event *e)
 		}
 		break;
 	case RING_SAMPLE: take_timer_sample(e, t); break;
-	case RING_CREATE:
-		take_capture(e, &c);
-		roster_site(e->block, node_of(&c, true, NULL, 0));
-		break;
+	case RING_CREATE: roster_site(e->block, node_of_event(e, t, true)); break;
 	case RING_MAPS:
 		/* Of many unloaded in a row the first brings the picture after the last. */
 		if (!maps_current())
@@ -135,9 +133,9 @@ static void take_sample(const struct perf_rec *r)
 		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
 		return;
 	}
-	encode_sample(
-		r->t_ns, t, r->cpu, r->sample.in_kernel, 1,
-		node_of(&r->sample.user, false, r->sample.kernel_pc, r->sample.kernel_frames));
+	encode_sample(r->t_ns, t, r->cpu, r->sample.in_kernel, 1,
+		      node_of(t, r->t_ns, &r->sample.user, false, r->sample.kernel_pc,
+			      r->sample.kernel_frames));
 	count_sample(t, 1);
 }
 

@@ -19,6 +19,7 @@ struct thread_info {
 	uint32_t id, tid;
 	bool main, renamed, active, ended;
 	bool has_timer;		 /* unregistered, but given a timer by the writer */
+	uint8_t stitch;		 /* stitch.h's list of its frames + 1, 0 none */
 	uint32_t creator;	 /* thread id, 0 unknown */
 	uint32_t creation_node;	 /* stack.h node of the creating call, 0 unknown */
 	uint64_t start_pc;	 /* start routine, 0 unknown */

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-#include "../include/prof_format.h"
 #include "stats.h"
 #include "table.h"
 
@@ -144,34 +143,49 @@ void stack_renew_end(void)
 	large = 2 * nodes > LARGE_NODES ? 2 * nodes : LARGE_NODES;
 }
 
+uint32_t stack_marker(enum prof_marker marker)
+{
+	return node_child(0, 0, marker, false);
+}
+
+uint32_t stack_called_by(uint32_t callers, uint32_t node)
+{
+	struct stack_node n = *stack_get(node);
+
+	return node_child(callers, n.mapping, n.offset, n.guessed);
+}
+
 static uint32_t overflow(void)
 {
 	stats_lose(PROF_LOSS_STACK_TABLE, 1);
-	return node_child(0, 0, PROF_MARKER_OVERFLOW, false);
+	return stack_marker(PROF_MARKER_OVERFLOW);
 }
 
 static uint32_t root_of(enum unwind_end end)
 {
 	switch (end) {
-	case UNWIND_TRUNCATED: return node_child(0, 0, PROF_MARKER_TRUNCATED, false);
-	case UNWIND_BROKEN: return node_child(0, 0, PROF_MARKER_BROKEN, false);
-	case UNWIND_NO_STACK: return node_child(0, 0, PROF_MARKER_NO_STACK, false);
+	case UNWIND_TRUNCATED: return stack_marker(PROF_MARKER_TRUNCATED);
+	case UNWIND_BROKEN: return stack_marker(PROF_MARKER_BROKEN);
+	case UNWIND_NO_STACK: return stack_marker(PROF_MARKER_NO_STACK);
+	case UNWIND_STITCHED: return stack_marker(PROF_MARKER_STITCHED);
 	case UNWIND_WHOLE: break;
 	}
 	return 0;
 }
 
-uint32_t stack_intern(const struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames)
+uint32_t stack_intern(struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames)
 {
-	uint32_t node = root_of(user->end);
+	uint32_t unknown = user->frames - user->known;
+	uint32_t node = user->known ? user->node[unknown] : root_of(user->end);
 	struct mapping *map;
 
-	for (uint32_t i = user->frames; i--;) {
+	for (uint32_t i = unknown; i--;) {
 		map = user->map[i];
 		/* An address in nothing known keeps its place in the stack. */
 		node = map ? node_child(node, map->serial, user->pc[i] - map->start,
 					user->guessed[i])
 			   : node_child(node, 0, PROF_MARKER_BROKEN, false);
+		user->node[i] = node;
 		if (!node)
 			return overflow();
 	}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../include/prof_format.h"
 #include "arena.h"
 #include "unwind.h"
 
@@ -26,8 +27,15 @@ int stack_init(struct arena *arena);
 
 /* [writer] The node of a stack: user frames as unwound (with a marker at the
  * root end when the walk did not get there), below kernel_frames kernel
- * addresses, innermost first.  When memory is out: the marker for that. */
-uint32_t stack_intern(const struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames);
+ * addresses, innermost first.  Fills user->node from user->known on; 0 there and the
+ * marker for that returned when memory is out. */
+uint32_t stack_intern(struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames);
+
+/* [writer] The node of a marker that has no callers. */
+uint32_t stack_marker(enum prof_marker marker);
+
+/* [writer] The frame of node, called by callers; 0 when memory is out. */
+uint32_t stack_called_by(uint32_t callers, uint32_t node);
 
 /* [writer] Node by number; valid until the next intern. */
 struct stack_node *stack_get(uint32_t node);

@@ -13,6 +13,7 @@
 #include "segment.h"
 #include "stack.h"
 #include "stats.h"
+#include "stitch.h"
 #include "sys.h"
 #include "trace_dir.h"
 
@@ -192,6 +193,7 @@ static void renew_stacks(void)
 	stack_renew_begin();
 	blocks_renumber(stack_renew_keep);
 	roster_renumber(stack_renew_keep);
+	stitch_renumber(stack_renew_keep);
 	stack_renew_end();
 }
 

@@ -250,6 +250,7 @@ static void push(struct walk *w, uint64_t pc, struct mapping *map, bool guessed)
 	uint32_t n = w->out->frames++;
 
 	w->out->pc[n] = pc;
+	w->out->sp[n] = w->f.regs[ARCH_SP];
 	w->out->map[n] = map;
 	w->out->guessed[n] = guessed;
 	w->ours |= map && map->ours;
@@ -309,6 +310,7 @@ static void leave_out_ours(struct unwound *out, bool after_ours)
 		if (out->map[i] && out->map[i]->ours)
 			continue;
 		out->pc[n] = out->pc[i];
+		out->sp[n] = out->sp[i];
 		out->map[n] = out->map[i];
 		out->guessed[n++] = out->guessed[i];
 	}
@@ -332,7 +334,7 @@ void unwind_stack(const struct capture *c, bool after_ours, struct unwound *out)
 	const uint32_t needed = 1u << ARCH_IP | 1u << ARCH_SP;
 	struct walk w = { .ours = false };
 
-	out->frames = 0;
+	out->frames = out->known = 0;
 	out->end = UNWIND_NO_STACK;
 	unwind_stats.stacks++;
 	if ((c->valid & needed) != needed)

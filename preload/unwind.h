@@ -27,7 +27,13 @@ struct capture {
 	bool cut; /* the copy stopped at its size limit, not at the stack's end */
 };
 
-enum unwind_end { UNWIND_WHOLE, UNWIND_TRUNCATED, UNWIND_BROKEN, UNWIND_NO_STACK };
+enum unwind_end {
+	UNWIND_WHOLE,
+	UNWIND_TRUNCATED,
+	UNWIND_BROKEN,
+	UNWIND_NO_STACK,
+	UNWIND_STITCHED /* truncated, and the callers are known from before: stitch.h */
+};
 
 struct unwound {
 	uint32_t frames;
@@ -35,8 +41,14 @@ struct unwound {
 	/* Innermost first.  pc is the exact address for the leaf and for a frame
 	 * that a signal interrupted, else the return address minus one. */
 	uint64_t pc[UNWIND_FRAMES_MAX];
+	uint64_t sp[UNWIND_FRAMES_MAX]; /* the stack pointer there: the CFA of what it called */
 	struct mapping *map[UNWIND_FRAMES_MAX]; /* NULL where nothing known is mapped */
 	bool guessed[UNWIND_FRAMES_MAX];	/* found along the frame-pointer chain */
+
+	/* stack.h's nodes; those of the outermost `known` frames are set before they are
+	 * interned, the last of them standing for all callers beyond. */
+	uint32_t known;
+	uint32_t node[UNWIND_FRAMES_MAX];
 };
 
 /* [writer] Loads libunwind into a namespace of its own and sets up the row

@@ -28,6 +28,7 @@
 #include "stack.h"
 #include "state.h"
 #include "stats.h"
+#include "stitch.h"
 #include "sys.h"
 #include "trace.h"
 #include "trace_dir.h"
@@ -100,6 +101,7 @@ static int open_tables(const char **why)
 	blocks_init();
 	maps_init(a);
 	err = stack_init(a);
+	stitch_init(a, (uint32_t)config.stack_bytes);
 	if (!err)
 		err = roster_init(a, state.pid);
 	if (!err)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "interval.h"
+#include "stack_ends.h"
 #include "stack_root.h"
 
 #define KERNEL_PERIODS_MIN 20u /* below, the clock's user/system split means nothing */
@@ -273,5 +274,6 @@ void profile_finish(struct profile *p)
 	g_array_append_vals(p->cells, added->data, added->len);
 	g_array_sort(p->cells, compare_cells);
 	g_array_unref(added);
+	stack_ends_sum(p);
 	process_sum(p);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cells.h"
+#include "stack_ends.h"
 
 /* Texts of the header are "" when the trace has none. */
 static void json_text_or_null(struct json_writer *json, const char *name, const char *text)
@@ -93,6 +94,10 @@ static void json_process_figures(struct json_writer *json, const struct process 
 	const struct exact *before = &process->ended_before;
 
 	json_uint(json, "samples", process->n_samples);
+	json_begin_object(json, "sample_stacks");
+	for (unsigned end = 0; end < STACK_ENDS; end++)
+		json_uint(json, stack_end_name(end), process->ends[end]);
+	json_end_object(json);
 	json_uint(json, "cpu_ns", process->cpu_ns);
 	json_uint(json, "sampled_ns", process->sampled_ns);
 	json_uint(json, "not_sampled_ns", process->not_sampled_ns);

@@ -254,6 +254,16 @@ enum profile_figures {
 	FIGURES_ALL = 15,
 };
 
+/* How the stack of a sample ends at the root; see FORMAT.md, markers. */
+#define PROFILE_STACK_ENDS(X)                                                            \
+	X(WHOLE, "whole")                                                                \
+	X(STITCHED, "stitched")	  /* deeper than the copy; the rest seen there before */ \
+	X(TRUNCATED, "truncated") /* deeper than the copy */                             \
+	X(BROKEN, "broken")	  /* no way to go on */                                  \
+	X(UNKNOWN, "unknown")	  /* no stack, none kept, or in a damaged part */
+#define PROFILE_STACK_END_ENUM(id, name) STACK_##id,
+enum stack_end { PROFILE_STACK_ENDS(PROFILE_STACK_END_ENUM) STACK_ENDS };
+
 /* One trace: a process from its start, or from fork or exec, to its end. */
 struct process {
 	uint8_t trace_id[16];
@@ -289,7 +299,8 @@ struct process {
 	uint32_t main_thread; /* 0 unknown */
 	uint32_t entry_frame; /* the program's entry point; 0 unknown */
 	uint64_t n_samples, n_heap_rows, n_unknown_records;
-	uint64_t n_unknown_frees; /* of blocks no record or list had; 0 in a whole trace */
+	uint64_t ends[STACK_ENDS]; /* samples by how their stack ends */
+	uint64_t n_unknown_frees;  /* of blocks no record or list had; 0 in a whole trace */
 	/* Sums over the threads known, window only. */
 	uint64_t sampled_ns, not_sampled_ns, off_ns, kernel_not_sampled_ns, cpu_ns;
 	uint64_t off_wall_ns;	   /* how long sampling was switched off, up to t_last_ns */

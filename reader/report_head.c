@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cells.h"
+#include "stack_ends.h"
 
 static const char *head_state(const struct process *process)
 {
@@ -224,6 +225,31 @@ static void head_coverage(struct report *report)
 	g_string_free(text, TRUE);
 }
 
+/* How many samples show all their callers; of all threads, whatever is selected. */
+static void head_stacks(struct report *report)
+{
+	uint64_t ends[STACK_ENDS] = { 0 }, samples = 0;
+	GString *text = g_string_new("");
+
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+
+		for (unsigned end = 0; end < STACK_ENDS; end++) {
+			ends[end] += process->ends[end];
+			samples += process->ends[end];
+		}
+	}
+	for (unsigned end = 0; end < STACK_ENDS; end++)
+		g_string_append_printf(text, "%s%" PRIu64 " %s", end ? ", " : "", ends[end],
+				       stack_end_name(end));
+	if (ends[STACK_STITCHED])
+		g_string_append(text, "; stitched: deeper than the copied bytes, the rest is "
+				      "from an earlier sample at the same place");
+	if (samples)
+		report_labelled(&report->page, "stacks", text->str);
+	g_string_free(text, TRUE);
+}
+
 /* CPU time of the process that no thread accounts for: a thread that came and
  * went unseen.  Not told when it is within the clocks' own noise. */
 static void head_unaccounted(struct report *report)
@@ -284,6 +310,7 @@ void report_head(struct report *report)
 		head_process(report);
 	head_coverage(report);
 	head_unaccounted(report);
+	head_stacks(report);
 	if (cells_are_selected(report->options))
 		report_labelled(&report->page, "selected",
 				"only part of the profile: functions, sites and modules below are "

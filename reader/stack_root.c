@@ -38,37 +38,48 @@ static bool same_function(const struct function *f, const struct function *wante
 	return f && f->module == wanted->module && !strcmp(f->name, wanted->name);
 }
 
+/* Time that no sample covers has no place below this marker. */
+static bool is_stitched(const struct profile *p, uint32_t outermost)
+{
+	const struct frame *f = profile_frame(p, outermost);
+
+	return f->kind == FRAME_MARKER && f->address == PROF_MARKER_STITCHED;
+}
+
 /* The outermost node of the stack that is in the wanted function; 0 none. */
 static uint32_t find_in_stack(struct stack_roots *roots, uint32_t stack,
 			      const struct function *wanted)
 {
 	const struct profile *p = roots->profile;
-	uint32_t found = 0;
+	uint32_t found = 0, frame = 0;
 
 	if (roots->looked_at >= FRAMES_LOOKED_AT)
 		return 0;
 	roots->looked_at += profile_node(p, stack)->depth;
-	for (; stack; stack = profile_node(p, stack)->parent)
-		if (same_function(frame_function(p, profile_node(p, stack)->frame), wanted))
+	for (; stack; stack = profile_node(p, stack)->parent) {
+		frame = profile_node(p, stack)->frame;
+		if (same_function(frame_function(p, frame), wanted))
 			found = stack;
-	return found;
+	}
+	return is_stitched(p, frame) ? 0 : found;
 }
 
 static uint32_t find_main(struct stack_roots *roots, uint32_t stack)
 {
 	const struct profile *p = roots->profile;
 	const struct function *f;
-	uint32_t found = 0;
+	uint32_t found = 0, frame = 0;
 
 	if (roots->looked_at >= FRAMES_LOOKED_AT)
 		return 0;
 	roots->looked_at += profile_node(p, stack)->depth;
 	for (; stack; stack = profile_node(p, stack)->parent) {
-		f = frame_function(p, profile_node(p, stack)->frame);
+		frame = profile_node(p, stack)->frame;
+		f = frame_function(p, frame);
 		if (f && !strcmp(f->name, "main"))
 			found = stack;
 	}
-	return found;
+	return is_stitched(p, frame) ? 0 : found;
 }
 
 /* The frame a thread began with: its start routine, or the program's entry. */

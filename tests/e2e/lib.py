@@ -235,7 +235,7 @@ class Profile:
         return found[0]
 
 
-MARKERS = {"[truncated]", "[broken]", "[no stack]", "[stack table full]", "[damaged]"}
+MARKERS = {"[truncated]", "[broken]", "[no stack]", "[stack table full]", "[stitched]", "[damaged]"}
 
 
 def is_whole(names):

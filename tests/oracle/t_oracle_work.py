@@ -36,6 +36,7 @@ PROGRAMS = (
     ("w_rename", "", MEASURES),
     ("w_recursion", "100 20", MEASURES),
     ("w_frames40", "20", MEASURES),
+    ("w_deep", "down 20", {}),
     ("w_syscalls", "50", MEASURES),
     ("w_fork", "40", dict(MEASURES, programs="w_fork*4")),
     ("w_exec", "3 20", dict(MEASURES, status=3, programs="exe*4")),
