@@ -128,8 +128,9 @@ static enum step step_by_rule(struct walk *w, const struct row *r)
 	if (r->deref && !read_stack(w, base + (uint64_t)(int64_t)r->deref_offset, &cfa))
 		return STEP_MISSING;
 	cfa += (uint64_t)(int64_t)r->cfa_offset;
-	/* Frames only go up; where a signal came in, the kernel says where to. */
-	if (!r->signal && (cfa <= w->f.regs[ARCH_SP] || cfa & 7))
+	/* Frames only go up, or stay where the return address was taken off the stack; where
+	 * a signal came in, the kernel says where to. */
+	if (!r->signal && (cfa < w->f.regs[ARCH_SP] + (r->ra_where != ROW_IN_REG) || cfa & 7))
 		return STEP_BROKEN;
 	if (r->ra_where == ROW_IN_REG) {
 		if (from >= ARCH_REGS || !KNOWN(w, from))

@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every captured stack is the truth or marked as not whole: programs in C, C++, Rust
+and assembly, built by gcc, clang and rustc at all levels of optimisation, with and without
+frame pointers, link-time optimisation, PIE, symbols.
+
+Each function t_x of the programs (stacks/) has one place it is called from, and they
+print the stacks that there can be (stacks.h).  A sample's frames are named here from the
+symbol table of the unstripped program, not by prof, and must be one of these stacks from
+the root on, frame by frame; a marked one must be the leaf's end of one.  Every
+caller's address must stand behind a call instruction.
+
+limit: 100
+long: 1800
+"""
+import bisect
+import itertools
+import re
+import struct
+
+from lib import *
+
+HERE = SRC / "tests/truth/stacks"
+HZ = 1999
+# Marks that have a known reason (why() below) are counted by it; others may be on so many
+# samples of a configuration: there is none on a quiet machine.
+UNEXPLAINED = 0.01
+
+
+class Symbols:
+    """Functions and code of a program, by the file's addresses."""
+
+    def __init__(self, program):
+        table = run(["nm", "-nS", "--defined-only", program]).out.decode()
+        rows = [re.fullmatch(r"(\w+) (\w+) [tTwWi] (\S+)", line) for line in table.splitlines()]
+        self.rows = sorted({(int(r[1], 16), int(r[2], 16), self.base(r[3])) for r in rows if r})
+        self.data = pathlib.Path(program).read_bytes()
+        at, size, n = (*struct.unpack_from("<Q", self.data, 32),
+                       *struct.unpack_from("<HH", self.data, 54))
+        heads = [struct.unpack_from("<IIQQQQ", self.data, at + i * size) for i in range(n)]
+        self.loads = [(h[3], h[2], h[5]) for h in heads if h[0] == 1]
+
+    @staticmethod
+    def base(name):
+        """t_x of t_x.cold, t_x.part.0 and of a coroutine's parts."""
+        mangled = re.match(r"_ZL?(\d+)(t_\w+)", name)
+        return mangled[2][:int(mangled[1])] if mangled else name.split(".")[0]
+
+    def function(self, address):
+        i = bisect.bisect(self.rows, (address, 1 << 62)) - 1
+        if i >= 0 and address < self.rows[i][0] + self.rows[i][1]:
+            return self.rows[i][2]
+        return None
+
+    def is_behind_call(self, address):
+        for start, offset, size in self.loads:
+            if start <= address - 8 and address < start + size:
+                b = self.data[offset + address - 8 - start:offset + address - start]
+                indirect = [b[8 - n] == 0xff and b[9 - n] & 0x38 == 0x10 for n in (2, 3, 4, 6, 7)]
+                return b[3] == 0xe8 or any(indirect)
+        return False
+
+
+def paths_of(out):
+    """[[(name, how)]] with how one of `1`, `?`, `+`, `*`; main has what starts it."""
+    found = [[("_start", "1"), ("", "*")], [("", "*")]]
+    for line in out.decode().splitlines():
+        if line.startswith("path "):
+            items = []
+            for word in line.split()[1:]:
+                name = word.rstrip("?+*")
+                items.append((name, word[len(name):] or "1"))
+            if items[0][0] == "main":
+                items[:0] = found[0]
+            found.append(items)
+    return found
+
+
+def is_on(path, names, anywhere):
+    """Are names (outermost first, "" of other modules) the beginning of path, or,
+    anywhere, a part of it?"""
+    def reach(states):
+        """What may be left out is."""
+        todo, found = list(states), set(states)
+        while todo:
+            i = todo.pop()
+            if i < len(path) and path[i][1] in "?*" and i + 1 not in found:
+                found.add(i + 1)
+                todo.append(i + 1)
+        return found
+
+    states = reach(range(len(path)) if anywhere else [0])
+    for name in names:
+        after = set()
+        for i in states:
+            if i < len(path) and path[i][0] == name:
+                after.add(i + 1)
+                if path[i][1] in "+*":
+                    after.add(i)
+        states = reach(after)
+    return bool(states)
+
+
+class Judge:
+    """Holds the stacks of one profile against the truth."""
+
+    def __init__(self, profile, program, symbols, paths):
+        self.p, self.symbols, self.paths = profile, symbols, paths
+        raw = profile.raw
+        self.program = {i for i, m in enumerate(raw["modules"])
+                        if m["path"] and pathlib.Path(m["path"]).name == program}
+        self.bias = {i: m["mappings"][0]["load_bias"] for i, m in enumerate(raw["modules"])
+                     if m["mappings"]}
+        self.bias = {i: int(b, 16) if isinstance(b, str) else b for i, b in self.bias.items()}
+        self.known = {}
+
+    def frames(self, index):
+        found, guessed = [], False
+        while index is not None:
+            s = self.p.raw["stacks"][index]
+            f = self.p.raw["frames"][s["frame"]]
+            guessed |= "guessed" in s
+            if not f["inlined"]:
+                found.append(f)
+            index = s["parent"]
+        return found[::-1], guessed
+
+    def is_kernel(self, frame):
+        return frame["module"] is not None and \
+            self.p.raw["modules"][frame["module"]]["kind"] == "kernel"
+
+    def name(self, frame):
+        """`t_x`, `main` and `_start` of the program, "" of what is not its own."""
+        if frame["module"] not in self.program:
+            return ""
+        address = int(frame["address"], 16) - self.bias[frame["module"]]
+        name = self.symbols.function(address) or ""
+        return name if name in ("main", "_start") or name.startswith("t_") else ""
+
+    def why(self, mark, frames, names):
+        """What is known to keep a stack from being whole, or the mark."""
+        paths = [self.p.raw["modules"][f["module"]]["path"] or "" for f in frames
+                 if f["module"] is not None]
+        if mark == "[broken]" and "t_fiber" in names:
+            return "a context of makecontext, which nothing called"
+        if mark == "[broken]" and any("libgcc_s" in path for path in paths[-2:]):
+            return "libgcc installs a handler's registers"
+        if mark in ("[truncated]", "[stitched]") and "t_down" in names:
+            return "deeper than the copy: " + mark[1:-1]
+        if mark in ("[truncated]", "[broken]") and "t_alt_handler" in names:
+            return "a handler on a stack of its own"
+        if mark == "[guessed]" and "t_threads" in names:
+            return "clone3 has no unwind information behind its system call"
+        return mark
+
+    def judge(self, index):
+        """(mark, whether it is true, names) of a stack; mark "" none."""
+        frames, guessed = self.frames(index)
+        mark = "[guessed]" if guessed else ""
+        if frames[0]["kind"] == "marker":
+            mark = self.p.raw["functions"][frames[0]["function"]]["name"]
+            frames = frames[1:]
+        while frames and self.is_kernel(frames[-1]):
+            frames.pop()
+        names = [self.name(f) for f in frames]
+        anywhere = mark not in ("", "[stitched]", "[guessed]")
+        true = any(f["kind"] == "marker" for f in frames) is False
+        true &= any(is_on(path, names, anywhere) for path in self.paths)
+        for f, name, inner in zip(frames, names, names[1:]):
+            if name and inner:
+                address = int(f["address"], 16) - self.bias[f["module"]]
+                true &= self.symbols.is_behind_call(address + 1)
+        return self.why(mark, frames, names), true, names
+
+    def count(self):
+        marks, wrong, samples, outside = {}, [], 0, 0
+        for row in self.p.raw["samples"]:
+            if not row["count"] or row["stack"] is None:
+                continue
+            if row["stack"] not in self.known:
+                self.known[row["stack"]] = self.judge(row["stack"])
+            mark, true, names = self.known[row["stack"]]
+            samples += row["count"]
+            outside += 0 if any(names) else row["count"]
+            if mark:
+                marks[mark] = marks.get(mark, 0) + row["count"]
+            if not true:
+                wrong.append((row["count"], mark, self.p.stack(row["stack"]), names))
+        return samples, marks, wrong, outside
+
+
+def build(language, cc, flags, name):
+    """The program and its copy with symbols; None when the compiler cannot."""
+    source = {"c": "stacks.c", "c++": "stacks.cc", "rust": "stacks.rs"}[language]
+    extra = []
+    if language == "c":
+        lib = HOME / f"{name}.so"
+        made = run([cc, "-O2", "-shared", "-fPIC", HERE / "stacks_lib.c", "-o", lib])
+        check(made.status == 0, cc, made.err.decode())
+        extra = ["-std=gnu11", HERE / "stacks_asm.S", lib, "-pthread"]
+    strip = "strip" in flags
+    made = run([cc, *[f for f in flags if f != "strip"], HERE / source, *extra, "-o",
+                HOME / f"{name}.sym"], timeout=100)
+    check(made.status == 0, name, made.err.decode()[-1500:])
+    shutil.copy2(HOME / f"{name}.sym", HOME / name)
+    if strip:
+        made = run(["strip", HOME / name])
+        check(made.status == 0, name, made.err.decode())
+    return HOME / name, HOME / f"{name}.sym"
+
+
+def try_one(language, cc, flags, engine, ms):
+    name = "-".join([language, cc, *[f.strip("-").replace("=", "-").replace("/", "") for f in flags]])
+    program, with_symbols = build(language, cc, flags, name)
+    env = dict(preload(out="trace-" + name, cpu=engine, cpu_hz=HZ), LD_LIBRARY_PATH=".")
+    ran = run([program, ms], env=env)
+    check(ran.status == 0, name, "status", ran.status, ran.err.decode())
+    p = Profile(HOME / ("trace-" + name))
+    judge = Judge(p, program.name, Symbols(with_symbols), paths_of(ran.out))
+    samples, marks, wrong, outside = judge.count()
+    note(f"{name} ({engine}): {samples} samples, marked {marks}, outside {outside}")
+    for n, mark, stack, names in wrong[:5]:
+        note(f"  wrong: {n} {mark}", ";".join(stack), names)
+    check(not wrong, name, engine, sum(w[0] for w in wrong), "of", samples, "samples are wrong")
+    check(samples >= 50 and outside <= 0.1 * samples + 20, name, samples, "samples,", outside,
+          "outside of the program")
+    unexplained = sum(n for mark, n in marks.items() if mark.startswith("["))
+    check(unexplained <= UNEXPLAINED * samples + 5, name, "of", samples, "marked", marks)
+    return samples, marks
+
+
+def matrix():
+    """(language, compiler, flags) of the long form."""
+    frame_pointers = ("-fomit-frame-pointer", "-fno-omit-frame-pointer")
+    for o, fp, lto, pie in itertools.product("0123", frame_pointers, (False, True), (False, True)):
+        link = (["-flto"] if lto else []) + (["-fPIE", "-pie"] if pie else ["-fno-pie", "-no-pie"])
+        more = ["strip"] if int(o) % 2 == pie else ["-g", "-gsplit-dwarf"]
+        for cc in ("gcc", "clang"):
+            ld = ["-fuse-ld=lld"] if lto and cc == "clang" else []
+            yield "c", cc, ["-O" + o, fp, *link, *ld, *more]
+        for cc in ("g++", "clang++"):
+            ld = ["-fuse-ld=lld"] if lto and cc == "clang++" else []
+            yield "c++", cc, ["-O" + o, fp, *link, *ld, *more,
+                              "-std=c++20" if cc == "g++" else "-std=c++17"]
+    for o, fp, lto in itertools.product("0123", ("yes", "no"), ("off", "fat")):
+        yield "rust", "rustc", ["--edition=2021", "-Copt-level=" + o,
+                                "-Cforce-frame-pointers=" + fp, "-Clto=" + lto,
+                                *(["strip"] if lto == "fat" else [])]
+
+
+SHORT = [
+    ("c", "gcc", ["-O2", "-fomit-frame-pointer", "-pie", "-fPIE"], "perf"),
+    ("c", "clang", ["-O0", "-fno-omit-frame-pointer", "-no-pie", "-fno-pie", "strip"], "perf"),
+    ("c", "gcc", ["-O3", "-flto", "-fomit-frame-pointer", "-g", "-gsplit-dwarf"], "timer"),
+    ("c++", "g++", ["-O3", "-flto", "-std=c++20", "-fomit-frame-pointer", "strip"], "perf"),
+    ("rust", "rustc", ["--edition=2021", "-Copt-level=2"], "perf"),
+]
+
+total, marked, left_out = 0, {}, set()
+if LONG:
+    tries = [(*t, "timer" if i % 5 == 0 else "perf") for i, t in enumerate(matrix())]
+else:
+    tries = SHORT
+for language, cc, flags, engine in tries:
+    tool = "ld.lld" if "-fuse-ld=lld" in flags else cc
+    if not shutil.which(cc) or not shutil.which(tool):
+        left_out.add(cc if not shutil.which(cc) else f"{cc} -flto: no {tool}")
+        continue
+    samples, marks = try_one(language, cc, flags, engine, 600)
+    total += samples
+    for mark, n in marks.items():
+        marked[mark] = marked.get(mark, 0) + n
+note("all:", total, "samples, 0 wrong, marked:", marked, "left out:", sorted(left_out))
+check(total, "nothing could be built")
+measured("stacks", "the truth corpus: every stack is true or marked",
+         f"{len(tries)} builds, {total} samples",
+         "0 wrong, marked: " + (", ".join(f"{n} {m}" for m, n in marked.items()) or "none")
+         + (f"; not installed: {', '.join(sorted(left_out))}" if left_out else ""))
