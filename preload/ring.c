@@ -88,9 +88,11 @@ struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
 				      memory_order_release);
 	}
 	e = (struct ring_event *)(ring + ((head + pad) & (ring_bytes - 1)));
-	e->kind = kind;
-	/* Not committed yet: the length only waits there for ring_commit. */
+	/* Not committed yet: the length only waits there for ring_commit.  It comes before
+	 * all else in the record (see skip_unwritten). */
 	atomic_store_explicit(&e->header, need << 8, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	e->kind = kind;
 	return e;
 }
 
@@ -142,15 +144,44 @@ void ring_consume(struct ring_event *e)
 			      memory_order_release);
 }
 
+/* The first word at or after place and before end that is not 0, or end. */
+static uint64_t find_written(uint64_t place, uint64_t end)
+{
+	/* acquire: what is seen of a record was written after its header */
+	for (; place < end; place += sizeof(uint64_t)) {
+		_Atomic uint64_t *word = (_Atomic uint64_t *)(ring + (place & (ring_bytes - 1)));
+
+		if (atomic_load_explicit(word, memory_order_acquire))
+			break;
+	}
+	return place;
+}
+
+/* From a record without a length, whose producer was taken off its CPU right after it had
+ * moved head, to the next that has one, or end.  Free bytes are 0, so it is the next word
+ * that is not, unless that is the inside of a record which began a moment ago: then its
+ * header is seen the next time. */
+static uint64_t skip_unwritten(uint64_t place, uint64_t end)
+{
+	uint64_t found = end, before;
+
+	do {
+		before = found;
+		found = find_written(place, end);
+	} while (found != before);
+	return found;
+}
+
 struct ring_event *ring_peek_beyond(uint64_t *place, uint64_t end)
 {
 	while (ring && *place < end) {
-		struct ring_event *e = (struct ring_event *)(ring + (*place & (ring_bytes - 1)));
-		uint64_t header = atomic_load_explicit(&e->header, memory_order_acquire);
+		uint64_t at = skip_unwritten(*place, end), header;
+		struct ring_event *e = (struct ring_event *)(ring + (at & (ring_bytes - 1)));
 
-		if (!header) /* its length is not there yet */
+		if (at == end)
 			return NULL;
-		*place += header >> 8;
+		header = atomic_load_explicit(&e->header, memory_order_acquire);
+		*place = at + (header >> 8);
 		if ((header & RING_COMMITTED) && record_kind(header) > RING_VOID)
 			return e;
 	}
