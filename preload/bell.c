@@ -15,6 +15,7 @@
 #include "trace.h"
 
 #define BELL_STACK_BYTES (64u << 10)
+#define GONE_NS UINT64_C(200000000)
 #define BLIND_NS UINT64_C(10000000) /* between looks at descriptors that cannot be polled */
 
 /* The futex: a count of changes.  Odd, the bell is rung; even, it is silent.
@@ -48,14 +49,15 @@ static void *relay_main(void *arg)
 	thread_tls.own = true;
 	thread_tls.busy++;
 	atomic_store(&relay.tid, (uint32_t)sys_gettid());
-	while (!atomic_load(&relay.quit)) {
-		uint32_t seen = atomic_load(&bell);
+	for (;;) {
+		uint32_t seen = atomic_load(&bell); /* before quit, which changes first */
 
+		if (atomic_load(&relay.quit))
+			return NULL;
 		if (seen & 1)
 			sys_write(relay.event, &one, sizeof(one));
 		sys_futex_wait(&bell, seen, 0);
 	}
-	return NULL;
 }
 
 static int start_relay(void)
@@ -120,6 +122,16 @@ void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns)
 	silence();
 }
 
+/* A joined thread may not have left the kernel's list yet: whoever looks there sees the
+ * rights that it had. */
+static void wait_until_gone(int tid)
+{
+	uint64_t until = sys_now_ns() + GONE_NS;
+
+	while (tid && !sys_thread_is_gone(tid) && sys_now_ns() < until)
+		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
 void bell_stop(void)
 {
 	if (!relay.running)
@@ -128,6 +140,7 @@ void bell_stop(void)
 	atomic_fetch_add(&bell, 2); /* a change that neither rings nor silences */
 	sys_futex_wake(&bell);
 	pthread_join(relay.thread, NULL);
+	wait_until_gone((int)atomic_load(&relay.tid));
 	sys_close(relay.event);
 	relay.running = false;
 	atomic_store(&relay.tid, 0);
