@@ -5,6 +5,10 @@
 #include "drain.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "blocks.h"
@@ -17,6 +21,7 @@
 #include "stitch.h"
 #include "sys.h"
 #include "trace.h"
+#include "unload.h"
 #include "unwind.h"
 
 #define HELD_UP_NS UINT64_C(100000000)
@@ -26,8 +31,48 @@ static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
 static uint64_t period;
 
+/* The file's own path, as /proc/PID/maps has it, where the loader was given a link. */
+static const char *own_path(const char *path, char *own, size_t room)
+{
+	int fd = sys_open(path, O_PATH, 0);
+	char name[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return path;
+	snprintf(name, sizeof(name), "/proc/thread-self/fd/%d", fd);
+	n = sys_readlink(name, own, room - 1);
+	sys_close(fd);
+	if (n <= 0)
+		return path;
+	own[n] = '\0';
+	return own;
+}
+
+/* The library that lay at pc, when one that is unloaded further on did. */
+static bool look_ahead(uint64_t pc)
+{
+	uint64_t place = ring_place(), end = place + ring_used();
+	const struct unload_note *note;
+	struct ring_event *e;
+	char own[PATH_MAX];
+
+	if (!atomic_load(&unload_pending))
+		return false;
+	while ((e = ring_peek_beyond(&place, end))) {
+		if (e->kind != RING_UNLOAD || pc - e->block >= e->size)
+			continue;
+		note = (const struct unload_note *)e->stack;
+		maps_add(e->t_ns, e->block, e->size, note->file_offset, note->dev, note->ino,
+			 own_path(note->path, own, sizeof(own)));
+		return true;
+	}
+	return false;
+}
+
 int drain_init(struct arena *arena, uint64_t period_ns)
 {
+	maps_ahead = look_ahead;
 	walk = arena_alloc(arena, sizeof(*walk));
 	record = arena_alloc(arena, sizeof(*record));
 	period = period_ns;
@@ -115,10 +160,9 @@ static void take_event(const struct ring_event *e)
 		break;
 	case RING_SAMPLE: take_timer_sample(e, t); break;
 	case RING_CREATE: roster_site(e->block, node_of_event(e, t, true)); break;
-	case RING_MAPS:
-		/* Of many unloaded in a row the first brings the picture after the last. */
-		if (!maps_current())
-			maps_refresh(e->t_ns);
+	case RING_UNLOAD:
+		atomic_fetch_sub(&unload_pending, 1);
+		maps_forget(e->block, e->block + e->size);
 		break;
 	case RING_FORK: encode_mark(e->t_ns, PROF_MARK_FORK, e->block); break;
 	default: break;

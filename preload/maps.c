@@ -8,8 +8,6 @@
 #include "maps.h"
 
 #include <errno.h>
-#include <link.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "../include/prof_format.h"
@@ -33,12 +31,8 @@ static struct {
 	struct mapping **by_serial; /* by_serial[serial - 1] */
 	uint32_t serials, serials_capacity;
 	struct mapping *kernel;
-	uint32_t last_hit;  /* index where the last maps_find ended */
-	uint64_t loader[2]; /* objects ever added and removed, at the last refresh */
+	uint32_t last_hit; /* index where the last maps_find ended */
 } maps;
-
-/* Dekker's handshake between maps_changed and a forking thread. */
-static _Atomic uint32_t in_loader, forking;
 
 void maps_init(struct arena *arena)
 {
@@ -46,6 +40,7 @@ void maps_init(struct arena *arena)
 	maps.arena = arena;
 	maps_own_address = (uint64_t)(uintptr_t)maps_init;
 	maps_generation++;
+	maps_loader_init();
 	elf_image_init();
 }
 
@@ -129,31 +124,36 @@ static bool same_content(const struct mapping *a, const struct mapping *b)
 	       a->start - a->file_offset == b->start - b->file_offset && !strcmp(a->path, b->path);
 }
 
-/* Takes [start, end) away from older, different mappings. */
-static int cut_out(const struct mapping *m)
+/* Takes [start, end) away from mappings, but those with the same content as m (NULL: all). */
+static int cut_range(uint64_t start, uint64_t end, const struct mapping *m)
 {
-	uint32_t i = lower_bound(m->start);
+	uint32_t i = lower_bound(start);
 
-	while (i < maps.used && maps.intervals[i].start < m->end) {
+	while (i < maps.used && maps.intervals[i].start < end) {
 		struct interval *v = &maps.intervals[i], old = *v;
 
-		if (same_content(old.mapping, m)) {
+		if (m && same_content(old.mapping, m)) {
 			i++;
 			continue;
 		}
 		old.mapping->replaced = true;
 		maps_generation++;
-		if (old.end > m->end && insert_interval(i + 1, m->end, old.end, old.mapping) < 0)
+		if (old.end > end && insert_interval(i + 1, end, old.end, old.mapping) < 0)
 			return -ENOMEM;
 		v = &maps.intervals[i];
-		if (old.start < m->start) {
-			v->end = m->start;
+		if (old.start < start) {
+			v->end = start;
 			i++;
 		} else {
 			remove_interval(i);
 		}
 	}
 	return 0;
+}
+
+static int cut_out(const struct mapping *m)
+{
+	return cut_range(m->start, m->end, m);
 }
 
 /* Finds the ELF object behind a new mapping and what it says of itself. */
@@ -242,7 +242,7 @@ void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offse
 	place.path = m.path;
 	if (m.flags & PROF_MAP_FILE && !elf_image_open(maps.arena, &place)) {
 		cut_out(&m);
-		maps_fill(t_ns);
+		maps_fill(t_ns, start);
 	}
 	maps_take(&m, m.flags & PROF_MAP_VDSO ? start : 0, true);
 }
@@ -285,74 +285,8 @@ struct mapping *maps_get(uint32_t serial)
 	return serial && serial <= maps.serials ? maps.by_serial[serial - 1] : NULL;
 }
 
-static int note_counters(struct dl_phdr_info *info, size_t size, void *arg)
+void maps_forget(uint64_t start, uint64_t end)
 {
-	uint64_t *counters = arg;
-
-	(void)size;
-	counters[0] = info->dlpi_adds;
-	counters[1] = info->dlpi_subs;
-	return 1; /* the first object knows them: stop */
-}
-
-/* dl_iterate_phdr takes the loader's short write lock, never the one that is
- * held while constructors run, so it does not wait for the program.  A child
- * forked while we hold that lock would find it held for ever: hence the
- * handshake with maps_fork_begin. */
-static bool read_loader(uint64_t counters[2])
-{
-	bool read = false;
-
-	atomic_store(&in_loader, 1);
-	if (!atomic_load(&forking))
-		read = dl_iterate_phdr(note_counters, counters) == 1;
-	atomic_store(&in_loader, 0);
-	return read;
-}
-
-void maps_note_loader(void)
-{
-	read_loader(maps.loader);
-}
-
-bool maps_changed(void)
-{
-	uint64_t now[2];
-
-	return read_loader(now) && memcmp(now, maps.loader, sizeof(now));
-}
-
-struct mapping *maps_find_new(uint64_t pc)
-{
-	struct mapping *m = maps_find(pc);
-
-	if (m || maps_reported || !maps_changed())
-		return m;
-	maps_refresh(sys_now_ns());
-	return maps_find(pc);
-}
-
-bool maps_current(void)
-{
-	uint64_t now[2];
-
-	return read_loader(now) && memcmp(now, maps.loader, sizeof(now)) == 0;
-}
-
-void maps_fork_begin(void)
-{
-	atomic_fetch_add(&forking, 1);
-	while (atomic_load(&in_loader))
-		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-}
-
-void maps_fork_end(void)
-{
-	atomic_fetch_sub(&forking, 1);
-}
-
-void maps_fork_child(void)
-{
-	atomic_store(&in_loader, 0);
-	atomic_store(&forking, 0);
+	cut_range(start, end, NULL);
+	maps_note_unload();
 }

@@ -41,10 +41,22 @@ void maps_init(struct arena *arena);
  * went away stay known.  0 or -errno (the old picture remains). */
 int maps_refresh(uint64_t t_ns);
 
-/* [writer] The same where perf tells of mappings, each in its time: a file that is known at
- * an address stays there, because what /proc shows may be of later than the events that
- * are being taken.  What perf does not tell of is taken: code made by mprotect. */
-int maps_fill(uint64_t t_ns);
+/* [writer] The same for what is not known yet: a file that is known at an address stays
+ * there, because what /proc shows may be of later than the events that are being taken.
+ * Perf or a dlclose tells of the end of it in its time.  Code that is in no file is
+ * taken.  Where unloadings are still to be taken, only what holds pc is looked for. */
+int maps_fill(uint64_t t_ns, uint64_t pc);
+
+/* [writer] Nothing is known of a range any more: it was unloaded. */
+void maps_forget(uint64_t start, uint64_t end);
+
+/* [writer] Where perf does not tell of mappings: reads all anew when the loader has removed
+ * objects that no dlclose of the program told of. */
+void maps_settle(void);
+
+/* [writer] Set by drain.c: takes in what an event that is still in the ring says of pc's
+ * library; false when none does. */
+extern bool (*maps_ahead)(uint64_t pc);
 /* [writer] True when the loader has added or removed an object since the last
  * maps_refresh (its public counters, read without waiting for its locks: false
  * when that is not possible). */
@@ -54,9 +66,6 @@ bool maps_changed(void);
  * where perf does not tell of that. */
 struct mapping *maps_find_new(uint64_t pc);
 extern bool maps_reported; /* perf tells of every mapping */
-
-/* [writer] True when it surely has not: neither may be known while a fork is under way. */
-bool maps_current(void);
 
 /* [writer] Takes in one executable mapping that perf reported. */
 void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,

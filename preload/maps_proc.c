@@ -5,6 +5,7 @@
  * thread only; no stdio.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -12,6 +13,7 @@
 #include "elf_image.h"
 #include "maps_take.h"
 #include "sys.h"
+#include "unload.h"
 
 #define READ_BYTES 16384u /* holds the longest line: PATH_MAX, each byte escaped, is rarer */
 
@@ -136,7 +138,8 @@ static bool parse_line(char *line, struct mapping *m, bool *executable)
 /* One reading. */
 struct reading {
 	uint64_t t_ns;
-	bool fill; /* see maps_fill */
+	bool fill;   /* see maps_fill */
+	uint64_t pc; /* only what holds it; 0: all */
 	struct file_start file;
 };
 
@@ -152,6 +155,8 @@ static int take_line(char *line, struct reading *r)
 	if (!m.file_offset)
 		r->file = (struct file_start){ m.dev, m.ino, m.start };
 	if (!executable || m.start >= ARCH_KERNEL_START || m.end <= m.start)
+		return 0;
+	if (r->pc && (r->pc < m.start || r->pc >= m.end))
 		return 0;
 	header = r->file.dev == m.dev && r->file.ino == m.ino ? r->file.header : 0;
 	maps_classify(&m, header, text, sizeof(text));
@@ -182,7 +187,8 @@ static int read_maps(struct reading *r)
 	int err = 0, fd;
 
 	/* Before reading: what the loader does meanwhile shows as a change. */
-	maps_note_loader();
+	if (!r->pc)
+		maps_note_loader();
 	fd = sys_open("/proc/thread-self/maps", O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
@@ -201,9 +207,11 @@ int maps_refresh(uint64_t t_ns)
 	return read_maps(&r);
 }
 
-int maps_fill(uint64_t t_ns)
+int maps_fill(uint64_t t_ns, uint64_t pc)
 {
-	struct reading r = { .t_ns = t_ns, .fill = true };
+	struct reading r = { .t_ns = t_ns,
+			     .fill = true,
+			     .pc = atomic_load(&unload_pending) ? pc : 0 };
 
 	return read_maps(&r);
 }

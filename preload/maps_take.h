@@ -19,7 +19,10 @@ void maps_classify(struct mapping *m, uint64_t header, char *text, size_t text_b
  * 0 or -ENOMEM. */
 int maps_take(const struct mapping *m, uint64_t header, bool newer);
 
-/* [writer] Remembers the loader's counters, against which maps_changed compares. */
+/* maps_loader.c: [writer] starts its counts anew; remembers the loader's counters, against
+ * which maps_changed compares; counts an object that maps_forget was told of. */
+void maps_loader_init(void);
 void maps_note_loader(void);
+void maps_note_unload(void);
 
 #endif

@@ -50,7 +50,7 @@ int ring_init(uint32_t bytes)
 
 static uint64_t ring_limit(enum ring_kind kind)
 {
-	bool may_use_reserve = kind == RING_FREE || kind == RING_FORK || kind == RING_MAPS;
+	bool may_use_reserve = kind == RING_FREE || kind == RING_FORK || kind == RING_UNLOAD;
 
 	return may_use_reserve ? ring_bytes : ring_bytes - ring_bytes / 10;
 }

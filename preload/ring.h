@@ -28,7 +28,7 @@ enum ring_kind {
 	RING_SAMPLE, /* timer sample: like RING_ALLOC */
 	RING_CREATE, /* pthread_create at a new site: like RING_ALLOC */
 	RING_FORK,   /* the program forked; no registers */
-	RING_MAPS, /* a library was unloaded: what follows belongs to new mappings; no registers */
+	RING_UNLOAD, /* a library was unloaded: struct unload_note; no registers */
 };
 
 /* Fixed part of a record; stack_bytes bytes of stack follow it. */

@@ -94,7 +94,7 @@ static const struct row *find_row(uint64_t pc)
 	if (now < next_refresh_ns)
 		return NULL;
 	next_refresh_ns = now + REFRESH_NS;
-	return (maps_reported ? maps_fill(now) : maps_refresh(now)) < 0 ? NULL : rows_get(pc);
+	return maps_fill(now, pc) < 0 ? NULL : rows_get(pc);
 }
 
 /* The caller's frame pointer; one that cannot be had is unknown from here on,

@@ -27,6 +27,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "unload.h"
 #include "writer_loop.h"
 
 #define WRITER_STACK_BYTES (512u << 10)
@@ -49,7 +50,8 @@ static struct {
 	int start_error;
 	const char *start_why;
 	bool in_child, resumed;
-	bool opened; /* the trace: not yet in a young child */
+	bool opened;   /* the trace: not yet in a young child */
+	bool followed; /* a change of rights, by itself */
 	int tid;
 } w;
 
@@ -292,6 +294,11 @@ bool writer_alone_with_caller(void)
 	return threads == 1 + ours;
 }
 
+bool writer_rights_may_differ(void)
+{
+	return w.followed || thread_live_count() == 1;
+}
+
 bool writer_pause(bool last)
 {
 	unsigned pause = last ? WRITER_PAUSE | WRITER_LAST : WRITER_PAUSE;
@@ -317,6 +324,7 @@ void writer_resume(void)
 	int err;
 
 	w.resumed = w.opened;
+	w.followed = false; /* the new thread has the caller's rights */
 	w.in_child = !w.opened;
 	err = spawn();
 	if (err)
@@ -332,11 +340,17 @@ void writer_follow_credentials(long nr, long a, long b, long c)
 	const struct credential_call call = { nr, a, b, c, sys_gettid() };
 
 	thread_tls.busy++;
+	w.followed = nr != 0;
 	loop_credentials(&call);
 	/* libc, too, waits for every thread; what it drops, nothing of its process may keep. */
 	if (!writer_request(WRITER_CREDENTIALS, RIGHTS_WAIT_NS))
 		atomic_store(&state.phase, STATE_DONE);
 	thread_tls.busy--;
+}
+
+void writer_take_rights(void)
+{
+	writer_follow_credentials(0, 0, 0, 0);
 }
 
 void writer_note_fork(pid_t child)
@@ -362,6 +376,7 @@ void writer_reset_in_child(void)
 {
 	memset(&w, 0, sizeof(w));
 	bell_reset();
+	atomic_store(&unload_pending, 0);
 	loop_reset_in_child();
 	for (unsigned code = 0; code < PROF_LOSS_CODES; code++)
 		atomic_store(&stats_lost[code], 0);

@@ -19,7 +19,6 @@ enum writer_request {
 	WRITER_EXEC = 8,	 /* flush; the image is about to be replaced */
 	WRITER_EXIT = 16,	 /* last flush, close the trace, end the thread */
 	WRITER_CREDENTIALS = 64, /* follow a change of user or group */
-	WRITER_DRAIN = 128,	 /* what is in the rings is unwound, if not written */
 	WRITER_COUNT = 512,	 /* threads of the process, from the writer's own root directory */
 	WRITER_LEAVE = 256,	 /* as EXIT: the program is about to forbid system calls */
 	WRITER_PAUSE = 32,	 /* flush and end the thread; the trace goes on later */
@@ -74,6 +73,14 @@ void writer_leave_for_good(void);
 /* [hook] True when the process has, but for the writer's own, one thread: the
  * caller.  The kernel is asked, since libc makes threads that nobody sees. */
 bool writer_alone_with_caller(void);
+
+/* [hook] True when threads of ours may have other rights than the program's: they followed
+ * a change by themselves, or the caller may be the only one it was made for.  libc ends a
+ * process whose threads answer a change differently. */
+bool writer_rights_may_differ(void);
+
+/* [hook] Gives ours the rights of the caller, no more. */
+void writer_take_rights(void);
 
 /* What the end message says; valid after writer_stop. */
 struct writer_summary {

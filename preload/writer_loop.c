@@ -216,11 +216,9 @@ static void take_all(void)
 {
 	bool perf = state_cpu_engine() == STATE_CPU_PERF;
 
-	/* perf tells of every mapping, in its place in time; without it what has
-	 * been recorded belongs to the picture we have, rather than to the new one. */
 	drain_all(perf, false);
-	if (!perf && maps_changed())
-		maps_refresh(sys_now_ns());
+	if (!perf) /* perf tells of every mapping, in its place in time */
+		maps_settle();
 	roster_scan();
 	roster_bury(&trace_sums);
 }

@@ -10,13 +10,12 @@ from storm import *
 
 
 def examine(what, ran, top):
-    """perf tells of mappings in their order.  Without it the writer may be late to
-    look, and a turn of one library be told as the other's; so where a record of
-    perf's, which may have been a mapping, is among the lost."""
+    """perf tells of mappings in their order, without it dlclose does.  Where a record of
+    perf's is lost, it may have been a mapping."""
     got, lost = {}, 0
     for p in documents(top):
-        if p.cpu_engine != "perf" or p.losses["cpu_ring_full"]:
-            note(what, p.cpu_engine, "lost", p.losses["cpu_ring_full"], "records of perf's")
+        if p.cpu_engine == "perf" and p.losses["cpu_ring_full"]:
+            note(what, "lost", p.losses["cpu_ring_full"], "records of perf's")
             return
         lost += sum(p.losses[name] for name in ALLOC_LOSSES)
         for _, stack, row in p.rows("heap"):

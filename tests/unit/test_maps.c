@@ -5,7 +5,7 @@
  * descriptor stays open.
  *
  * links: preload/arena.c preload/elf_image.c preload/file_view.c preload/elf_image_memory.c preload/maps.c
- * links: preload/maps_proc.c
+ * links: preload/maps_loader.c preload/maps_proc.c
  * libs: -ldl
  */
 #include "../../preload/maps.h"
@@ -152,15 +152,15 @@ TEST(filling_leaves_what_perf_told)
 	start();
 	put_at(place, second);
 	munmap(other, 4096);
-	EQ(maps_fill(8), 0);
+	EQ(maps_fill(8, 0), 0);
 	TRUE(strstr(maps_find(at)->path, "true"));
 	other = put_at(NULL, LIBC); /* at a place that was free, or the other's */
-	EQ(maps_fill(9), 0);
+	EQ(maps_fill(9, 0), 0);
 	TRUE(maps_find((uint64_t)(uintptr_t)other) && maps_find(beside));
 	EQ(maps_refresh(10), 0);
 	TRUE(strstr(maps_find(at)->path, "false"));
 	put_at(place, NULL); /* code that is made: perf may not tell */
-	EQ(maps_fill(11), 0);
+	EQ(maps_fill(11, 0), 0);
 	EQ(maps_find(at)->flags, PROF_MAP_ANON);
 	munmap(place, 4096);
 	munmap(other, 4096);

@@ -5,7 +5,7 @@
  * are evaluated over the same made-up registers and memory.
  *
  * links: preload/arena.c preload/elf_image.c preload/file_view.c preload/elf_image_memory.c preload/maps.c
- * links: preload/maps_proc.c preload/rows.c preload/unwind_cfi.c preload/unwind_ns.c
+ * links: preload/maps_loader.c preload/maps_proc.c preload/rows.c preload/unwind_cfi.c preload/unwind_ns.c
  * libs: -ldw -lelf -ldl
  */
 #include "../../preload/rows.h"
