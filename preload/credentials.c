@@ -29,22 +29,36 @@ static bool caps_set(const struct __user_cap_data_struct caps[WORDS])
 	return SYS_CALL(SYS_capset, &header, caps, 0, 0, 0, 0) == 0;
 }
 
-bool credentials_follow(const struct credential_call *call)
+/* The call on this thread, with all that it may do. */
+static bool make_call(const struct credential_call *call)
 {
-	struct __user_cap_data_struct ours[WORDS], theirs[WORDS];
+	struct __user_cap_data_struct ours[WORDS];
+	bool made;
 
 	if (!caps_read(0, ours))
 		return false;
 	for (unsigned i = 0; i < WORDS; i++)
 		ours[i].effective = ours[i].permitted;
 	SYS_CALL(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0, 0);
-	if (!caps_set(ours) || SYS_CALL(call->nr, call->a, call->b, call->c, 0, 0, 0) < 0)
+	made = caps_set(ours) && SYS_CALL(call->nr, call->a, call->b, call->c, 0, 0, 0) >= 0;
+	/* A later change may be libc's, on all threads: it must not leave us anything. */
+	SYS_CALL(SYS_prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0, 0);
+	return made;
+}
+
+bool credentials_follow(const struct credential_call *call)
+{
+	struct __user_cap_data_struct ours[WORDS], theirs[WORDS];
+
+	if (call->nr && !make_call(call))
 		return false;
 	if (!caps_read(0, ours) || !caps_read(call->tid, theirs))
 		return false;
 	for (unsigned i = 0; i < WORDS; i++) {
 		ours[i].permitted &= theirs[i].permitted;
 		ours[i].effective = ours[i].permitted;
+		if (!call->nr)
+			ours[i].effective &= theirs[i].effective;
 		ours[i].inheritable &= theirs[i].inheritable;
 	}
 	return caps_set(ours);

@@ -14,8 +14,8 @@ struct credential_call {
 	int tid; /* of the program's thread, which has made it */
 };
 
-/* [writer] Makes the call on the calling thread and takes on the capabilities of
- * the program's thread, never more.  False: it could not follow, and must not
+/* [writer] Makes the call on the calling thread (nr 0: none) and takes on the capabilities
+ * of the program's thread, never more; those in force only without a call.  False: it could not follow, and must not
  * go on with rights that the program no longer has. */
 bool credentials_follow(const struct credential_call *call);
 

@@ -20,11 +20,27 @@
 #include "thread.h"
 #include "writer.h"
 
+/* [hook] */
+static bool recorded(void)
+{
+	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid;
+}
+
 /* [hook] True when the process has, but for us, one thread: the caller. */
 static bool alone(void)
 {
-	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid &&
-	       writer_alone_with_caller();
+	return recorded() && writer_alone_with_caller();
+}
+
+/* [hook] Before libc applies a change to all threads, and ends the process when they answer
+ * it differently: ours get the rights of the caller where theirs may be others. */
+static void agree(void)
+{
+	int saved = errno;
+
+	if (recorded() && writer_rights_may_differ())
+		writer_take_rights();
+	errno = saved;
 }
 
 /* [hook] The bare call on this thread, then on ours. */
@@ -40,11 +56,14 @@ static int change(long nr, long a, long b, long c)
 	return 0;
 }
 
-#define CREDENTIAL_CALL(name, PARAMS, ARGS, nr, a, b, c)                                       \
-	HOOK int name PARAMS                                                                   \
-	{                                                                                      \
-		real_resolve();                                                                \
-		return alone() ? change(nr, (long)(a), (long)(b), (long)(c)) : real.name ARGS; \
+#define CREDENTIAL_CALL(name, PARAMS, ARGS, nr, a, b, c)                    \
+	HOOK int name PARAMS                                                \
+	{                                                                   \
+		real_resolve();                                             \
+		if (alone())                                                \
+			return change(nr, (long)(a), (long)(b), (long)(c)); \
+		agree();                                                    \
+		return real.name ARGS;                                      \
 	}
 
 /* [hook] each */
@@ -63,12 +82,16 @@ CREDENTIAL_CALL(setgroups, (size_t n, const gid_t *groups), (n, groups), SYS_set
 HOOK int initgroups(const char *user, gid_t group)
 {
 	bool aside;
-	int result;
+	int result, saved;
 
 	real_resolve();
 	aside = alone() && writer_pause(false);
+	if (!aside)
+		agree();
 	result = real.initgroups(user, group);
+	saved = errno;
 	if (aside)
 		writer_resume();
+	errno = saved;
 	return result;
 }

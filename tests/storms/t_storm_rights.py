@@ -11,3 +11,5 @@ from storm import *
 
 storm("w_storm_rights", 0, name="setuid and its kin, one thread", short_s=1.5)
 storm("w_storm_rights", 3, name="setuid and its kin, four threads", short_s=1.5)
+storm("w_storm_rights", 3, 1, name="setuid and its kin, threads that begin as another user",
+      short_s=1)

@@ -5,7 +5,7 @@
  * thread of the process, whoever made it, has the same.  At last it gives up all
  * rights for good; no thread may keep any.
  *
- *	w_storm_rights SECONDS THREADS
+ *	w_storm_rights SECONDS THREADS [1: the threads begin as another user]
  *
  *	must DIFFER-AFTER-CALL N
  */
@@ -190,12 +190,19 @@ static void give_up_all(void)
 int main(int argc, char **argv)
 {
 	int threads = (int)work_arg(argc, argv, 2, 0);
+	bool other_first = work_arg(argc, argv, 3, 0);
 	pthread_t id[16];
 	char text[64];
 
 	storm_begin(argc, argv);
+	if (other_first && seteuid(OTHER))
+		failed[0] += geteuid() == 0;
 	for (int i = 0; i < threads && i < 16; i++)
 		pthread_create(&id[i], NULL, allocates, NULL);
+	if (other_first) { /* refused in each thread, or libc ends the process */
+		storm_must("groups-refused", setgroups(0, NULL) < 0 && errno == EPERM);
+		failed[0] += seteuid(0) && geteuid() == 0;
+	}
 	while (storm_running())
 		change_all();
 	give_up_all();
