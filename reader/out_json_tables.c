@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * out_json_tables.c - the tables of a JSON document that other members point
- * into: threads, modules, functions, frames, stacks.  Ids are given while
- * out_json.c collects; here they are written in the order they were given.
+ * out_json_tables.c - the tables of a JSON document that other members point into:
+ * threads, modules, functions, frames, stacks, in the order out_json.c gave their ids.
  */
 #include "out_json.h"
 
@@ -294,9 +293,7 @@ void json_write_functions(struct json_document *doc)
 		json_text(json, "name", function->name);
 		json_text(json, "system_name", function->system_name);
 		json_text(json, "file", function->file);
-		json_index(json, "module",
-			   function->module ? json_ids_find(&doc->modules, function->module)
-					    : JSON_NONE);
+		json_index(json, "module", json_ids_find(&doc->modules, function->module));
 		json_end_object(json);
 	}
 	json_end_array(json);
@@ -307,12 +304,13 @@ static void json_write_frame(struct json_document *doc, uint64_t key)
 	static const char *const kinds[] = { "code", "marker", "synthetic" };
 	const struct frame *frame = profile_frame(doc->profile, (uint32_t)(key >> 32));
 	const struct line *line = profile_line(doc->profile, (uint32_t)key);
+	const struct function *function = profile_function(doc->profile, line->function);
 	uint32_t module = profile_frame_module(doc->profile, (uint32_t)(key >> 32));
 	struct json_writer *json = doc->json;
 
 	json_begin_object(json, NULL);
 	json_index(json, "function", json_ids_find(&doc->functions, line->function));
-	json_index(json, "module", module ? json_ids_find(&doc->modules, module) : JSON_NONE);
+	json_index(json, "module", json_ids_find(&doc->modules, module));
 	json_text(json, "kind", kinds[MIN(frame->kind, G_N_ELEMENTS(kinds) - 1)]);
 	if (frame->kind == FRAME_CODE)
 		json_address(json, "address", frame->address);
@@ -320,6 +318,8 @@ static void json_write_frame(struct json_document *doc, uint64_t key)
 		json_null(json, "address");
 	json_uint_if(json, "line", line->line, line->line);
 	json_bool(json, "inlined", line->inlined);
+	if (g_strcmp0(line->system_name, function->system_name))
+		json_text(json, "system_name", line->system_name);
 	json_end_object(json);
 }
 

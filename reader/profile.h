@@ -120,12 +120,14 @@ struct line {
 	uint32_t function;
 	uint32_t line; /* 0 unknown */
 	bool inlined;
+	const char *system_name; /* mangled; NULL: the name is made up */
 };
 
-/* Distinct in (module, name, file). */
+/* Distinct in (module, name, file): functions that are called the same, as the
+ * constructors C1 and C2 are, count as one. */
 struct function {
 	const char *name;	 /* demangled, or made up: "[module]", "app!fn_1234" */
-	const char *system_name; /* mangled; NULL: the name is made up */
+	const char *system_name; /* of the first line that was met */
 	const char *file;	 /* NULL unknown */
 	uint32_t module;	 /* 0 for markers and synthetic frames */
 };

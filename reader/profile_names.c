@@ -144,7 +144,8 @@ static void names_add_lines(struct profile *p, GHashTable *known, uint32_t modul
 	for (uint32_t i = 0; i < address->n_frames; i++) {
 		const struct symbolize_frame *f = &address->frames[i];
 		struct function function = { f->name, f->system_name, f->file, module };
-		struct line line = { function_get(p, known, &function), f->line, f->inlined };
+		struct line line = { function_get(p, known, &function), f->line, f->inlined,
+				     f->system_name };
 
 		g_array_append_val(p->lines, line);
 	}
