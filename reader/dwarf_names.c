@@ -7,6 +7,7 @@
 #include "dwarf_names.h"
 
 #include <dwarf.h>
+#include <string.h>
 
 #include "dwarf_inline.h"
 
@@ -29,7 +30,8 @@ struct dwarf_names {
 	GArray *calls;	     /* of struct dwarf_inlined */
 	GArray *call_ranges; /* of struct dwarf_range into calls, in tree order */
 
-	GHashTable *paths; /* name in a line table (its address) -> whole path */
+	const char *missing; /* a split unit that is not here; NULL: none was missed */
+	GHashTable *paths;   /* name in a line table (its address) -> whole path */
 	GStringChunk *text;
 };
 
@@ -58,7 +60,15 @@ struct dwarf_names *dwarf_names_new(Dwarf *dwarf)
 	return d;
 }
 
-static void unit_load(struct dwarf_unit *u, bool nested)
+/* The file a unit's functions are in; NULL: the unit is whole. */
+static const char *unit_split_name(struct dwarf_unit *u)
+{
+	Dwarf_Attribute mem, *name = dwarf_attr(&u->die, DW_AT_dwo_name, &mem);
+
+	return dwarf_formstring(name ? name : dwarf_attr(&u->die, DW_AT_GNU_dwo_name, &mem));
+}
+
+static void unit_load(struct dwarf_names *d, struct dwarf_unit *u, bool nested)
 {
 	Dwarf_Die split = { 0 };
 
@@ -71,6 +81,8 @@ static void unit_load(struct dwarf_unit *u, bool nested)
 		if (!dwarf_cu_info(u->cu, NULL, NULL, NULL, &split, NULL, NULL, NULL) &&
 		    dwarf_tag(&split) == DW_TAG_compile_unit)
 			u->root = split;
+		else if (!d->missing)
+			d->missing = unit_split_name(u);
 	}
 	g_array_set_size(u->functions, 0);
 	g_array_set_size(u->ranges, 0);
@@ -80,16 +92,16 @@ static void unit_load(struct dwarf_unit *u, bool nested)
 	u->nested = nested;
 }
 
-static Dwarf_Die *unit_find_function(struct dwarf_unit *u, uint64_t address)
+static Dwarf_Die *unit_find_function(struct dwarf_names *d, struct dwarf_unit *u, uint64_t address)
 {
 	const struct dwarf_range *r;
 	guint at = G_MAXUINT;
 
-	unit_load(u, false);
+	unit_load(d, u, false);
 	r = dwarf_next_range(u->ranges, address, &at);
 	if (!r && !u->nested) {
 		at = G_MAXUINT;
-		unit_load(u, true);
+		unit_load(d, u, true);
 		r = dwarf_next_range(u->ranges, address, &at);
 	}
 	return r ? &g_array_index(u->functions, Dwarf_Die, r->item) : NULL;
@@ -107,7 +119,7 @@ static struct dwarf_unit *names_find_unit(struct dwarf_names *d, uint64_t addres
 	*function = NULL;
 	while ((r = dwarf_next_range(d->ranges, address, &at))) {
 		u = &g_array_index(d->units, struct dwarf_unit, r->item);
-		*function = unit_find_function(u, address);
+		*function = unit_find_function(d, u, address);
 		if (*function)
 			return u;
 		first = first ? first : u;
@@ -130,8 +142,17 @@ static void frame_set_names(struct dwarf_frame *f, Dwarf_Die *die)
 	f->name = dwarf_diename(die);
 }
 
-/* file, below the unit's directory when it is relative.  A relative directory
- * is the work of -ffile-prefix-map, which has mapped file as well: it stays. */
+/* True when a and b begin with the same component. */
+static bool path_same_root(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "/");
+
+	return n == strcspn(b, "/") && !strncmp(a, b, n);
+}
+
+/* file, below the unit's directory when it is relative.  A relative directory is
+ * the work of -ffile-prefix-map: a file that begins as it does was mapped as
+ * well, and stays. */
 static const char *unit_path(struct dwarf_names *d, struct dwarf_unit *u, const char *file)
 {
 	Dwarf_Attribute mem;
@@ -145,7 +166,7 @@ static const char *unit_path(struct dwarf_names *d, struct dwarf_unit *u, const 
 		return path;
 	path = file;
 	dir = dwarf_formstring(dwarf_attr(&u->die, DW_AT_comp_dir, &mem));
-	if (dir && *dir == '/') {
+	if (dir && *dir && (*dir == '/' || !path_same_root(dir, file))) {
 		joined =
 			g_build_filename(dir, g_str_has_prefix(file, "./") ? file + 2 : file, NULL);
 		path = g_string_chunk_insert(d->text, joined);
@@ -246,6 +267,11 @@ bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, u
 	frame_set_names(&f, function);
 	g_array_append_val(frames, f);
 	return function_entry(function, start);
+}
+
+const char *dwarf_names_missing(const struct dwarf_names *d)
+{
+	return d->missing;
 }
 
 void dwarf_names_free(struct dwarf_names *d)

@@ -33,6 +33,9 @@ struct dwarf_names *dwarf_names_new(Dwarf *dwarf);
  * names.  When the function is known, true and *start is its entry. */
 bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, uint64_t *start);
 
+/* The name of a split unit (.dwo) that was needed so far and is not here; NULL: none. */
+const char *dwarf_names_missing(const struct dwarf_names *d);
+
 void dwarf_names_free(struct dwarf_names *d);
 
 #endif

@@ -79,7 +79,7 @@ static bool elf_has_build_id(Elf *elf, const uint8_t *id, size_t id_len)
 	return n > 0 && (size_t)n == id_len && !memcmp(own, id, id_len);
 }
 
-bool elf_files_has_section(Elf *elf, const char *name)
+bool elf_files_has_dwarf(Elf *elf)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr shdr;
@@ -92,7 +92,7 @@ bool elf_files_has_section(Elf *elf, const char *name)
 		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NOBITS || !shdr.sh_size)
 			continue;
 		own = elf_strptr(elf, strings, shdr.sh_name);
-		if (own && !strcmp(own, name))
+		if (own && (!strcmp(own, ".debug_info") || !strcmp(own, ".zdebug_info")))
 			return true;
 	}
 	return false;
@@ -259,7 +259,7 @@ static void elf_files_open_debug(struct elf_files *f)
 	ssize_t n;
 	int fd;
 
-	if (f->main.elf && elf_files_has_section(f->main.elf, ".debug_info"))
+	if (f->main.elf && elf_files_has_dwarf(f->main.elf))
 		return;
 	if (!id_len && f->main.elf && (n = dwelf_elf_gnu_build_id(f->main.elf, &id)) > 0)
 		id_len = (size_t)n;

@@ -43,7 +43,8 @@ void elf_files_open(struct elf_files *f, const struct symbolize_options *options
 struct elf_file elf_files_by_build_id(const struct symbolize_options *options, const uint8_t *id,
 				      size_t id_len, char **tried);
 
-/* True when elf has the section by that name and it holds bytes. */
-bool elf_files_has_section(Elf *elf, const char *name);
+/* True when elf has DWARF: a .debug_info that holds bytes, or a .zdebug_info, as it
+ * was called when compressed before sections could say that they are. */
+bool elf_files_has_dwarf(Elf *elf);
 
 #endif

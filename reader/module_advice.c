@@ -119,7 +119,8 @@ static void append_missing(GString *out, const struct elf_files *f)
 	}
 }
 
-char *module_advice(const struct elf_files *f, const struct symbolize_status *status)
+char *module_advice(const struct elf_files *f, const struct symbolize_status *status,
+		    const char *split)
 {
 	GString *out = g_string_new(NULL);
 	bool few = status->source == SYMBOLIZE_SOURCE_NONE ||
@@ -139,6 +140,11 @@ char *module_advice(const struct elf_files *f, const struct symbolize_status *st
 		g_string_append(out, "; ");
 		append_install(out, f);
 	}
+	if (split)
+		g_string_append_printf(out,
+				       "%sinlined calls are missing: %s is not where it was "
+				       "built (a .dwp needs elfutils 0.191)",
+				       out->len ? "; " : "", split);
 	if (f->match == SYMBOLIZE_MATCH_UNCHECKED)
 		g_string_append_printf(out,
 				       "%sthe trace has no build id: it could not be checked "

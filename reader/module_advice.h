@@ -10,7 +10,9 @@
 #include "elf_files.h"
 #include "symbolize.h"
 
-/* NULL when nothing is missing; g_free it. */
-char *module_advice(const struct elf_files *files, const struct symbolize_status *status);
+/* NULL when nothing is missing; g_free it.  split: a file of split DWARF that is not
+ * here; NULL: none. */
+char *module_advice(const struct elf_files *files, const struct symbolize_status *status,
+		    const char *split);
 
 #endif

@@ -83,7 +83,7 @@ static void module_open_dwarf(struct module_names *m)
 			dwarf_setalt(dwarf, dwarf_begin_elf(alt.elf, DWARF_C_READ, NULL));
 	}
 	m->dwarf = dwarf_names_new(dwarf);
-	m->status.lines = elf_files_has_section(elf, ".debug_info");
+	m->status.lines = elf_files_has_dwarf(elf);
 }
 
 static void module_open_symbols(struct module_names *m)
@@ -287,6 +287,7 @@ void module_names_write(const struct symbolize_options *options,
 	module_open(&m, options, module);
 	for (size_t i = 0; i < module->n_addresses; i++)
 		module_write_address(&m, w, i, module->addresses[i]);
-	m.status.advice = module_advice(&m.files, &m.status);
+	m.status.advice =
+		module_advice(&m.files, &m.status, m.dwarf ? dwarf_names_missing(m.dwarf) : NULL);
 	symbolize_put_end(w, &m.status);
 }

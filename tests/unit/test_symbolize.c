@@ -211,6 +211,11 @@ TEST(split_dwarf)
 			STREQ(f->file ? f->file : "", g->file ? g->file : "");
 		}
 	}
+	TRUE(!split.status.advice || !strstr(split.status.advice, ".dwo"));
+	/* Without its split files there are no chains, and that is said. */
+	corpus_run("rm *.dwo");
+	split = corpus_name_at(NULL, "split", "split", (void *)addresses->data, addresses->len);
+	TRUE(split.status.advice && strstr(split.status.advice, "chain.dwo is not where"));
 }
 
 TEST(cxx_as_others)
