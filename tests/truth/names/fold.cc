@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// fold.cc - functions of different names and the same bytes, for linkers that
+// fold them into one (--icf=all).  Compiled in many ways, never run.
+volatile long sink;
+
+template <typename T> struct box {
+	T *value;
+	__attribute__((noinline)) T *take()
+	{
+		T *was = value;
+
+		value = nullptr;
+		sink++;
+		return was;
+	}
+	__attribute__((noinline)) bool has() const
+	{
+		for (int i = 0; i < 3; i++)
+			sink += value != nullptr;
+		return value != nullptr;
+	}
+};
+
+extern "C" __attribute__((noinline)) long first_of_two(long x)
+{
+	sink = x * 31;
+	return sink + 17;
+}
+
+extern "C" __attribute__((noinline)) long second_of_two(long x)
+{
+	sink = x * 31;
+	return sink + 17;
+}
+
+struct one {
+	long a;
+};
+struct two {
+	char b[8];
+};
+
+template <typename T> __attribute__((noinline)) static long use(T *value)
+{
+	box<T> b{ value };
+	long had = b.has();
+
+	return had + (b.take() == value) + b.has();
+}
+
+int main(int argc, char **argv)
+{
+	one x{ argc };
+	two y{};
+	int z = 0;
+
+	return use(&x) + use(&y) + use(&z) + use(argv) + first_of_two(argc) + second_of_two(argc);
+}
