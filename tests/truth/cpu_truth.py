@@ -74,7 +74,10 @@ def sampled(profile, thread):
 def settled(profile, what):
     """Every thread's rows add up to its clock; what no sample covers is a row of its own,
     under the thread's start."""
+    cpu = profile.raw["engines"]["cpu"]
     for i, t in enumerate(profile.threads):
+        check(cpu["name"] != "perf" or t["sampled_ns"] == t["samples"] * cpu["period_ns"], what,
+              t["name"], t["samples"], "samples stand for", t["sampled_ns"], "ns")
         rows = [(profile.stack(r["stack"]), r) for r in profile.raw["samples"] if r["thread"] == i]
         total = sum(r["cpu_ns"] for _, r in rows)
         check(total == t["cpu_ns"], what, t["name"], "rows add up to", total, "not", t["cpu_ns"])

@@ -17,7 +17,8 @@ long: 900
 from cpu_truth import *
 
 CADENCES = {"perf": (10, 50, 60, 100, 1000), "timer": (10, 50, 60, 100) if LONG else (100,)}
-THREADS, LENGTHS = (30, (250, 600)) if LONG else (8, (250,))
+LENGTHS = {"perf": (250, 600) if LONG else (250,), "timer": (250,)}
+THREADS = 30 if LONG else 8
 PHASES = ("phase_half", "phase_third", "phase_last")
 
 
@@ -66,15 +67,15 @@ def held(engine, cadence, ms, seed):
 
 
 for engine in ENGINES:
-    for ms in LENGTHS:
+    for ms in LENGTHS[engine]:
         for cadence in CADENCES[engine]:
             held(engine, cadence, ms, cadence + ms)
 if LONG:
     rate = round(1e9 / Profile(work("w_mini", out="rate")[1]).raw["engines"]["cpu"]["period_ns"])
     near_rate = [("perf", f) for f in (rate // 2, rate, rate + 1, rate + 3, rate + 6, 2 * rate)]
     for engine, cadence in near_rate + [("timer", 1000)]:
-        _, coverage = look(users()[0], engine, cadence, 600, cadence)
+        _, coverage = look(users()[0], engine, cadence, 250, cadence)
         measured("cpu", f"what beats: {cadence} turns a second, {rate} samples",
-                 f"{THREADS} threads of 600 ms, {engine}",
+                 f"{THREADS} threads of 250 ms, {engine}",
                  f"half {coverage.share(lambda c: c[1] == PHASES[0])}, quarter "
                  f"{coverage.share(lambda c: c[1] == PHASES[1])} within the 95 % bound")
