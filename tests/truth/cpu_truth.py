@@ -31,6 +31,36 @@ def binomial_most(n, p, rate):
     return 0
 
 
+def binomial_tail(n, p, low, high):
+    """P(low <= X <= high), X of n trials."""
+    if p <= 0 or p >= 1:
+        return float(low <= (n if p >= 1 else 0) <= high)
+    return sum(math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+                        + k * math.log(p) + (n - k) * math.log1p(-p)) for k in range(low, high + 1))
+
+
+class Shares:
+    """Hits of a part over many runs, each with a share of its own: no further from their
+    mean than that many trials of the mean share (W. Hoeffding, "On the distribution of the
+    number of successes in independent trials", 1956) at a given rate."""
+
+    def __init__(self):
+        self.sums = {}
+
+    def add(self, key, k, n, share):
+        for part in (key, ("all", *key[1:])):  # of the condition, and of all conditions
+            was = self.sums.get(part, (0, 0, 0.0))
+            self.sums[part] = was[0] + k, was[1] + n, was[2] + n * share
+
+    def check(self, rate=1e-8):
+        for key, (k, n, mean) in sorted(self.sums.items()):
+            share, what = mean / n, " ".join(str(x) for x in key)
+            low = binomial_tail(n, share, 0, k) if k < mean else 1
+            high = binomial_tail(n, share, k, n) if k > mean else 1
+            check(min(low, high) > rate / 2, what, f"{k} of {n} samples, wanted {mean:.1f}:",
+                  f"a chance of {min(low, high):.1e}")
+
+
 class Coverage:
     """How often intervals held the truth; what is one condition's is independent of the
     other's, so that its misses are binomial."""

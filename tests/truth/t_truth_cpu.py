@@ -5,11 +5,11 @@ period, and in the kernel, against what the program read off its threads' CPU cl
 around every burst: seeded runs at the default rate, both engines, as root and as an
 ordinary user; threads of 24 periods (long form: 38).
 
-In each run each share is within its binomial bound, exceeded once in a million (some 200
-shares in the short form: one false failure in 5,000 runs were samples as free as trials;
-they are taken at even distances, and vary less).  The long form's 30 runs also count how often
-the 95 % intervals hold the truth: the binomial one of each share, those that `prof json`
-gives by row and `prof report` by function; false-failure rate 1e-7 a condition.
+Each part's samples over all runs of a condition, and over all conditions, are held to the exact
+binomial bound at 1e-8: some 125 sums, so that one run in 800,000 fails were samples as free
+as trials; they are taken at even distances, and vary less.  The long form's 30 runs also
+count how often the 95 % intervals hold the truth: the binomial one of each share in each run,
+those that `prof json` gives by row and `prof report` by function; 1e-7 a condition.
 
 limit: 60
 long: 900
@@ -17,6 +17,7 @@ long: 900
 from cpu_truth import *
 
 RUNS, MS = (30, 400) if LONG else (2, 250)
+shares = Shares()
 binomial, by_row, by_function, by_kernel = Coverage(), Coverage(), Coverage(), Coverage()
 worst_total = 0.0
 
@@ -37,7 +38,7 @@ def check_parts(what, condition, profile, thread, truth, total):
     for i, (name, ns, line) in enumerate(truth):
         found = hits_of(thread, rows, name, line)
         k = sum(r["count"] for r in found)
-        check_share(n, k, ns / total, f"{what} {name}")
+        shares.add((condition, thread, name), k, n, ns / total)
         low, high = wilson(k, n)
         binomial.add((condition, thread, i), low <= ns / total <= high)
         if i < 2 and thread in ("functions", "lines"):  # one instruction, one row: the others are few
@@ -55,18 +56,20 @@ def check_kernel(what, condition, profile, truth, total):
     period = profile.raw["engines"]["cpu"]["period_ns"]
     share = kernel_ns / total
     if profile.cpu_engine == "timer" or profile.kernel:
-        check_share(n, reads, share, f"{what} kernel_part")
+        shares.add((condition, "kernel", "kernel_part"), reads, n, share)
         low, high = wilson(reads, n)
         binomial.add((condition, "kernel", 0), low <= share <= high)
     if profile.kernel:
-        check_share(n, thread["sampled_kernel_ns"] / period, share, f"{what} kernel's samples")
+        shares.add((condition, "kernel", "kernel's samples"),
+                   thread["sampled_kernel_ns"] // period, n, share)
     elif profile.cpu_engine == "perf":
-        # what is sampled is the program's own part of the whole
-        check_share(total / period, n - reads, 1 - share, f"{what} outside the kernel")
+        # of all periods only the program's own part is sampled; the kernel's comes from ticks
+        periods = round(total / period)
+        shares.add((condition, "kernel", "outside"), min(n - reads, periods), periods, 1 - share)
+        shares.add((condition, "kernel", "[kernel: not sampled]"),
+                   round(thread["kernel_not_sampled_ns"] / period), periods, share)
         low, high = thread["kernel_not_sampled_ns_95"]
         by_kernel.add(condition, low <= kernel_ns <= high)
-        check_share(total / period, thread["kernel_not_sampled_ns"] / period, share,
-                    f"{what} [kernel: not sampled]")
 
 
 def value_ns(text):
@@ -113,6 +116,7 @@ for user in users():
     for engine in ENGINES:
         for seed in range(1, RUNS + 1):
             check_run(user, engine, seed)
+shares.check()
 if LONG:
     binomial.check("binomial interval of a share")
     by_row.check("cpu_ns_95 of prof json")
@@ -123,7 +127,7 @@ if LONG:
                          ("inlined", "inlined functions"), ("lines", "source lines"),
                          ("kernel", "the kernel")):
         measured("cpu", f"share of {part} within its 95 % binomial bound", runs,
-                 f"{binomial.share(lambda c: c[1] == thread)}; every one within the bound at 1e-6")
+                 f"{binomial.share(lambda c: c[1] == thread)}; sums over the runs within the bound at 1e-8")
     measured("cpu", "95 % interval of a row in prof json holds the truth", runs, by_row.share())
     measured("cpu", "95 % interval of a function in prof report holds the truth", runs,
              by_function.share())
