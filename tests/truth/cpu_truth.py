@@ -17,7 +17,8 @@ Z_95 = 1.96
 def wilson(k, n):
     """The 95 % interval of the share k of n (as reader/interval.c)."""
     share, z = k / n, Z_95
-    centre, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    centre = share + z * z / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
 
 
@@ -112,8 +113,9 @@ def settled(profile, what):
         total = sum(r["cpu_ns"] for _, r in rows)
         check(total == t["cpu_ns"], what, t["name"], "rows add up to", total, "not", t["cpu_ns"])
         shown = sum(r["cpu_ns"] for s, r in rows if not is_sampled(s))
-        check(shown == t["not_sampled_ns"] == max(0, t["cpu_ns"] - t["sampled_ns"]), what, t["name"],
-              "not sampled:", shown, t["not_sampled_ns"], "of", t["cpu_ns"], "-", t["sampled_ns"])
+        left = max(0, t["cpu_ns"] - t["sampled_ns"])
+        check(shown == t["not_sampled_ns"] == left, what, t["name"], "not sampled:", shown,
+              t["not_sampled_ns"], "of", left)
         for s, _ in rows:
             check(is_sampled(s) or len(s) > 1, what, t["name"], "no start above", s)
 

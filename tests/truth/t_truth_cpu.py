@@ -41,7 +41,8 @@ def check_parts(what, condition, profile, thread, truth, total):
         shares.add((condition, thread, name), k, n, ns / total)
         low, high = wilson(k, n)
         binomial.add((condition, thread, i), low <= ns / total <= high)
-        if i < 2 and thread in ("functions", "lines"):  # one instruction, one row: the others are few
+        # one instruction and so one row; of the other parts there is little
+        if i < 2 and thread in ("functions", "lines"):
             row = max(found, key=lambda r: r["count"], default={"cpu_ns_95": (0, 0)})
             by_row.add((condition, thread, i), row["cpu_ns_95"][0] <= ns <= row["cpu_ns_95"][1])
 
@@ -127,7 +128,8 @@ if LONG:
                          ("inlined", "inlined functions"), ("lines", "source lines"),
                          ("kernel", "the kernel")):
         measured("cpu", f"share of {part} within its 95 % binomial bound", runs,
-                 f"{binomial.share(lambda c: c[1] == thread)}; sums over the runs within the bound at 1e-8")
+                 f"{binomial.share(lambda c: c[1] == thread)}; "
+                 "sums over the runs within the bound at 1e-8")
     measured("cpu", "95 % interval of a row in prof json holds the truth", runs, by_row.share())
     measured("cpu", "95 % interval of a function in prof report holds the truth", runs,
              by_function.share())

@@ -57,7 +57,7 @@ def look(trace, ran, what):
         log = None
         if line["kind"] == "sample" and "time_burn" in line["stack"]:
             log, samples = burns[line["tid"]], samples + 1
-        elif line["kind"] == "alloc" and line["weight"] in allocs and "thread_body" in line["stack"]:
+        elif line["weight"] in allocs and "thread_body" in line["stack"]:
             tid, log = allocs[line["weight"]]
             check(tid == line["tid"], what, line, "is thread", tid)
             found.add(line["weight"])
@@ -103,7 +103,8 @@ def conditions(user, engine):
     yield profiled(f"jumps-before-{engine}", args=("raw",), extra=lambda lib: f"{shim}:{lib}")
     yield profiled(f"jumps-after-{engine}", args=("raw",), extra=lambda lib: f"{lib}:{shim}")
     yield profiled(f"apart-{engine}", "strace", "-f", "-qq", "-o", "/dev/null", "-e",
-                   "trace=clock_gettime", "-e", "inject=clock_gettime:delay_enter=50000:when=1..9+2")
+                   "trace=clock_gettime", "-e",
+                   "inject=clock_gettime:delay_enter=50000:when=1..9+2")
     for offset in (18000, 1000000) if ROOT else ():
         inside = ["unshare", "-T", "--monotonic", offset, "--boottime", offset, "--fork"]
         if run([*inside, "true"]).status:

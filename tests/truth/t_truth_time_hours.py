@@ -3,11 +3,11 @@
 """A trace of five hours, written by tests/trace/mktrace.py in ten segments: each event's time
 comes out to the nanosecond, the last at 5 h sharp; the merged stream of three threads, CPU and
 heap, is in order; windows (--from, --to, both ends included) hold exactly the events that
-they should, down to one nanosecond beside an event, CPU clocks and blocks alive included; and a process that
-starts in the last minute stands where it belongs.
+they should, down to one nanosecond beside an event, CPU clocks and blocks alive included; and a
+process that starts in the last minute stands where it belongs.
 
-Clocks of a machine up for nearly three hundred years (2^63 ns) and of a century from now: sums that do not
-fit would show.  Nothing here is an estimate: no false-failure rate.
+The machine has been up for nearly three hundred years (2^63 ns), and it is the year 2126: sums
+that do not fit would show.  Nothing here is an estimate: no false-failure rate.
 
 limit: 60
 long: 300
@@ -30,9 +30,9 @@ rng = random.Random(5)
 
 
 def draw_samples():
-    """(t, thread): at odd nanoseconds, none in the first or last of a minute; one at the very end."""
-    found = [(second * SECOND + rng.randrange(1, SECOND), thread) for second in range(END // SECOND)
-             for thread in THREADS for _ in range(A_SECOND)]
+    """(t, thread): at odd nanoseconds, none where a minute begins; one at the very end."""
+    found = [(second * SECOND + rng.randrange(1, SECOND), thread)
+             for second in range(END // SECOND) for thread in THREADS for _ in range(A_SECOND)]
     return sorted(found) + [(END, 1)]
 
 
@@ -111,7 +111,8 @@ def check_lines(trace, samples, blocks):
     check(got == sorted((t, tids[thread]) for t, thread in samples), "samples' times differ")
     for kind, which in (("alloc", 0), ("free", 1)):
         got = sorted(x["t_ns"] for x in lines if x["kind"] == kind)
-        check(got == sorted(b[which] for b in blocks.values() if b[which] <= END), kind, "times differ")
+        want = sorted(b[which] for b in blocks.values() if b[which] <= END)
+        check(got == want, kind, "times differ")
     check(lines[-1]["t_ns"] == END, "the last event is at", lines[-1]["t_ns"])
     return len(lines)
 
@@ -141,9 +142,10 @@ samples, blocks = write_hours(trace)
 mktrace.write_symfs(trace)
 prof("check", trace)
 process = json.loads(prof("json", trace))["process"]
-check((process["first_ns"], process["last_ns"]) == (0, END), process["first_ns"], process["last_ns"])
+check((process["first_ns"], process["last_ns"]) == (0, END), "first and last event", process)
 check((process["start_mono_ns"], process["start_real_ns"]) == (MONO, REAL), "the clock pair")
-check("5 h" in prof("report", trace) or "5.00 h" in prof("report", trace), prof("report", trace)[:300])
+report = prof("report", trace)
+check("2126-11-10 16:00:00 UTC, ran 5.00 h" in report, report[:600])
 events = check_lines(trace, samples, blocks)
 windows = [(0, END), (END, END), (END - 1, END - 1), (END - MINUTE, END), (0, 0), (HOUR, 2 * HOUR)]
 for t, _ in rng.sample(samples, WINDOWS // 5):
