@@ -140,6 +140,28 @@ static inline int arch_ends_in_call(const uint8_t b[8])
 	       (b[2] == 0xff && (b[3] & 0x38) == 0x10) || (b[1] == 0xff && (b[2] & 0x38) == 0x10);
 }
 
+/* __builtin_eh_return: a function that goes on in a handler (libgcc's _Unwind_RaiseException
+ * and its like) calls one that writes the handler's registers over the saved ones, another that
+ * debuggers stop at, and leaves by mov %rcx,%rsp.  True when bytes, at pc in an object
+ * mapped from start to end, come to that with no more than the last call. */
+#define ARCH_LANDING_BYTES 256u
+static inline int arch_is_landing(const uint8_t b[ARCH_LANDING_BYTES], uint64_t pc, uint64_t start,
+				  uint64_t end)
+{
+	unsigned calls = 0;
+
+	for (unsigned i = 0; i + 5 <= ARCH_LANDING_BYTES; i++) {
+		uint32_t to = b[i + 1] | (uint32_t)b[i + 2] << 8 | (uint32_t)b[i + 3] << 16 |
+			      (uint32_t)b[i + 4] << 24;
+		uint64_t target = pc + i + 5 + (uint64_t)(int64_t)(int32_t)to;
+
+		if (b[i] == 0x48 && b[i + 1] == 0x89 && b[i + 2] == 0xcc)
+			return calls <= 1;
+		calls += b[i] == 0xe8 && target >= start && target < end && !(target & 15);
+	}
+	return 0;
+}
+
 /* A pc this far behind an object's entry is its start code, which may have no
  * unwind tables: nothing called it. */
 #define ARCH_START_CODE_BYTES 128u

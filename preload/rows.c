@@ -180,6 +180,14 @@ static void recognise(uint64_t pc, struct row *r)
 	}
 }
 
+static bool is_landing(const struct mapping *map, uint64_t pc)
+{
+	uint8_t code[ARCH_LANDING_BYTES];
+
+	return elf_image_read(map->image, pc - map->load_bias, code, sizeof(code)) &&
+	       arch_is_landing(code, pc, map->start, map->end);
+}
+
 static void find_rule(uint64_t pc, struct row *r)
 {
 	struct trial trial = { .reads = 0 };
@@ -195,6 +203,7 @@ static void find_rule(uint64_t pc, struct row *r)
 	case 1:
 		r->kind = explain(&trial, &f, r);
 		r->signal = signal;
+		r->lands = f.lands && is_landing(r->map, pc);
 		break;
 	case 0: r->kind = ROW_END; break;
 	case -ENOENT: recognise(pc, r); break;

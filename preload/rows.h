@@ -39,6 +39,7 @@ struct row {
 	int16_t ra_offset, fp_offset;
 	uint8_t reg;
 	uint8_t kind : 3, deref : 1, signal : 1;
+	uint8_t lands : 1; /* a handler's registers are being written over the saved ones */
 	uint8_t ra_where : 4, fp_where : 4;
 };
 

@@ -221,6 +221,9 @@ static enum step step(struct walk *w, const struct row *r, bool all_regs)
 	w->exact = false;
 	if (!r)
 		return w->out->frames == 1 ? step_over_leaf(w, false) : STEP_BROKEN;
+	/* Any of what is saved there, the return address too, may be another frame's. */
+	if (r->lands)
+		return STEP_BROKEN;
 	if (all_regs)
 		return step_by_tables(w, r);
 	switch (r->kind) {

@@ -186,6 +186,14 @@ static bool was_popped(const struct cfi_frame *f)
 	return f->last && f->regs[ARCH_SP] - f->last - 1 < POPPED_BYTES_MAX;
 }
 
+static bool is_in_memory(struct cfi_frame *f, unw_cursor_t *cursor, unsigned reg)
+{
+	uint64_t value;
+
+	f->last = 0;
+	return ns.get_reg(cursor, (int)reg, &value) >= 0 && f->last;
+}
+
 /* Takes over the caller's registers, as far as a call keeps them; after a
  * signal trampoline all are known. */
 static void take_regs(struct cfi_frame *f, unw_cursor_t *cursor, bool signal)
@@ -193,6 +201,8 @@ static void take_regs(struct cfi_frame *f, unw_cursor_t *cursor, bool signal)
 	uint64_t regs[ARCH_REGS] = { 0 };
 	uint32_t valid = 0;
 
+	f->lands =
+		!signal && is_in_memory(f, cursor, ARCH_RAX) && is_in_memory(f, cursor, ARCH_RDX);
 	for (unsigned r = 0; r < ARCH_REGS; r++) {
 		bool known;
 

@@ -27,6 +27,7 @@ struct cfi_frame {
 
 	/* Private to one step. */
 	bool covered;  /* there are tables for the pc */
+	bool lands;    /* registers are saved that only a handler is handed (__builtin_eh_return) */
 	uint64_t last; /* address read was last asked for */
 };
 

@@ -34,9 +34,10 @@ for engine in ENGINES:
 
     _, trace = work("w_exceptions", 150000, out=engine + "-cxx", cpu=engine, cpu_hz=999)
     p = Profile(trace)
-    # libgcc rewrites the saved registers of its own frames while it installs a
-    # handler: a sample in that moment cannot be walked, here some 1.5 %
-    check_whole(p, 0.96, what=engine + " exceptions:")
+    # libgcc writes the handler's registers over those its own frame saved while it goes
+    # there: a sample in that moment is marked broken, here some 7 % (of 150 samples and more,
+    # over 20 % with a probability of 1e-7)
+    check_whole(p, 0.8, what=engine + " exceptions:")
     check(p.count(lambda s: "thrower(int)" in s and "void through<5>(int)" in s) > 20, engine,
           "no samples below the throwing frames", {s[-1] for _, s, _, _ in p.stacks()})
 

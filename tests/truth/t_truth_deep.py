@@ -69,6 +69,8 @@ def way_down(engine, mode, ms, hz, least=0.95):
     check(total >= 50, engine, mode, "only", total, "samples")
     check(found.get("[stitched]", 0) > total / 2, engine, mode, "hardly any is stitched", found)
     check(both >= least * total, engine, mode, f"{both} of {total} have both ends:", found)
+    check(not [s for _, s, _, _ in p.stacks() if s[0] == "[stitched]" and not is_sampled(s)],
+          "time that no sample covers stands below the mark")
     stacks = p.process["sample_stacks"]
     check(stacks["stitched"] == p.count(lambda s: s[0] == "[stitched]"), stacks, found)
     measured("stacks", f"1,000 frames deep, working {mode}, {engine}, {hz} Hz: both ends",

@@ -210,7 +210,7 @@ def build(language, cc, flags, name):
 
 
 def try_one(language, cc, flags, engine, ms):
-    name = "-".join([language, cc, *[f.strip("-").replace("=", "-").replace("/", "") for f in flags]])
+    name = "-".join([language, cc, *[f.strip("-").replace("=", "-") for f in flags]])
     program, with_symbols = build(language, cc, flags, name)
     env = dict(preload(out="trace-" + name, cpu=engine, cpu_hz=HZ), LD_LIBRARY_PATH=".")
     ran = run([program, ms], env=env)
@@ -226,6 +226,9 @@ def try_one(language, cc, flags, engine, ms):
           "outside of the program")
     unexplained = sum(n for mark, n in marks.items() if mark.startswith("["))
     check(unexplained <= UNEXPLAINED * samples + 5, name, "of", samples, "marked", marks)
+    for path in HOME.glob(name + "*"):
+        path.unlink()
+    shutil.rmtree(HOME / ("trace-" + name))
     return samples, marks
 
 

@@ -24,6 +24,10 @@ static const char paths[] =
 	"path main t_rethrow *\n"
 	"path main t_rethrow t_again *\n"
 	"path main t_rethrow t_again t_first *\n"
+	"path main t_often *\n"
+	"path main t_often t_often_c *\n"
+	"path main t_often t_often_c t_often_b *\n"
+	"path main t_often t_often_c t_often_b t_often_throw *\n"
 	"path main t_lambda * t_called\n"
 	"path main t_strings *\n"
 #ifdef __cpp_impl_coroutine
@@ -129,6 +133,45 @@ APART void t_rethrow(int n)
 	}
 }
 
+/* Little else than the language's own code. */
+struct counter {
+	~counter()
+	{
+		__asm__ volatile("" ::: "memory");
+	}
+};
+
+APART void t_often_throw(int n)
+{
+	throw n;
+}
+
+APART void t_often_b(int n)
+{
+	counter c;
+
+	t_often_throw(n);
+	STAY;
+}
+
+APART void t_often_c(int n)
+{
+	counter c;
+
+	t_often_b(n);
+	STAY;
+}
+
+APART void t_often(int n)
+{
+	for (int i = 0; i < n; i++) {
+		try {
+			t_often_c(i);
+		} catch (int) {
+		}
+	}
+}
+
 APART void t_called(int n)
 {
 	__asm__ volatile("" : "+r"(n));
@@ -223,6 +266,7 @@ int main(int argc, char **argv)
 			t_catch(1 - zero);
 			t_rethrow(i);
 		}
+		t_often(300);
 		t_lambda(1);
 		t_strings();
 #ifdef __cpp_impl_coroutine
