@@ -4,7 +4,7 @@
 llvm-symbolizer finds in the same code, for at least 99.9 % of random addresses
 in the code of each module (names_corpus.py); what is left has its reason.
 limit: 90
-long: 900
+long: 2400
 
 The addresses are leaves of samples in a trace made for the purpose, read by `prof
 json`.  Compared are linkage names, whole paths, lines, and the number of frames.
