@@ -69,7 +69,8 @@
 	X(HDR_STACK_BYTES, 27, u, "stack_bytes")                 \
 	X(HDR_ENTRY, 28, u, "entry")                             \
 	X(HDR_PROGRAM, 29, s, "program")                         \
-	X(HDR_CPU_KERNEL, 30, u, "cpu_kernel")
+	X(HDR_CPU_KERNEL, 30, u, "cpu_kernel")                   \
+	X(HDR_START_MACHINE_NS, 31, u, "start_machine_ns")
 
 /* Records in a frame: kind byte, length varint, payload of that length. */
 #define PROF_RECORDS(X)                          \

@@ -30,7 +30,7 @@ static struct {
 	char exe[TEXT_BYTES], argv0[TEXT_BYTES], kernel[256], boot_id[64], container[80];
 	char service[1024], attributes[TEXT_BYTES];
 	struct utsname uts;
-	uint64_t mono_ns, real_ns;
+	uint64_t mono_ns, real_ns, machine_ns;
 } facts;
 static uint8_t field_bytes[FIELDS_BYTES]; /* static: a trace has a header whatever fails */
 static struct buffer fields = { .bytes = field_bytes, .capacity = FIELDS_BYTES };
@@ -231,6 +231,11 @@ const struct buffer *header_fields(uint32_t segment, uint64_t t_ns, const struct
 	put_number(PROF_HDR_SEGMENT, segment);
 	put_number(PROF_HDR_START_MONO_NS, facts.mono_ns);
 	put_number(PROF_HDR_START_REAL_NS, facts.real_ns);
+	/* a namespace entered later does not move the start */
+	if (segment == 1)
+		facts.machine_ns = facts.mono_ns - (uint64_t)proc_clock_offset_ns();
+	if (facts.machine_ns != facts.mono_ns)
+		put_number(PROF_HDR_START_MACHINE_NS, facts.machine_ns);
 	put_number(PROF_HDR_SEGMENT_START_NS, t_ns - facts.mono_ns);
 	put_number(PROF_HDR_CPUS, e->cpus);
 	put_text(PROF_HDR_CPU_ENGINE, e->cpu);

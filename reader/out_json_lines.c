@@ -42,13 +42,15 @@ struct lines {
 	GArray *path; /* uint32_t nodes, reused */
 };
 
-/* Times of a tree's processes on one axis: the monotonic clock when all ran
- * since the same boot of the same machine, else the wall clock. */
+/* Times of a tree's processes on one axis: the machine's monotonic clock when all
+ * ran since the same boot of the same machine, else the wall clock. */
 static uint64_t lines_start_ns(const struct lines *lines, uint32_t process)
 {
 	const struct process *p = profile_process(lines->profile, process);
 
-	return lines->same_boot ? p->start_mono_ns : p->start_real_ns;
+	if (!lines->same_boot)
+		return p->start_real_ns;
+	return p->start_machine_ns ? p->start_machine_ns : p->start_mono_ns;
 }
 
 static void lines_find_epoch(struct lines *lines)

@@ -279,6 +279,7 @@ struct process {
 	const char *path;    /* trace directory or the single segment: for messages */
 	uint64_t pid, ppid, uid, page_bytes, cpus, stack_bytes;
 	uint64_t start_mono_ns, start_real_ns;
+	uint64_t start_machine_ns; /* start_mono_ns outside of time namespaces; 0: the same */
 	uint64_t cpu_period_ns, heap_mean_bytes, entry;
 	bool cpu_kernel;     /* kernel code is sampled */
 	bool has_cpu_kernel; /* the header says so either way */

@@ -64,6 +64,7 @@ static const struct header_place header_numbers[] = {
 	{ PROF_HDR_UID, offsetof(struct process, uid) },
 	{ PROF_HDR_START_MONO_NS, offsetof(struct process, start_mono_ns) },
 	{ PROF_HDR_START_REAL_NS, offsetof(struct process, start_real_ns) },
+	{ PROF_HDR_START_MACHINE_NS, offsetof(struct process, start_machine_ns) },
 	{ PROF_HDR_CPU_PERIOD_NS, offsetof(struct process, cpu_period_ns) },
 	{ PROF_HDR_HEAP_MEAN_BYTES, offsetof(struct process, heap_mean_bytes) },
 	{ PROF_HDR_STACK_BYTES, offsetof(struct process, stack_bytes) },

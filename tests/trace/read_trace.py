@@ -20,7 +20,7 @@ HEADER = {1: "trace_id:b", 2: "segment:u", 3: "exe:s", 4: "argv0:s", 5: "host:s"
           19: "start_real_ns:u", 20: "segment_start_ns:u", 21: "writer_version:s",
           22: "setting:s", 23: "cpu_engine:s", 24: "cpu_period_ns:u", 25: "heap_engine:s",
           26: "heap_mean_bytes:u", 27: "stack_bytes:u", 28: "entry:u", 29: "program:s",
-          30: "cpu_kernel:u"}
+          30: "cpu_kernel:u", 31: "start_machine_ns:u"}
 
 # Fields before the rows, and the fields of a row: v varint, z zigzag.
 RECORDS = {

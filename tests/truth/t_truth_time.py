@@ -8,7 +8,8 @@ backwards.  Both engines, as root and as an ordinary user, and
 - stopped for a third of a second (SIGSTOP) halfway;
 - under a preloaded library, before ours and after, that makes libc's clocks jump by an hour
   and back at every other look;
-- in time namespaces whose CLOCK_MONOTONIC is far from the kernel's, which is perf's;
+- in time namespaces whose CLOCK_MONOTONIC is far from the kernel's, which is perf's; together
+  with a process outside, both stand on one axis;
 - where 50 ms pass between the library's looks at its two clocks (strace delays every other
   clock_gettime of the kernel's), as on a machine too busy to let it go on.
 
@@ -29,8 +30,8 @@ worst = {"real": 0, "mono": 0}
 events = 0
 
 
-def lines_of(trace):
-    done = run([PROF, "json", "--lines", trace], cwd=HOME)
+def lines_of(*traces):
+    done = run([PROF, "json", "--lines", *traces], cwd=HOME)
     # what a starved writer lost is said here, too
     check(done.status == 0 and b"order of time" not in done.err, "json --lines:", done.err.decode())
     return [json.loads(line) for line in done.out.splitlines()]
@@ -113,6 +114,22 @@ def conditions(user, engine):
             yield profiled(f"namespace-{offset}-{engine}", *inside)
 
 
+def look_at_both(user, engine):
+    """One axis for a process inside a time namespace and one outside of it."""
+    outside, inside = user.home / f"plain-{engine}", user.home / f"namespace-18000-{engine}"
+    if not inside.exists():
+        return
+    starts = [json.loads(prof("json", t))["process"]["start_real_ns"] for t in (outside, inside)]
+    lines = lines_of(outside, inside)
+    tids = {line["tid"] for line in lines_of(inside)}
+    first = {line["tid"] in tids: line["t_ns"] for line in reversed(lines)}
+    alone = {line["tid"] in tids: line["t_ns"]
+             for line in reversed(lines_of(outside) + lines_of(inside))}
+    off = abs(first[True] - alone[True] - (starts[1] - starts[0]))
+    check(first[False] == alone[False] and off <= OFF_NS, engine, "inside a time namespace:", off,
+          "ns off")
+
+
 need("strace")
 names = []
 for user in users():
@@ -122,6 +139,7 @@ for user in users():
             check(ran.status == 0 and not ran.err, name, ran.status, ran.err.decode())
             look(user.home / name, ran, f"{user.name} {name}:")
             names.append(name)
+        look_at_both(user, engine)
 measured("time", "a sample's or allocation's time of day is the program's own, to 1 ms",
          f"{events // 2} events in {len(names)} runs: perf and timer, root and nobody, stopped, "
          "clocks jumping, time namespaces, readings 50 ms apart",
