@@ -40,6 +40,8 @@ for user in users():
     found = [Profile(t) for t in traces(user.home) if t.name.startswith("x-")]
     check(len(found) == 5, "five images,", len(found), "traces")
     for p in found:
-        check(40e6 < p.cpu("image_work") < 90e6, "CPU of an image:", p.cpu("image_work"))
+        # the clock is exact; how many of five or six samples a busy host lets through is not
+        check(60e6 < p.cpu() < 90e6, "CPU of an image:", p.cpu())
+        check(0 < p.cpu("image_work") <= p.cpu(), "in image_work:", p.cpu("image_work"))
     states = sorted(p.process["state"] for p in found)
     check(states == ["exec"] * 3 + ["exit"] * 2, "ends of the images:", states)
