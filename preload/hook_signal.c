@@ -145,18 +145,26 @@ SIGNAL_FORM(ssignal, SA_RESTART)
 SIGNAL_FORM(sysv_signal, SA_RESETHAND | SA_NODEFER)
 SIGNAL_FORM(__sysv_signal, SA_RESETHAND | SA_NODEFER)
 
-/* [hook] sigset also moves the signal in and out of the mask. */
+/* [hook] sigset also moves the signal in and out of the mask, and tells whether it was in. */
 HOOK sighandler_t sigset(int sig, sighandler_t handler)
 {
-	sigset_t set;
+	struct sigaction now;
+	sighandler_t was;
+	sigset_t set, old;
 
 	real_resolve();
 	if (!borrowed(sig))
 		return real.sigset(sig, handler);
+	if (handler == SIG_HOLD)
+		was = sigaction(SIGPROF, NULL, &now) ? SIG_ERR : now.sa_handler;
+	else
+		was = set_handler(handler, 0);
+	if (was == SIG_ERR)
+		return was;
 	sigemptyset(&set);
 	sigaddset(&set, SIGPROF);
-	pthread_sigmask(handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-	return handler == SIG_HOLD ? SIG_HOLD : set_handler(handler, 0);
+	pthread_sigmask(handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, &set, &old);
+	return sigismember(&old, SIGPROF) ? SIG_HOLD : was;
 }
 
 /* [hook] A thread that blocks all signals would never be sampled: SIGPROF stays

@@ -17,6 +17,8 @@ for engine in ENGINES:
     if engine == "timer":
         check(any("SIGPROF" in e["text"] for e in p.events), "nobody says why there are no samples",
               p.events)
+    ran, _ = work("w_signals", "sigset", out=engine + "-sigset", cpu=engine)
+    same(run([W / "w_signals", "sigset"]), ran, engine + " sigset:")
     ran, trace = work("w_signals", out=engine, cpu=engine, cpu_hz=999)
     (eintr, _, arrived), = ran.rows("eintr")
     check(arrived == 1, engine, "its own signal did not arrive")

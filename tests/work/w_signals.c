@@ -2,8 +2,10 @@
  *
  * w_signals.c - a program with signals of its own.  `sigprof` as argument:
  * it takes SIGPROF and an interval timer of 10 ms for itself and burns 300 ms;
- * without: it must never see an interrupted call while a thread computes, and
- * all 200 SIGUSR1 it sends itself must arrive.
+ * `sigset`: it asks in the oldest way; without: it must never see an interrupted
+ * call while a thread computes, and all 200 SIGUSR1 it sends itself must arrive.
+ *
+ * flags: -Wno-deprecated-declarations
  *
  *	ticks COUNT                  eintr COUNT usr1 COUNT
  */
@@ -48,6 +50,29 @@ static int own_sigprof(void)
 	return 0;
 }
 
+/* What each call of sigset answers: the earlier disposition, or that it was held. */
+static int old_calls(void)
+{
+	static const struct {
+		sighandler_t wanted;
+		const char *name;
+	} steps[] = { { SIG_IGN, "ignore" },  { SIG_HOLD, "hold" },   { SIG_HOLD, "hold again" },
+		      { SIG_IGN, "ignore" },  { SIG_HOLD, "hold" },   { SIG_DFL, "default" },
+		      { on_prof, "handler" }, { SIG_DFL, "default" } };
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		sighandler_t was = sigset(SIGPROF, steps[i].wanted);
+
+		printf("%s: %s\n", steps[i].name,
+		       was == SIG_ERR	 ? "error"
+		       : was == SIG_HOLD ? "held"
+		       : was == SIG_DFL	 ? "default"
+		       : was == SIG_IGN	 ? "ignored"
+					 : "handler");
+	}
+	return 0;
+}
+
 static void *computes(void *unused)
 {
 	while (!stop)
@@ -63,6 +88,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "sigprof"))
 		return own_sigprof();
+	if (argc > 1 && !strcmp(argv[1], "sigset"))
+		return old_calls();
 	if (pipe(pipes))
 		return 1;
 	fd = (struct pollfd){ pipes[0], POLLIN, 0 };
