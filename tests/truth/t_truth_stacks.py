@@ -226,9 +226,8 @@ def try_one(language, cc, flags, engine, ms):
           "outside of the program")
     unexplained = sum(n for mark, n in marks.items() if mark.startswith("["))
     check(unexplained <= UNEXPLAINED * samples + 5, name, "of", samples, "marked", marks)
-    for path in HOME.glob(name + "*"):
-        path.unlink()
-    shutil.rmtree(HOME / ("trace-" + name))
+    for path in [*HOME.glob(name + "*"), HOME / ("trace-" + name)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return samples, marks
 
 
