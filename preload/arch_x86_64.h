@@ -126,6 +126,7 @@ static inline int arch_is_sigreturn(const uint8_t bytes[16])
 		same_eax &= bytes[i] == eax[i];
 	return same_rax | same_eax;
 }
+#define ARCH_SIGRETURN_BYTES 9 /* of glibc's, the first */
 /* struct rt_sigframe's ucontext, where the registers are. */
 #define ARCH_SIGFRAME_SP 160
 #define ARCH_SIGFRAME_FP 120

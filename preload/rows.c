@@ -170,9 +170,10 @@ static void recognise(uint64_t pc, struct row *r)
 			set_rule(r, (int32_t)depth, -8, ROW_SAME, 0);
 	}
 	/* The kernel returns to the trampoline's first byte, so the pc looked up
-	 * is the one before it. */
+	 * is the one before it; while it returns from the handler, the one behind its end. */
 	if ((rows_read_code(r->map, pc, code) && arch_is_sigreturn(code)) ||
-	    (rows_read_code(r->map, pc + 1, code) && arch_is_sigreturn(code))) {
+	    (rows_read_code(r->map, pc + 1, code) && arch_is_sigreturn(code)) ||
+	    (rows_read_code(r->map, pc - ARCH_SIGRETURN_BYTES, code) && arch_is_sigreturn(code))) {
 		set_rule(r, 0, ARCH_SIGFRAME_IP, ROW_BASE, ARCH_SIGFRAME_FP);
 		r->ra_where = ROW_BASE;
 		r->deref = r->signal = true;
