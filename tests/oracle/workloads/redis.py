@@ -3,7 +3,7 @@
 #
 # needs: redis-server redis-benchmark redis-cli redis-check-rdb redis-check-aof
 # programs: redis-server*3 redis-benchmark redis-cli*10
-# states: set how often a server is asked is left to time
+# states: lines how often a server is asked, and when a thread closes a replaced file, is left to time
 # hides: sockets
 # limit: 200
 """redis-server's life: load by redis-benchmark, data loaded through a pipe, SAVE,
