@@ -128,7 +128,8 @@ class Account:
             wrong.append(f"{self.unknown} of {self.recorded} recorded calls have no stack")
         # A block whose allocation was lost is not missed when it is freed.
         least = live - self.lost - self.unknown - racing if self.ended else 0
-        if not least <= self.storm_alive <= live + self.lost_frees + racing:
+        most = live + self.lost_frees + racing if self.ended else self.storm
+        if not least <= self.storm_alive <= most:
             wrong.append(f"{live} blocks are alive, {self.storm_alive} in the trace, "
                          f"{self.lost_frees} frees lost")
         return [f"{what}: {w}" for w in wrong]
