@@ -234,10 +234,19 @@ static int compare_cells(const void *a, const void *b)
 static void cpu_sum_heap(struct thread *thread, struct thread_cells cells)
 {
 	for (guint i = 0; i < cells.n; i++) {
-		thread->alloc_objects += cells.first[i].alloc_objects;
-		thread->alloc_space += cells.first[i].alloc_space;
-		thread->inuse_objects += cells.first[i].inuse_objects;
-		thread->inuse_space += cells.first[i].inuse_space;
+		const struct cell *cell = &cells.first[i];
+
+		thread->alloc_n += cell->alloc_n;
+		thread->alloc_objects += cell->alloc_objects;
+		thread->alloc_objects_var += cell->alloc_objects_var;
+		thread->alloc_space += cell->alloc_space;
+		thread->alloc_space_var += cell->alloc_space_var;
+		thread->inuse_n += cell->inuse_n;
+		thread->inuse_objects += cell->inuse_objects;
+		thread->inuse_objects_var += cell->inuse_objects_var;
+		thread->inuse_space += cell->inuse_space;
+		thread->inuse_space_var += cell->inuse_space_var;
+		thread->heap_mean = MAX(thread->heap_mean, cell->heap_mean);
 	}
 }
 

@@ -27,12 +27,12 @@ struct heap_weight heap_weigh(uint64_t size, uint64_t sampled_size, uint64_t mea
 	double s = (double)size, p, var;
 
 	if (mean <= 1) /* every call is recorded */
-		return (struct heap_weight){ 1, s, 0, 0 };
+		return (struct heap_weight){ 1, s, 0, 0, 0 };
 	/* An empty block is sampled like one of a byte, or never. */
 	p = -expm1(-(sampled_size ? (double)sampled_size : 1) / (double)mean);
 	var = (1 - p) / (p * p);
 	/* No honest sample was drawn for a size far below its own. */
-	return (struct heap_weight){ 1 / p, MIN(s / p, SPACE_MAX), var, s * s * var };
+	return (struct heap_weight){ 1 / p, MIN(s / p, SPACE_MAX), var, s * s * var, (double)mean };
 }
 
 static void heap_charge_alloc(struct profile *p, const struct block *block)
@@ -44,6 +44,7 @@ static void heap_charge_alloc(struct profile *p, const struct block *block)
 	cell->alloc_space += block->weight.space;
 	cell->alloc_objects_var += block->weight.objects_var;
 	cell->alloc_space_var += block->weight.space_var;
+	cell->heap_mean = MAX(cell->heap_mean, block->weight.mean);
 }
 
 static struct block *heap_find(struct trace_state *state, uint64_t id)
@@ -204,6 +205,7 @@ static void heap_charge_inuse(struct profile *p, struct trace_state *state, gpoi
 	cell->inuse_space += block->weight.space;
 	cell->inuse_objects_var += block->weight.objects_var;
 	cell->inuse_space_var += block->weight.space_var;
+	cell->heap_mean = MAX(cell->heap_mean, block->weight.mean);
 }
 
 void heap_end(struct profile *p, struct trace_state *state)

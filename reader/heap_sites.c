@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "interval.h"
 #include "keys.h"
 
 void heap_sum_add(struct heap_sum *sum, const struct cell *cell)
@@ -22,6 +23,41 @@ void heap_sum_add(struct heap_sum *sum, const struct cell *cell)
 	sum->alloc_space_var += cell->alloc_space_var;
 	sum->inuse_objects_var += cell->inuse_objects_var;
 	sum->inuse_space_var += cell->inuse_space_var;
+	sum->mean = MAX(sum->mean, cell->heap_mean);
+}
+
+struct heap_sum heap_sum_of_thread(const struct thread *thread)
+{
+	return (struct heap_sum){
+		.alloc_n = thread->alloc_n,
+		.inuse_n = thread->inuse_n,
+		.alloc_objects = thread->alloc_objects,
+		.alloc_space = thread->alloc_space,
+		.inuse_objects = thread->inuse_objects,
+		.inuse_space = thread->inuse_space,
+		.alloc_objects_var = thread->alloc_objects_var,
+		.alloc_space_var = thread->alloc_space_var,
+		.inuse_objects_var = thread->inuse_objects_var,
+		.inuse_space_var = thread->inuse_space_var,
+		.mean = thread->heap_mean,
+	};
+}
+
+double heap_sum_unseen_calls(const struct heap_sum *sum)
+{
+	double calls = sum->alloc_objects, var = sum->alloc_objects_var;
+
+	if (!(calls > 0)) { /* allocated before the segments that were read */
+		calls = sum->inuse_objects;
+		var = sum->inuse_objects_var;
+	}
+	return calls > 0 ? var / calls : 0;
+}
+
+bool heap_sum_is_few(const struct heap_sum *sum)
+{
+	return (sum->alloc_space_var > 0 || sum->inuse_space_var > 0) &&
+	       interval_is_few(sum->alloc_n ? sum->alloc_n : sum->inuse_n);
 }
 
 bool heap_sum_is_empty(const struct heap_sum *sum)

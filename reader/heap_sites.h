@@ -14,10 +14,14 @@ struct heap_sum {
 	uint64_t alloc_n, inuse_n;
 	double alloc_objects, alloc_space, inuse_objects, inuse_space;
 	double alloc_objects_var, alloc_space_var, inuse_objects_var, inuse_space_var;
+	double mean; /* bytes from sample to sample; 0: every call is recorded */
 };
 
 void heap_sum_add(struct heap_sum *sum, const struct cell *cell);
+struct heap_sum heap_sum_of_thread(const struct thread *thread);
 bool heap_sum_is_empty(const struct heap_sum *sum);
+/* It rests on one to nine samples, and on sizes that may have gone unseen. */
+bool heap_sum_is_few(const struct heap_sum *sum);
 
 /* The variances: see interval.h for what becomes of them.
  *
@@ -27,8 +31,12 @@ bool heap_sum_is_empty(const struct heap_sum *sum);
  * I S^2 (1-p)/p^2 has just that variance as its mean; blocks are sampled
  * independently, so the sum of it over the sampled blocks is an unbiased
  * estimate of the variance of the sum (with S = 1 on top: of the calls).
- * 1.96 standard deviations then hold 95 % where n is large enough for the
- * sum to be about normal; below some 20 samples the interval is too narrow. */
+ *
+ * A byte in a block that was not sampled adds S (1-p)/p = S / (exp(S/R) - 1) to the
+ * true variance, which is R for small blocks and less for larger ones.  For a call
+ * it depends on sizes that nobody saw: those seen at the site stand for them. */
+double heap_sum_unseen_calls(const struct heap_sum *sum);
+
 /* The allocation site of a stack: the innermost frame that is no allocator's
  * own helper (operator new, strdup, the C++ library's containers); its innermost
  * frame when all are. */

@@ -24,7 +24,20 @@ struct interval interval_of_share(double k, double n)
 				  fmin(1, (centre + half) / scale) };
 }
 
-double interval_half(double variance)
+/* Upwards the score interval: the truth t at which sum lies just 1.96 standard deviations
+ * below it, (t - sum)^2 = z^2 (variance + unseen (t - sum)).  For blocks much smaller than
+ * the mean distance, whose number of samples is a Poisson variate, it is within 1 % of the
+ * exact limit from one sample on.  Downwards the variance is kept as it is, which is
+ * cautious: what a smaller truth would take from it depends on sizes not known. */
+struct interval interval_of_sum(double sum, double variance, double unseen)
 {
-	return Z_95 * sqrt(variance);
+	double more = Z_95 * Z_95 * unseen / 2;
+
+	return (struct interval){ fmax(0, sum - Z_95 * sqrt(variance)),
+				  sum + more + sqrt(Z_95 * Z_95 * variance + more * more) };
+}
+
+double interval_reach(double sum, double variance, double unseen)
+{
+	return sum > 0 ? (interval_of_sum(sum, variance, unseen).high - sum) / sum : 0;
 }

@@ -18,9 +18,15 @@ struct interval {
  * Samples taken at even distances vary less than trials do: it is not too narrow. */
 struct interval interval_of_share(double k, double n);
 
-/* Half the width of the interval of an estimate with that variance, of a sum of
- * many: 1.96 standard deviations. */
-double interval_half(double variance);
+/* Of a sum of heap estimates with that variance, estimated from the samples themselves.
+ * Blocks that were not sampled are not in it: to each unit that they add to the truth they
+ * add at most unseen to the variance; 0: nothing goes unseen.  With few samples the interval
+ * is wide and reaches further up than down; it holds the truth in 95 % of cases or more
+ * whatever the number of samples, none included (test_interval.c). */
+struct interval interval_of_sum(double sum, double variance, double unseen);
+
+/* The part of sum that the side of that interval reaches which is further off: "+- 12 %". */
+double interval_reach(double sum, double variance, double unseen);
 
 /* Samples below which a figure is marked: the order of magnitude, not more. */
 #define INTERVAL_FEW 10u

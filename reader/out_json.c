@@ -14,56 +14,9 @@
 #include "keys.h"
 #include "out.h"
 
-/* Estimates are written as integers, but rounding each would bias their sum
- * (1.4 calls a thousand times).  So what rounding took from one is given to the
- * next: any run of rows sums to the estimate of the whole within 1. */
-struct rounding {
-	double carry;
-};
-
-static uint64_t rounding_take(struct rounding *rounding, double value)
-{
-	double exact = value + rounding->carry;
-	double whole = floor(exact + 0.5);
-
-	if (!(whole >= 0 && whole < 1.8e19)) /* the double below 2^64 fits */
-		whole = 0;
-	rounding->carry = exact - whole;
-	return (uint64_t)whole;
-}
-
-static uint64_t json_clip(double value)
+uint64_t json_clip(double value)
 {
 	return value > 0 ? value < 1.8e19 ? (uint64_t)value : UINT64_MAX : 0;
-}
-
-static void json_interval(struct json_writer *json, const char *name, double value, double variance)
-{
-	double half = interval_half(variance);
-
-	json_begin_array(json, name);
-	json_uint(json, NULL, json_clip(floor(value - half + 0.5)));
-	json_uint(json, NULL, json_clip(floor(value + half + 0.5)));
-	json_end_array(json);
-}
-
-/* The eleven members that heap rows and sites have in common. */
-static void json_heap_sum(struct json_writer *json, const struct heap_sum *sum,
-			  struct rounding round[4])
-{
-	json_uint(json, "alloc_n", sum->alloc_n);
-	json_uint(json, "alloc_objects", rounding_take(&round[0], sum->alloc_objects));
-	json_interval(json, "alloc_objects_95", sum->alloc_objects, sum->alloc_objects_var);
-	json_uint(json, "alloc_space", rounding_take(&round[1], sum->alloc_space));
-	json_interval(json, "alloc_space_95", sum->alloc_space, sum->alloc_space_var);
-	json_uint(json, "inuse_n", sum->inuse_n);
-	json_uint(json, "inuse_objects", rounding_take(&round[2], sum->inuse_objects));
-	json_interval(json, "inuse_objects_95", sum->inuse_objects, sum->inuse_objects_var);
-	json_uint(json, "inuse_space", rounding_take(&round[3], sum->inuse_space));
-	json_interval(json, "inuse_space_95", sum->inuse_space, sum->inuse_space_var);
-	json_bool(json, "few",
-		  (sum->alloc_space_var > 0 || sum->inuse_space_var > 0) &&
-			  interval_is_few(sum->alloc_n ? sum->alloc_n : sum->inuse_n));
 }
 
 /* Of the thread's time that samples cover, what so many of its samples stand for. */
@@ -95,44 +48,6 @@ static void json_write_samples(struct json_document *doc)
 		json_uint(doc->json, "cpu_ns", cell->cpu);
 		json_cpu_interval(doc, cell);
 		json_bool(doc->json, "few", interval_is_few(cell->samples));
-		json_end_object(doc->json);
-	}
-	json_end_array(doc->json);
-}
-
-static void json_write_heap(struct json_document *doc)
-{
-	struct rounding round[4] = { 0 };
-
-	json_begin_array(doc->json, "heap");
-	for (size_t i = doc->from; i < doc->to; i++) {
-		const struct cell *cell = g_ptr_array_index(doc->cells, i);
-		struct heap_sum sum = { 0 };
-
-		heap_sum_add(&sum, cell);
-		if (heap_sum_is_empty(&sum))
-			continue;
-		json_begin_object(doc->json, NULL);
-		json_index(doc->json, "thread", json_ids_find(&doc->threads, cell->thread));
-		json_index(doc->json, "stack", json_stack_find(doc, cell->stack));
-		json_heap_sum(doc->json, &sum, round);
-		json_end_object(doc->json);
-	}
-	json_end_array(doc->json);
-}
-
-static void json_write_sites(struct json_document *doc)
-{
-	struct rounding round[4] = { 0 };
-
-	json_begin_array(doc->json, "sites");
-	for (guint i = 0; i < doc->sites->len; i++) {
-		const struct site_sum *site = &g_array_index(doc->sites, struct site_sum, i);
-
-		json_begin_object(doc->json, NULL);
-		json_index(doc->json, "frame",
-			   json_frame_add(doc, site->site.frame, site->site.line));
-		json_heap_sum(doc->json, &site->sum, round);
 		json_end_object(doc->json);
 	}
 	json_end_array(doc->json);

@@ -60,14 +60,32 @@ void json_mappings_add(struct json_document *doc);
 /* An index of the document's, null for JSON_NONE. */
 void json_index(struct json_writer *json, const char *name, uint32_t index);
 
+/* A figure that is only there when it is valid, else null. */
+void json_uint_if(struct json_writer *json, const char *name, bool valid, uint64_t value);
+/* A figure that may have come out too large or below 0. */
+uint64_t json_clip(double value);
+
+/* Estimates are written as integers, but rounding each would bias their sum
+ * (1.4 calls a thousand times).  So what rounding took from one is given to the
+ * next: any run of rows sums to the estimate of the whole within 1. */
+struct json_rounding {
+	double carry;
+};
+
+/* The eleven members that threads, rows and sites have in common. */
+void json_heap_sum(struct json_writer *json, const struct heap_sum *sum,
+		   struct json_rounding round[4]);
+
 /* Members of the document, in files by topic. */
+void json_write_heap(struct json_document *doc); /* out_json_heap.c */
+void json_write_sites(struct json_document *doc);
 void json_write_process(struct json_document *doc); /* out_json_process.c */
 void json_write_engines(struct json_document *doc);
 void json_write_settings(struct json_document *doc);
 void json_write_losses(struct json_document *doc);
 void json_write_memory(struct json_document *doc);
-void json_write_threads(struct json_document *doc); /* out_json_tables.c */
-void json_write_modules(struct json_document *doc);
+void json_write_threads(struct json_document *doc); /* out_json_threads.c */
+void json_write_modules(struct json_document *doc); /* out_json_tables.c */
 void json_write_functions(struct json_document *doc);
 void json_write_frames(struct json_document *doc);
 void json_write_stacks(struct json_document *doc);

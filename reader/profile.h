@@ -178,7 +178,11 @@ struct thread {
 	uint64_t kernel_not_sampled_ns; /* the part named [kernel: not sampled] */
 	/* 95 % interval of that part from the counts it rests on; 0, 0 if none. */
 	uint64_t kernel_low_ns, kernel_high_ns;
-	double inuse_objects, inuse_space, alloc_objects, alloc_space; /* estimates */
+	/* Sums of its cells, as there. */
+	double alloc_objects, alloc_space, inuse_objects, inuse_space;
+	uint64_t alloc_n, inuse_n;
+	double alloc_objects_var, alloc_space_var, inuse_objects_var, inuse_space_var;
+	double heap_mean;
 };
 
 /* The one aggregate: what a thread did in a stack.  Heap figures are unbiased
@@ -192,6 +196,7 @@ struct cell {
 	 * sums' variances. */
 	uint64_t alloc_n, inuse_n;
 	double alloc_objects_var, alloc_space_var, inuse_objects_var, inuse_space_var;
+	double heap_mean; /* bytes from sample to sample; 0: every call is recorded */
 };
 
 struct profile_setting {

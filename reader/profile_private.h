@@ -25,6 +25,7 @@ struct track {
 struct heap_weight {
 	double objects, space;
 	double objects_var, space_var;
+	double mean; /* bytes from sample to sample; 0: every call is recorded */
 };
 
 /* A sampled block that is alive. */

@@ -146,22 +146,27 @@ static int functions_compare(gconstpointer a, gconstpointer b)
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
-/* Half the 95 % interval, of the figure. */
+/* Half the 95 % interval, of the figure; of a heap estimate its wider side. */
 static void functions_interval(struct functions *functions, struct report_table *table,
 			       const struct stack_sum *sum)
 {
 	struct report *report = functions->report;
 	bool counted = report->metric == METRIC_CPU || report->metric == METRIC_SAMPLES;
+	bool calls =
+		report->metric == METRIC_ALLOC_OBJECTS || report->metric == METRIC_INUSE_OBJECTS;
 	double all = (double)report->tree->sums[0].n, n = (double)sum->n, half = 0;
 	struct interval share = interval_of_share(n, all);
 
 	if (counted && n > 0)
 		half = (share.high - share.low) / 2 * functions->covered;
-	else if (!counted)
-		half = interval_half(sum->var);
-	if (!(sum->value > 0))
+	if (!(sum->value > 0)) {
 		report_table_cell(table, "");
-	else if (half > 0)
+		return;
+	}
+	if (!counted)
+		half = sum->value * interval_reach(sum->value, sum->var,
+						   calls ? sum->var / sum->value : sum->mean);
+	if (half > 0)
 		report_table_cellf(table, "%.0f%%", 100 * half / sum->value);
 	else
 		report_table_cell(table, counted || report->heap_exact ? "exact" : "-");

@@ -15,7 +15,7 @@
 
 /* One of the two tables: which figures of a sum it shows. */
 struct heap_figures {
-	double space, objects, space_var;
+	double space, objects, space_var, mean;
 	uint64_t n;
 };
 
@@ -23,9 +23,9 @@ static struct heap_figures heap_figures(const struct heap_sum *sum, bool live)
 {
 	if (live)
 		return (struct heap_figures){ sum->inuse_space, sum->inuse_objects,
-					      sum->inuse_space_var, sum->inuse_n };
+					      sum->inuse_space_var, sum->mean, sum->inuse_n };
 	return (struct heap_figures){ sum->alloc_space, sum->alloc_objects, sum->alloc_space_var,
-				      sum->alloc_n };
+				      sum->mean, sum->alloc_n };
 }
 
 static int heap_compare_live(gconstpointer a, gconstpointer b)
@@ -53,15 +53,15 @@ static char *heap_place(const struct report *report, struct site site)
 static void heap_row(struct report *report, struct report_table *table, struct site site,
 		     const struct heap_figures *row, double whole)
 {
-	double half = interval_half(row->space_var);
+	double reach = interval_reach(row->space, row->space_var, row->mean);
 	char buf[FORMAT_ROOM], *place = heap_place(report, site);
 
 	format_bytes(buf, row->space);
 	report_table_cellf(table, "%s%s", report_mark(report, row->n, !(row->space_var > 0)), buf);
-	if (!(row->space_var > 0))
+	if (!(row->mean > 0))
 		report_table_cell(table, report->heap_exact ? "exact" : "-");
 	else
-		report_table_cellf(table, "%.0f%%", row->space > 0 ? 100 * half / row->space : 0);
+		report_table_cellf(table, "%.0f%%", 100 * reach);
 	report_table_cell(table, format_share(buf, row->space, whole));
 	report_table_cell(table, format_count(buf, row->objects));
 	report_table_cell(table, format_count(buf, (double)row->n));
@@ -201,9 +201,9 @@ static void heap_live(struct report *report, GArray *sites)
 	fprintf(report->page.out, "\nBlocks alive at %s: ", heap_live_time(report, buf));
 	fprintf(report->page.out, "%s", format_bytes(buf, heap->inuse_space));
 	fprintf(report->page.out, " in %s blocks (%s)\n", format_count(buf, heap->inuse_objects),
-		heap->inuse_space_var > 0 ? "estimated"
-		: report->heap_exact	  ? "exact"
-					  : "at least");
+		heap->mean > 0	     ? "estimated"
+		: report->heap_exact ? "exact"
+				     : "at least");
 	heap_peak(report);
 	report_caveats(report, FIGURES_INUSE);
 	if (!(heap->inuse_objects > 0))

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "interval.h"
 #include "keys.h"
 
 struct thread_row {
@@ -19,7 +20,7 @@ struct thread_row {
 	uint64_t cpu_ns, user_ns, system_ns;
 	bool has_rusage; /* of all its threads */
 	uint64_t samples, alloc_bytes, alloc_calls, inuse_n;
-	double inuse_space, inuse_var;
+	double inuse_space, inuse_var, heap_mean;
 };
 
 static void row_add(struct thread_row *row, const struct thread_row *other)
@@ -41,6 +42,7 @@ static void row_add(struct thread_row *row, const struct thread_row *other)
 	row->inuse_n += other->inuse_n;
 	row->inuse_space += other->inuse_space;
 	row->inuse_var += other->inuse_var;
+	row->heap_mean = MAX(row->heap_mean, other->heap_mean);
 }
 
 static struct thread_row row_of(const struct report *report, uint32_t id)
@@ -59,7 +61,10 @@ static struct thread_row row_of(const struct report *report, uint32_t id)
 		.samples = thread->n_samples,
 		.alloc_bytes = thread->window.alloc_bytes,
 		.alloc_calls = thread->window.alloc_calls,
+		.inuse_n = thread->inuse_n,
 		.inuse_space = thread->inuse_space,
+		.inuse_var = thread->inuse_space_var,
+		.heap_mean = thread->heap_mean,
 	};
 }
 
@@ -90,12 +95,10 @@ static bool row_is_empty(const struct thread_row *row, uint64_t tid)
 	       !(row->inuse_space > 0);
 }
 
-/* One row a thread.  The live bytes' samples and variance are in the cells, all
- * of them: stacks that are not wanted are part of a thread's figures. */
+/* One row a thread; stacks that are not wanted are part of its figures. */
 static GArray *threads_collect(const struct report *report)
 {
 	const struct profile *profile = report->profile;
-	uint32_t *place = g_new0(uint32_t, profile->threads->len); /* row + 1 */
 	GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct thread_row));
 
 	for (uint32_t i = 1; i < profile->threads->len; i++) {
@@ -104,22 +107,9 @@ static GArray *threads_collect(const struct report *report)
 		if (!view_thread_wanted(profile, report->options, i))
 			continue;
 		row = row_of(report, i);
-		if (row_is_empty(&row, profile_thread(profile, i)->tid))
-			continue;
-		g_array_append_val(rows, row);
-		place[i] = rows->len;
+		if (!row_is_empty(&row, profile_thread(profile, i)->tid))
+			g_array_append_val(rows, row);
 	}
-	for (guint i = 1; i < profile->cells->len; i++) {
-		const struct cell *cell = &g_array_index(profile->cells, struct cell, i);
-		struct thread_row *row;
-
-		if (!place[cell->thread])
-			continue;
-		row = &g_array_index(rows, struct thread_row, place[cell->thread] - 1);
-		row->inuse_n += cell->inuse_n;
-		row->inuse_var += cell->inuse_space_var;
-	}
-	g_free(place);
 	return rows;
 }
 
@@ -193,11 +183,20 @@ static void threads_print_heap(struct report *report, struct report_table *table
 	report_table_cell(table, format_count(buf, (double)row->alloc_calls));
 	if (!report_heap_is_sampled(report)) {
 		report_table_cell(table, "-");
+		report_table_cell(table, "-");
 		return;
 	}
 	format_bytes(buf, row->inuse_space);
 	report_table_cellf(table, "%s%s", report_mark(report, row->inuse_n, !(row->inuse_var > 0)),
 			   buf);
+	if (!(row->inuse_space > 0))
+		report_table_cell(table, "");
+	else if (row->heap_mean > 0)
+		report_table_cellf(
+			table, "%.0f%%",
+			100 * interval_reach(row->inuse_space, row->inuse_var, row->heap_mean));
+	else
+		report_table_cell(table, report->heap_exact ? "exact" : "-");
 }
 
 /* The rows that fit and the sum of the rest. */
@@ -237,10 +236,10 @@ static void threads_print(struct report *report, const GArray *rows,
 	{                                                                                        \
 		"samples", 8, false                                                              \
 	}
-#define THREADS_HEAP                                      \
-	{ "allocated", 9, false }, { "calls", 7, false }, \
-	{                                                 \
-		"live", 9, false                          \
+#define THREADS_HEAP                                                            \
+	{ "allocated", 9, false }, { "calls", 7, false }, { "live", 9, false }, \
+	{                                                                       \
+		"+-", 5, false                                                  \
 	}
 
 static void threads_cpu(struct report *report, const GArray *rows)
@@ -261,7 +260,7 @@ static void threads_heap(struct report *report, GArray *rows)
 	bool exact = report->heap_exact;
 
 	for (guint i = 0; i < rows->len; i++)
-		exact &= !(g_array_index(rows, struct thread_row, i).inuse_var > 0);
+		exact &= !(g_array_index(rows, struct thread_row, i).heap_mean > 0);
 	fprintf(report->page.out, "\nAllocated by thread; allocated and calls are %s%s\n",
 		report_is_window(report) ? "interpolated" : "exact",
 		!report_heap_is_sampled(report) ? ""

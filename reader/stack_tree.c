@@ -13,11 +13,13 @@ struct stack_sum stack_sum_of_cell(const struct cell *cell, enum metric metric)
 	if (metric == METRIC_ALLOC_OBJECTS || metric == METRIC_ALLOC_SPACE)
 		sum = (struct stack_sum){ sum.value, cell->alloc_n,
 					  metric == METRIC_ALLOC_SPACE ? cell->alloc_space_var
-								       : cell->alloc_objects_var };
+								       : cell->alloc_objects_var,
+					  cell->heap_mean };
 	else if (metric == METRIC_INUSE_OBJECTS || metric == METRIC_INUSE_SPACE)
 		sum = (struct stack_sum){ sum.value, cell->inuse_n,
 					  metric == METRIC_INUSE_SPACE ? cell->inuse_space_var
-								       : cell->inuse_objects_var };
+								       : cell->inuse_objects_var,
+					  cell->heap_mean };
 	return sum;
 }
 
@@ -26,6 +28,7 @@ void stack_sum_add(struct stack_sum *sum, struct stack_sum more)
 	sum->value += more.value;
 	sum->n += more.n;
 	sum->var += more.var;
+	sum->mean = MAX(sum->mean, more.mean);
 }
 
 struct stack_tree *stack_tree_new(const struct profile *profile, const GPtrArray *cells,

@@ -12,7 +12,8 @@
 struct stack_sum {
 	double value; /* in the tree's metric */
 	uint64_t n;   /* samples it rests on */
-	double var;   /* of a heap estimate; samples of CPU are counted, see interval.h */
+	/* Of a heap estimate (samples of CPU are counted): see interval_of_sum(). */
+	double var, mean;
 };
 
 void stack_sum_add(struct stack_sum *sum, struct stack_sum more);
