@@ -18,14 +18,14 @@ static uint64_t next_random(uint64_t *random)
 	return z ^ z >> 31;
 }
 
-uint64_t gap_seed(uint64_t seed, uint32_t thread)
+uint64_t gap_seed(uint64_t seed, uint64_t sequence)
 {
 	uint64_t random = seed;
 
 	if (!seed)
 		random = sys_now_ns() ^ (uint64_t)(uintptr_t)&random ^ (uint64_t)sys_getpid() << 32;
 	next_random(&random);
-	random ^= (uint64_t)thread << 40;
+	random ^= next_random(&sequence);
 	next_random(&random);
 	return random ? random : 1;
 }

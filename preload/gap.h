@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-/* [hook] Start of a sequence: from seed and thread when seed is not 0, else
- * from the clock, the stack's address and the thread.  Never 0. */
-uint64_t gap_seed(uint64_t seed, uint32_t thread);
+/* [hook] Start of a sequence: from seed and the sequence's number when seed is not 0,
+ * else from the clock, the stack's address and that number.  Never 0. */
+uint64_t gap_seed(uint64_t seed, uint64_t sequence);
 
 /* [hook] Draws ceil(E), E exponential with the given mean >= 1; at least 1.
  * P(gap <= n) is exactly 1 - exp(-n/mean) for whole n. */

@@ -28,11 +28,30 @@ static bool exact(void)
 	return config.heap_bytes == 1;
 }
 
+/* The next sequence's number.  Each thread has one of its own, also with a seed: a thread's
+ * place in the pool is another's when it has left, and threads that draw alike are one
+ * sample however many they are. */
+static _Atomic uint64_t sequence;
+
+void heap_note_fork(void)
+{
+	atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed);
+}
+
+/* A child goes on where neither its parent nor another child is: children forked by one
+ * thread differ by the number, those of several threads at one moment by the thread. */
+void heap_reset_in_child(void)
+{
+	uint64_t forked = (uint64_t)thread_index_self() << 40 ^ atomic_load(&sequence);
+
+	atomic_store(&sequence, gap_seed(1, forked));
+}
+
 /* [hook] A gap of the thread's own sequence. */
 static uint64_t next_gap(struct thread_tls *tls)
 {
 	if (!tls->random)
-		tls->random = gap_seed(config.seed, thread_index_self());
+		tls->random = gap_seed(config.seed, atomic_fetch_add(&sequence, 1));
 	return gap_draw(&tls->random, config.heap_bytes);
 }
 

@@ -26,6 +26,11 @@ bool heap_free(void *block);
 /* [hook] realloc's slow path, whole. */
 void *heap_realloc(void *block, size_t bytes);
 
+/* [hook] After a fork, in the parent; its next child draws other gaps than this one. */
+void heap_note_fork(void);
+/* [child] Before the forking thread is registered anew. */
+void heap_reset_in_child(void);
+
 /* [init] [child] Chooses the engine by LIBPROF_HEAP and what is there; *why says what is
  * missing when it is not what was asked for (else NULL). */
 void heap_open(const char **why);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cpu_timer.h"
+#include "heap.h"
 #include "hook.h"
 #include "real.h"
 #include "signal_mask.h"
@@ -42,8 +43,10 @@ static pid_t forked(pid_t pid)
 
 	if (pid == 0 && state_phase() != STATE_INERT)
 		state_start_child();
-	else if (pid > 0 && ours())
+	else if (pid > 0 && ours()) {
+		heap_note_fork();
 		writer_note_fork(pid);
+	}
 	errno = saved;
 	return pid;
 }

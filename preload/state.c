@@ -76,8 +76,10 @@ void state_reset_in_child(void)
 	live_reset();
 	ring_forget();
 	writer_reset_in_child();
-	if (config.children)
+	if (config.children) {
+		heap_reset_in_child();
 		thread_reset_in_child();
+	}
 }
 
 void state_start_child(void)
