@@ -41,6 +41,8 @@ PROGRAMS = (
     ("w_truth_phases", "1 100 20 2", MEASURES),
     ("w_truth_totals", "8", dict(MEASURES, short="perf")),
     ("w_truth_time", "3", MEASURES),
+    ("w_truth_heap", "4096 4 4", dict(short="perf")),
+    ("w_truth_forks", "3 2000", dict(short="perf")),
     ("w_syscalls", "50", MEASURES),
     ("w_fork", "40", dict(MEASURES, programs="w_fork*4")),
     ("w_exec", "3 20", dict(MEASURES, status=3, programs="exe*4")),
