@@ -92,10 +92,41 @@ static void unit_load(struct dwarf_names *d, struct dwarf_unit *u, bool nested)
 	u->nested = nested;
 }
 
-static Dwarf_Die *unit_find_function(struct dwarf_names *d, struct dwarf_unit *u, uint64_t address)
+static const char *die_linkage_name(Dwarf_Die *die)
 {
-	const struct dwarf_range *r;
+	Dwarf_Attribute mem, *attr = dwarf_attr_integrate(die, DW_AT_linkage_name, &mem);
+
+	if (!attr)
+		attr = dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &mem);
+	return attr ? dwarf_formstring(attr) : NULL;
+}
+
+static bool die_is_called(Dwarf_Die *die, const char *name)
+{
+	const char *own = die_linkage_name(die);
+
+	size_t i = 0;
+
+	own = own ? own : dwarf_diename(die);
+	if (!own)
+		return false;
+	/* C1 and C2, D1 and D2 are constructors and destructors of one body. */
+	while (own[i] == name[i] || (i && (own[i - 1] == 'C' || own[i - 1] == 'D') &&
+				     g_ascii_isdigit(own[i]) && g_ascii_isdigit(name[i]))) {
+		if (!own[i++])
+			return true;
+	}
+	return false;
+}
+
+/* The function at address: of those that a linker folded into one, which have the
+ * same bytes, the one that is called name.  *sure: it is, or name is NULL. */
+static Dwarf_Die *unit_find_function(struct dwarf_names *d, struct dwarf_unit *u, uint64_t address,
+				     const char *name, bool *sure)
+{
+	const struct dwarf_range *first, *r;
 	guint at = G_MAXUINT;
+	Dwarf_Die *die;
 
 	unit_load(d, u, false);
 	r = dwarf_next_range(u->ranges, address, &at);
@@ -104,36 +135,40 @@ static Dwarf_Die *unit_find_function(struct dwarf_names *d, struct dwarf_unit *u
 		unit_load(d, u, true);
 		r = dwarf_next_range(u->ranges, address, &at);
 	}
-	return r ? &g_array_index(u->functions, Dwarf_Die, r->item) : NULL;
+	first = r;
+	for (*sure = false; r && r->low == first->low && r->high == first->high;
+	     r = dwarf_next_range(u->ranges, address, &at)) {
+		die = &g_array_index(u->functions, Dwarf_Die, r->item);
+		*sure = !name || die_is_called(die, name);
+		if (*sure)
+			return die;
+	}
+	return first ? &g_array_index(u->functions, Dwarf_Die, first->item) : NULL;
 }
 
 /* The unit at address, and in it the function if there is one: of units that
- * claim the same bytes the one that has a function there. */
-static struct dwarf_unit *names_find_unit(struct dwarf_names *d, uint64_t address,
+ * claim the same bytes the one that has a function there, called name if any is. */
+static struct dwarf_unit *names_find_unit(struct dwarf_names *d, uint64_t address, const char *name,
 					  Dwarf_Die **function)
 {
-	struct dwarf_unit *first = NULL, *u;
+	struct dwarf_unit *found = NULL, *u;
 	const struct dwarf_range *r;
 	guint at = G_MAXUINT;
+	Dwarf_Die *die;
+	bool sure;
 
 	*function = NULL;
 	while ((r = dwarf_next_range(d->ranges, address, &at))) {
 		u = &g_array_index(d->units, struct dwarf_unit, r->item);
-		*function = unit_find_function(d, u, address);
-		if (*function)
-			return u;
-		first = first ? first : u;
+		die = unit_find_function(d, u, address, name, &sure);
+		if (!found || sure || (die && !*function)) {
+			found = u;
+			*function = die;
+		}
+		if (sure)
+			break;
 	}
-	return first;
-}
-
-static const char *die_linkage_name(Dwarf_Die *die)
-{
-	Dwarf_Attribute mem, *attr = dwarf_attr_integrate(die, DW_AT_linkage_name, &mem);
-
-	if (!attr)
-		attr = dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &mem);
-	return attr ? dwarf_formstring(attr) : NULL;
+	return found;
 }
 
 static void frame_set_names(struct dwarf_frame *f, Dwarf_Die *die)
@@ -241,10 +276,11 @@ static bool function_entry(Dwarf_Die *function, uint64_t *start)
 	return true;
 }
 
-bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, uint64_t *start)
+bool dwarf_names_find(struct dwarf_names *d, uint64_t address, const char *symbol, GArray *frames,
+		      uint64_t *start)
 {
 	Dwarf_Die *function;
-	struct dwarf_unit *u = names_find_unit(d, address, &function);
+	struct dwarf_unit *u = names_find_unit(d, address, symbol, &function);
 	struct dwarf_inlined *call;
 	struct dwarf_frame f = { 0 };
 	uint32_t i;

@@ -30,8 +30,11 @@ struct dwarf_names *dwarf_names_new(Dwarf *dwarf);
 /* Appends to frames (of struct dwarf_frame) what is known at address, the
  * innermost first, inlined ones up to the function that is not.  Nothing is
  * appended when nothing is known; where only a line is, one frame without
- * names.  When the function is known, true and *start is its entry. */
-bool dwarf_names_find(struct dwarf_names *d, uint64_t address, GArray *frames, uint64_t *start);
+ * names.  When the function is known, true and *start is its entry.  symbol: what the
+ * symbol table calls it, NULL: nothing; of functions that a linker folded into
+ * one that one is meant. */
+bool dwarf_names_find(struct dwarf_names *d, uint64_t address, const char *symbol, GArray *frames,
+		      uint64_t *start);
 
 /* The name of a split unit (.dwo) that was needed so far and is not here; NULL: none. */
 const char *dwarf_names_missing(const struct dwarf_names *d);

@@ -211,11 +211,13 @@ static void function_without_name(struct module_names *m, struct module_function
 	g_free(name);
 }
 
-/* dwarf_start: the entry of the function m->chain ends with; NULL: unknown. */
+/* symbol: at address, NULL: none; dwarf_start: the entry of the function m->chain
+ * ends with, NULL: unknown. */
 static void module_find_function(struct module_names *m, uint64_t address,
-				 const uint64_t *dwarf_start, struct module_function *f)
+				 const struct elf_symbol *symbol, const uint64_t *dwarf_start,
+				 struct module_function *f)
 {
-	const struct elf_symbol *symbol = elf_names_find(&m->symbols, address), *whole;
+	const struct elf_symbol *whole;
 
 	if (symbol && dwarf_start && module_cold_suffix(symbol->name)) {
 		whole = elf_names_find(&m->symbols, *dwarf_start);
@@ -253,16 +255,18 @@ static void module_write_address(struct module_names *m, struct symbolize_writer
 	struct symbolize_frame frames[SYMBOLIZE_FRAMES_MAX];
 	struct symbolize_address a = { .frames = frames };
 	struct module_function f = { 0 };
+	const struct elf_symbol *symbol = elf_names_find(&m->symbols, address);
 	const struct dwarf_frame *d;
 	uint64_t start = 0;
 	bool known;
 
 	g_array_set_size(m->chain, 0);
-	known = m->dwarf && dwarf_names_find(m->dwarf, address, m->chain, &start);
+	known = m->dwarf &&
+		dwarf_names_find(m->dwarf, address, symbol ? symbol->name : NULL, m->chain, &start);
 	if (m->chain->len > SYMBOLIZE_FRAMES_MAX)
 		g_array_remove_range(m->chain, SYMBOLIZE_FRAMES_MAX / 2,
 				     m->chain->len - SYMBOLIZE_FRAMES_MAX);
-	module_find_function(m, address, known ? &start : NULL, &f);
+	module_find_function(m, address, symbol, known ? &start : NULL, &f);
 	a.n_frames = m->chain->len ? m->chain->len : 1;
 	memset(frames, 0, a.n_frames * sizeof(*frames));
 	for (guint i = 0; i < m->chain->len; i++) {

@@ -79,7 +79,7 @@ def corpus():
         yield built("fold-lld-" + compiler, f"{compiler} -g -O2 -ffunction-sections -fuse-ld=lld "
                     f"-Wl,--icf=all {NAMES}/fold.cc", short=compiler == "g++")
         yield built("fold-gold-" + compiler, f"{compiler} -g -O2 -ffunction-sections "
-                    f"-fuse-ld=gold -Wl,--icf=all {NAMES}/fold.cc")
+                    f"-fuse-ld=gold -Wl,--icf=all {NAMES}/fold.cc", short=compiler == "clang++")
     yield from library()
     yield from rust()
 
@@ -103,8 +103,8 @@ def library():
 
 
 def rust():
-    for mangling in ("legacy", "v0"):
-        base = f"rustc -g -C symbol-mangling-version={mangling} {NAMES}/shapes.rs"
+    for mangling, option in (("legacy", ""), ("v0", " -C symbol-mangling-version=v0")):
+        base = f"rustc -g{option} {NAMES}/shapes.rs"
         yield built(f"rust-{mangling}-O0", base, short=mangling == "v0")
         yield built(f"rust-{mangling}-O3", f"{base} -C opt-level=3")
         yield built(f"rust-{mangling}-lto", f"{base} -C opt-level=2 -C lto=fat")
@@ -134,3 +134,10 @@ def make(m, builds):
         if plain != command:
             builds[plain] = where / "whole"
     return where
+
+
+def make_unfolded(m, where):
+    """The program of m linked with its functions apart."""
+    command = m.make[-1].replace(" -Wl,--icf=all", "").replace("-o whole", "-o unfolded")
+    subprocess.run(command, shell=True, cwd=where, check=True)
+    return where / "unfolded"

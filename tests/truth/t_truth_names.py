@@ -24,6 +24,7 @@ Six things are made equal first, and counted:
 Nothing is random but the addresses, whose seed is fixed: there is no false failure.
 """
 import collections
+import functools
 import os
 import pathlib
 import random
@@ -50,7 +51,8 @@ CLAIMS = {
 }
 MADE_EQUAL = ("alias", "cold", "label", "own part", "mapped", "no name", "named", "bounds", "plt",
               "no function", "no unwind entry")
-REASONS = "padding behind an unsized label", "line of another function folded with it"
+REASONS = ("padding behind an unsized label", "line of another function folded with it",
+           "the referees have another function folded with it")
 COLD = re.compile(r"\.cold(\.\d+)?$")
 REAL = ("/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2",
         "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
@@ -172,22 +174,31 @@ def is_past_end(elf, fdes, own, other, address):
     return len(ends) == 1 and ends[0] <= address
 
 
-def is_folded(elf, own, other):
-    """Functions folded into one: each of the tools has the name of one of them and a line of
-    one of them, and which of several lines at an address it takes is chance."""
-    return (len(own) == len(other) == 1 and own[0].name != other[0].name and
-            own[0].file == other[0].file and elf.aliases(own[0].name, other[0].name))
+def compare_unfolded(elf, twin, answers, left, every):
+    """address -> reason, None: wrong, of all answers that name a function around the address,
+    against llvm-symbolizer at the same place of that function in the same program linked
+    without folding: name and chain have to be of one function.  Of the lines of several
+    functions at one address which one is found is chance, for all tools.  every: not
+    those of left alone (lld keeps what describes one of the functions, gold all)."""
+    other, there, found = Elf(twin), {}, {}
+    for a, frames in answers.items():
+        starts = [s for s, _, name, _ in elf.around(a) if name == frames[-1].name]
+        if (every or a in left) and starts and len(other.named.get(frames[-1].name, ())) == 1:
+            there[a] = min(other.named[frames[-1].name]) + a - starts[0]
+    llvm, c = ask_llvm(twin, sorted(set(there.values()))) if there else {}, Compared(other)
+    for a, at in there.items():
+        same = c.equal(at, answers[a], llvm[at])
+        if same and a in left:
+            found[a] = REASONS[2]
+        elif not same:
+            chains = [[f._replace(line=0) for f in frames] for frames in (answers[a], llvm[at])]
+            found[a] = REASONS[1] if c.equal(at, *chains) else None
+    return found
 
 
-def reason(elf, fdes, own, other, address):
-    """Why a difference is none of ours, None: it is not known."""
-    if is_past_end(elf, fdes, own, other, address):
-        return REASONS[0]
-    return REASONS[1] if is_folded(elf, own, other) else None
-
-
-def compare(name, path, whole, options=()):
-    """Counts the addresses of path that are as a referee has them in whole."""
+def compare(name, path, whole, options=(), twin=None, every=False):
+    """Counts the addresses of path that are as a referee has them in whole.  twin: makes
+    the same program linked without folding, and gives its path."""
     elf, own = Elf(whole), Elf(path)
     addresses = pick(own, ADDRESSES, name)
     answers, row = ask_prof(str(path), own.build_id, addresses, "trace-" + name, *options)
@@ -196,8 +207,10 @@ def compare(name, path, whole, options=()):
     eu = ask_eu(whole, left[:EU_MOST]) if left else {}
     left = [a for a in left if a not in eu or not c.equal(a, answers[a], eu[a])]
     fdes, plt = own.fdes(), plt_names(path)
-    why = {a: reason(elf, fdes, answers[a], llvm[a], a) for a in left}
-    left = [a for a in left if not why[a]]
+    why = {a: REASONS[0] if is_past_end(elf, fdes, answers[a], llvm[a], a) else None
+           for a in left}
+    why.update(compare_unfolded(elf, twin(), answers, left, every) if twin else {})
+    left = [a for a in why if not why[a]]
     c.count.update(filter(None, why.values()))
     for a in addresses:
         f = answers[a][-1]
@@ -306,13 +319,19 @@ def main():
         if (m.short or LONG) and only in m.name and corpus.can_make(m):
             where = corpus.make(m, builds)
             options = [o if o.startswith("-") else str(where / o) for o in m.options]
-            how = compare_bounds if m.stripped else compare
-            sums.add("stripped" if m.stripped else m.name.split("-")[0], m.name,
-                     how(m.name, where / m.path, where / m.whole, options))
+            paths = m.name, where / m.path, where / m.whole
+            if m.stripped:
+                sums.add("stripped", m.name, compare_bounds(*paths, options))
+            else:
+                twin = functools.partial(corpus.make_unfolded, m, where)
+                sums.add(m.name.split("-")[0], m.name,
+                         compare(*paths, options, twin if "icf" in m.make[-1] else None,
+                                 "gold" in m.make[-1]))
     for name, path, whole in installed() if LONG else ():
         if only in name:
             own = Elf(path).section(".debug_info")
-            sums.add("c" if own else "real" if whole == path else "packaged", name, compare(name, path, whole))
+            kind = "c" if own else "real" if whole == path else "packaged"
+            sums.add(kind, name, compare(name, path, whole))
     if only in "libc-stripped" and (LONG or debug_file(Elf(REAL[0]).build_id)):
         sums.add("stripped", "libc-stripped", compare_bounds("libc-stripped", *libc_stripped()))
     equal = sums.tell()

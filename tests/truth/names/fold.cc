@@ -41,6 +41,24 @@ struct two {
 	char b[8];
 };
 
+template <typename T> static inline long twist(long x)
+{
+	T t{};
+
+	sink = x * 77 + sizeof(t);
+	return sink ^ x;
+}
+
+extern "C" __attribute__((noinline)) long twist_a(long x)
+{
+	return twist<one>(x) + 3;
+}
+
+extern "C" __attribute__((noinline)) long twist_b(long x)
+{
+	return twist<two>(x) + 3;
+}
+
 template <typename T> __attribute__((noinline)) static long use(T *value)
 {
 	box<T> b{ value };
@@ -55,5 +73,6 @@ int main(int argc, char **argv)
 	two y{};
 	int z = 0;
 
-	return use(&x) + use(&y) + use(&z) + use(argv) + first_of_two(argc) + second_of_two(argc);
+	return use(&x) + use(&y) + use(&z) + use(argv) + first_of_two(argc) + second_of_two(argc) +
+	       twist_a(argc) + twist_b(argc);
 }
