@@ -35,6 +35,11 @@ static struct {
 	bool open;
 	uint32_t number, oldest;
 	uint64_t bytes, total;
+	/* The one after it, when it has been made: its file, -1 where none is kept. */
+	bool next_made;
+	int next_fd;
+	uint32_t next; /* its number, or the last that was tried */
+	uint64_t next_bytes;
 	uint32_t sizes[SIZES_MAX]; /* bytes of segment n at n % SIZES_MAX */
 	uint8_t *out;
 	uint8_t lz4_state[1 << 15]; /* LZ4_sizeofState() is below; checked */
@@ -58,7 +63,8 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 	seg.keep = keep_descriptors;
 	seg.fd = -1;
 	seg.open = false;
-	seg.number = 0;
+	seg.number = seg.next = 0;
+	seg.next_made = false;
 	seg.oldest = 1;
 	seg.bytes = seg.total = 0;
 	if (!seg.out)
@@ -71,7 +77,7 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 void segment_reattach(bool keep_descriptors)
 {
 	seg.keep = keep_descriptors;
-	seg.fd = -1;
+	seg.fd = seg.next_fd = -1;
 	seg.open = false;
 	trace_dir_reattach(keep_descriptors);
 }
@@ -79,8 +85,8 @@ void segment_reattach(bool keep_descriptors)
 void segment_reset_in_child(void)
 {
 	seg.out = NULL;
-	seg.open = false;
-	seg.number = 0;
+	seg.open = seg.next_made = false;
+	seg.number = seg.next = 0;
 }
 
 /* The current segment's file, open. */
@@ -130,6 +136,7 @@ static void account(uint64_t bytes)
 		seg.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)seg.bytes;
 }
 
+/* Its length, or -errno. */
 static int write_header(int fd, const struct buffer *fields)
 {
 	uint8_t head[8 + PROF_HEADER_FIXED_BYTES];
@@ -146,24 +153,22 @@ static int write_header(int fd, const struct buffer *fields)
 	memcpy(seg.out, head, sizeof(head));
 	memcpy(seg.out + sizeof(head), fields->bytes, fields->used);
 	err = write_all(fd, seg.out, sizeof(head) + fields->used, 0);
-	if (!err)
-		account(sizeof(head) + fields->used);
-	return err;
+	return err ? err : (int)(sizeof(head) + fields->used);
 }
 
 /* Room for a last word: on a full disk there must still be space to say so. */
-static void reserve_room(int fd)
+static void reserve_room(int fd, uint64_t bytes)
 {
-	SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, seg.bytes, LAST_WORD_BYTES, 0, 0);
+	SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, bytes, LAST_WORD_BYTES, 0, 0);
 }
 
 /* The file gets its name when its header is in it: there is no instant at
  * which a segment is not valid.  A name that is taken is left alone. */
-static int create_file(int dir, const struct buffer *header_fields)
+static int create_file(int dir, uint32_t number, const struct buffer *header_fields)
 {
-	struct name name = name_of(seg.number, ""), unnamed = name_of(seg.number, UNNAMED_SUFFIX);
+	struct name name = name_of(number, ""), unnamed = name_of(number, UNNAMED_SUFFIX);
 	struct stat st;
-	int fd, err;
+	int fd, n;
 
 	if (SYS_CALL(SYS_newfstatat, dir, name.text, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0)
 		return -EEXIST;
@@ -171,55 +176,63 @@ static int create_file(int dir, const struct buffer *header_fields)
 	if (fd < 0)
 		return fd;
 	SYS_CALL(SYS_fchmod, fd, FILE_MODE, 0, 0, 0, 0); /* the umask may be the program's */
-	err = write_header(fd, header_fields);
-	if (!err)
-		err = (int)SYS_CALL(SYS_renameat, dir, unnamed.text, dir, name.text, 0, 0);
-	if (!err)
+	n = write_header(fd, header_fields);
+	if (n >= 0) {
+		seg.next_bytes = (uint64_t)n;
+		reserve_room(fd, seg.next_bytes);
+		n = (int)SYS_CALL(SYS_renameat, dir, unnamed.text, dir, name.text, 0, 0);
+	}
+	if (n >= 0)
 		return fd;
 	sys_close(fd);
 	sys_unlinkat(dir, unnamed.text, 0);
-	return err;
+	return n;
+}
+
+uint32_t segment_next(void)
+{
+	return (seg.next > seg.number ? seg.next : seg.number) + 1;
+}
+
+int segment_make_next(const struct buffer *header_fields)
+{
+	uint32_t number = segment_next();
+	int dir, fd;
+
+	if (seg.next_made)
+		return 0;
+	dir = trace_dir_enter();
+	if (dir < 0)
+		return dir;
+	fd = create_file(dir, number, header_fields);
+	trace_dir_leave(dir);
+	if (fd >= 0 || fd == -EEXIST) {
+		seg.next = number;
+		seg.sizes[number % SIZES_MAX] = 0;
+	}
+	if (fd < 0)
+		return fd;
+	if (!seg.keep)
+		sys_close(fd);
+	seg.next_fd = seg.keep ? fd : -1;
+	seg.next_made = true;
+	return 0;
 }
 
 int segment_open(const struct buffer *header_fields)
 {
-	int dir, fd;
+	int err = segment_make_next(header_fields);
 
+	if (err)
+		return err;
 	segment_close();
-	dir = trace_dir_enter();
-	if (dir < 0)
-		return dir;
-	seg.number++;
+	seg.number = seg.next;
+	seg.fd = seg.next_fd;
+	seg.next_made = false;
 	seg.bytes = 0;
-	seg.sizes[seg.number % SIZES_MAX] = 0;
-	fd = create_file(dir, header_fields);
-	trace_dir_leave(dir);
-	if (fd < 0) {
-		seg.number -= fd != -EEXIST;
-		return fd;
-	}
-	reserve_room(fd);
-	file_release(fd);
+	account(seg.next_bytes);
 	seg.open = true;
 	return 0;
-}
-
-/* Tried, not asked: what an access check says is not what every file system and every
- * sandbox does. */
-bool segment_has_next(void)
-{
-	struct name name = name_of(seg.number + 1, UNNAMED_SUFFIX);
-	int dir = trace_dir_enter(), fd;
-
-	if (dir < 0)
-		return false;
-	fd = sys_openat(dir, name.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-	if (fd >= 0) {
-		sys_unlinkat(dir, name.text, 0);
-		sys_close(fd);
-	}
-	trace_dir_leave(dir);
-	return fd >= 0 || fd == -EEXIST;
 }
 
 /* content as one LZ4 frame at seg.out; its length. */
@@ -268,7 +281,7 @@ int segment_write(const struct buffer *content)
 	else
 		account(n);
 	if (!err)
-		reserve_room(fd);
+		reserve_room(fd, seg.bytes);
 	file_release(fd);
 	return err;
 }

@@ -22,13 +22,16 @@ void segment_reattach(bool keep_descriptors);
 /* [child] Forgets the parent's trace. */
 void segment_reset_in_child(void);
 
-/* [writer] Starts the next segment with the given header fields.  0 or -errno
- * (nothing is left of the attempt, but with -EEXIST its number is used up). */
-int segment_open(const struct buffer *header_fields);
+/* [writer] Makes the next segment's file, with the given header fields, while the current
+ * one goes on: that cannot be done where the program has given up the rights to the
+ * directory, or the directory is gone.  0 or -errno (nothing is left of the attempt, but
+ * with -EEXIST its number is used up).  segment_next() is the number it gets. */
+int segment_make_next(const struct buffer *header_fields);
+uint32_t segment_next(void);
 
-/* [writer] Can a next one be made?  Not where the program has given up the rights to
- * the directory, or the directory is gone. */
-bool segment_has_next(void);
+/* [writer] Closes the current segment and goes on in the next, which is made when it has
+ * not been.  0 or -errno as above, and nothing has changed. */
+int segment_open(const struct buffer *header_fields);
 
 /* [writer] Appends one frame: compressed, checksummed, first as a skippable frame and
  * then committed.  0, or -errno and the file is as it was. */

@@ -27,7 +27,7 @@ struct encode_cumulative trace_sums;
 
 static struct {
 	bool created, keep_descriptors;
-	uint64_t retry_at;
+	uint64_t retry_at, largest_frame;
 	struct header_engines engines;
 	uint64_t lost_told[PROF_LOSS_CODES];
 } trace;
@@ -109,6 +109,16 @@ void trace_engine(unsigned engine, unsigned state, int error, const char *name, 
 	encode_engine(sys_now_ns(), engine, state, error, name, text);
 }
 
+/* Over names that are somebody's files. */
+static int make_next(uint64_t t_ns)
+{
+	int err = -EEXIST;
+
+	for (unsigned i = 0; err == -EEXIST && i < NAMES_TRIED_MAX; i++)
+		err = segment_make_next(header_fields(segment_next(), t_ns, &trace.engines));
+	return err;
+}
+
 int trace_create(uint64_t t_ns)
 {
 	char path[4096];
@@ -120,10 +130,10 @@ int trace_create(uint64_t t_ns)
 			err = segment_make_trace(path, trace.keep_descriptors);
 		trace.created = !err;
 	}
-	for (unsigned i = 0; !err && !segment_is_open(); i++) {
-		err = segment_open(header_fields(segment_number() + 1, t_ns, &trace.engines));
-		if (err == -EEXIST && i < NAMES_TRIED_MAX)
-			err = 0; /* somebody's file: the next number */
+	if (!err && !segment_is_open()) {
+		err = make_next(t_ns);
+		if (!err)
+			err = segment_open(NULL);
 	}
 	if (err && trace.created && !segment_number()) {
 		trace_dir_unmake();
@@ -158,12 +168,16 @@ static bool put_frame(const struct buffer *content, uint64_t t_ns)
 {
 	bool waits = t_ns < trace.retry_at;
 	int err = waits ? -EAGAIN : trace_create(t_ns);
+	uint64_t before = segment_bytes();
 
 	if (!err && is_over_limit())
 		err = -EDQUOT;
 	if (!err)
 		err = segment_write(content);
-	if (err && !waits)
+	if (!err && segment_bytes() - before > trace.largest_frame)
+		trace.largest_frame = segment_bytes() - before;
+	/* Rights may be back in a moment; a full disk takes longer. */
+	if (err && !waits && err != -EACCES && err != -EPERM)
 		trace.retry_at = t_ns + RETRY_NS;
 	if (err)
 		lose_frame(content->used, t_ns);
@@ -208,6 +222,8 @@ static void drop_old_segments(void)
 		room -= segment_bytes();
 	else
 		room = 0;
+	if (room < 2 * trace.largest_frame)
+		room = 2 * trace.largest_frame;
 	if (limit)
 		dropped = segment_drop_oldest(limit > room ? limit - room : 1);
 
@@ -229,7 +245,7 @@ void trace_flush(uint64_t t_ns)
 		return;
 	/* A file that is open goes on where a daemon that has dropped its rights could make
 	 * no other. */
-	if (!segment_has_next() && !stack_is_large())
+	if (make_next(t_ns) && !stack_is_large())
 		return;
 	encode_losses(t_ns);
 	roster_encode_stats(t_ns, true);

@@ -56,8 +56,8 @@ static int old_calls(void)
 	static const struct {
 		sighandler_t wanted;
 		const char *name;
-	} steps[] = { { SIG_IGN, "ignore" },  { SIG_HOLD, "hold" },   { SIG_HOLD, "hold again" },
-		      { SIG_IGN, "ignore" },  { SIG_HOLD, "hold" },   { SIG_DFL, "default" },
+	} steps[] = { { SIG_IGN, "ignore" },  { SIG_HOLD, "hold" },  { SIG_HOLD, "hold again" },
+		      { SIG_IGN, "ignore" },  { SIG_HOLD, "hold" },  { SIG_DFL, "default" },
 		      { on_prof, "handler" }, { SIG_DFL, "default" } };
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
