@@ -10,6 +10,7 @@ import fnmatch
 from oracle import *
 
 MEASURES = dict(masks="number")
+NAMES_IDS = dict(masks="number pid")  # ids of three digits come again when they wrap
 FILTERED = dict(states="start its filter kills for the calls that look")
 # program, its arguments, what the oracle should know (see oracle.py)
 PROGRAMS = (
@@ -30,22 +31,22 @@ PROGRAMS = (
     ("w_setuid", "", {}),
     ("w_unshare", "", {}),
     ("w_shares", "40", MEASURES),
-    ("w_threads", "40", MEASURES),
-    ("w_short_threads", "20 4", MEASURES),
-    ("w_thrd", "", MEASURES),
-    ("w_rename", "", MEASURES),
+    ("w_threads", "40", NAMES_IDS),
+    ("w_short_threads", "20 4", NAMES_IDS),
+    ("w_thrd", "", NAMES_IDS),
+    ("w_rename", "", NAMES_IDS),
     ("w_recursion", "100 20", MEASURES),
     ("w_frames40", "20", MEASURES),
     ("w_deep", "down 20", {}),
-    ("w_truth_shares", "1 20", MEASURES),
-    ("w_truth_phases", "1 100 20 2", MEASURES),
-    ("w_truth_totals", "8", dict(MEASURES, short="perf")),
-    ("w_truth_time", "3", MEASURES),
+    ("w_truth_shares", "1 20", NAMES_IDS),
+    ("w_truth_phases", "1 100 20 2", NAMES_IDS),
+    ("w_truth_totals", "8", dict(NAMES_IDS, short="perf")),
+    ("w_truth_time", "3", NAMES_IDS),
     ("w_truth_heap", "4096 4 4", dict(short="perf")),
     ("w_truth_forks", "3 2000", dict(short="perf")),
     ("w_syscalls", "50", MEASURES),
-    ("w_fork", "40", dict(MEASURES, programs="w_fork*4")),
-    ("w_exec", "3 20", dict(MEASURES, status=3, programs="exe*4")),
+    ("w_fork", "40", dict(NAMES_IDS, programs="w_fork*4")),
+    ("w_exec", "3 20", dict(NAMES_IDS, status=3, programs="exe*4")),
     ("w_dlopen", "5 10", MEASURES),
     ("w_pthread_exit", "", MEASURES),
     ("w_signals", "", {}),
