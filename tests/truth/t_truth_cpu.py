@@ -20,6 +20,7 @@ RUNS, MS = (30, 400) if LONG else (2, 250)
 shares = Shares()
 binomial, by_row, by_function, by_kernel = Coverage(), Coverage(), Coverage(), Coverage()
 worst_total = 0.0
+enough = []
 
 
 def hits_of(thread, rows, name, line):
@@ -33,8 +34,12 @@ def check_parts(what, condition, profile, thread, truth, total):
     """The shares of one thread; truth: (part, ns, line)."""
     rows = sampled(profile, thread)
     n = sum(r["count"] for _, r in rows)
-    # a busy host withholds interrupts; what they would have covered is [not sampled]
-    check(n >= 10, what, n, "samples in", total / 1e6, "ms")
+    # A busy host withholds interrupts; what they would have covered is [not sampled].  Of
+    # so few samples nothing is asked, but that there are not many such threads.
+    enough.append(n >= 10)
+    if not enough[-1]:
+        note(what, n, "samples in", total / 1e6, "ms")
+        return
     for i, (name, ns, line) in enumerate(truth):
         found = hits_of(thread, rows, name, line)
         k = sum(r["count"] for r in found)
@@ -117,6 +122,8 @@ for user in users():
     for engine in ENGINES:
         for seed in range(1, RUNS + 1):
             check_run(user, engine, seed)
+check(sum(enough) * 2 >= len(enough), "only", sum(enough), "of", len(enough),
+      "threads have ten samples")
 shares.check()
 if LONG:
     binomial.check("binomial interval of a share")
