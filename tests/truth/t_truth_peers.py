@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Real programs seen by libprof and by a peer: CPU time by `perf record --call-graph dwarf`
+(both see one and the same run), allocations by heaptrack (another run of it).
+
+The program's total is the same within 2 % (of CPU time: or 3 standard deviations of perf's
+count).  Of the 20 functions with most time of their own, and of the 20 in most stacks, 18 or
+more are among the other's 20, or so near its 20th place that 3 standard deviations reach it;
+shares differ by less than 2 points, or 3 standard deviations.  The same for the sites
+that allocate most.  How functions and sites are told apart without names: peers.py.
+
+Explained differences: perf begins before the library is loaded and counts its writer, which
+is no part of the program, so samples before the trace's start and of threads that are not in
+it are left out.  Its unwinder finds no table in libraries whose code has a segment of its
+own and no separate debug file (sqlite3's and xz's), so stacks are compared where the
+innermost function is the executable's (python3's), as far as perf has them up to the C
+library's start of main; what lies beyond is in all of libprof's and none of perf's.  xz's two
+threads need one buffer more or less, as they come to run: 247 or 248 calls, 1 MiB.
+
+only: long
+long: 480
+"""
+from peers import *
+
+need("perf", "heaptrack", "zstd", "sqlite3", "xz", "/usr/bin/python3", "readelf")
+QUERY = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
+         "SELECT count(*), sum(i*i %% 7), max(length(hex(i))) FROM n;")
+(HOME / "input").write_bytes(b"".join(b"%d some words, %x more; " % (i, i * 2654435761 % 2 ** 32)
+                                      for i in range(150_000)))
+(HOME / "work.py").write_text("""
+import re
+class Node:
+    def __init__(self, key):
+        self.key, self.children, self.text = key, [], "node %d of some" % key
+def build(depth, key):
+    node = Node(key)
+    if depth:
+        node.children = [build(depth - 1, key * 5 + i) for i in range(5)]
+    return node
+def walk(node):
+    yield node.text
+    for child in sorted(node.children, key=lambda c: -c.key):
+        yield from walk(child)
+for i in range(500):
+    text = " ".join(walk(build(5, i)))
+    words = re.findall(r"n[a-z]+ ([0-9]+)", text)
+    numbers = {w: len(w) * j for j, w in enumerate(words)}
+    sum(sorted(numbers.values())[::7])
+    text.replace("some", "other").upper().split()
+""")
+PROGRAMS = {
+    "xz": ["/usr/bin/xz", "-T2", "-4", "--block-size=1MiB", "-kc", HOME / "input"],
+    "python3": ["/usr/bin/python3", "-B", HOME / "work.py"],
+}
+SQLITE = ["/usr/bin/sqlite3", ":memory:"]
+TOP = 20
+
+
+def deviation(n, share):
+    return math.sqrt(max(share * (1 - share), 1 / n) / n)
+
+
+def is_near(mine, theirs, n_mine, n_theirs):
+    limit = 3 * math.hypot(deviation(n_mine, mine), deviation(n_theirs, theirs))
+    return abs(mine - theirs) <= max(0.02, limit)
+
+
+def shared(mine, theirs, n_mine, n_theirs):
+    """How many of my largest are among theirs, or not certainly below their last."""
+    last = theirs.most_common(TOP)[-1][1]
+    return sum(theirs[k] >= last - 3 * math.hypot(deviation(n_mine, share),
+                                                  deviation(n_theirs, last))
+               for k, share in mine.most_common(TOP))
+
+
+def compare(what, mine, theirs, size, whole=None):
+    """Two Counters, of samples or bytes, that rest on so many samples each; whole: what their
+    shares are of, else their sums.  Returns the worst difference and how many are shared."""
+    whole = whole or (sum(mine.values()), sum(theirs.values()))
+    shares = [collections.Counter({k: v / n for k, v in c.items()})
+              for c, n in zip((mine, theirs), whole)]
+    worst = 0
+    for key in {k for c in shares for k, _ in c.most_common(TOP)}:
+        a, b = shares[0][key], shares[1][key]
+        note(f"  {what} {key} libprof {100 * a:.2f} % peer {100 * b:.2f} %")
+        check(is_near(a, b, *size), what, key, f"libprof {100 * a:.2f} % peer {100 * b:.2f} %")
+        worst = max(worst, abs(a - b))
+    places = min(TOP, len(shares[0]), len(shares[1]))
+    both = min(shared(*shares, *size), shared(*reversed(shares), *reversed(size)))
+    check(both >= places - 2, what, "shares only", both, "of", places)
+    return worst, f"{both} of {places}"
+
+
+def tally(stacks):
+    """(own, in stack) of (weight, functions innermost first)."""
+    own, inside = collections.Counter(), collections.Counter()
+    for weight, frames in stacks:
+        if frames:
+            own[frames[0]] += weight
+            for f in set(frames):
+                inside[f] += weight
+    return own, inside
+
+
+def cpu(name, command):
+    out = HOME / f"{name}-cpu"
+    ran = perf_record(command, preload(out=out, cpu="perf", cpu_hz=997, heap="off", children=0,
+                                       stack_bytes=16384), 1009)
+    check(ran.status == 0, name, ran.status, ran.err.decode())
+    p = Profile(out)
+    tids = {t["tid"] for t in p.threads}
+    start = p.process["start_mono_ns"]
+    seen = [(period, frames) for tid, t, period, frames in perf_samples()
+            if tid in tids and t >= start]
+    total, theirs = p.process["cpu_ns"], sum(period for period, _ in seen)
+    limit = max(0.02, 3 / math.sqrt(len(seen)))
+    note(name, "CPU", total, "perf", theirs, "samples", len(seen))
+    check(abs(theirs / total - 1) <= limit, name, "CPU total", total, "perf's", theirs)
+    mine = list(cpu_of(p))
+    own, their_own = tally(mine)[0], tally((1, f) for _, f in seen)[0]
+    found = compare(f"{name} self", own, their_own, (sum(own.values()), len(seen)))
+    roots = {f for _, frames in mine for f in frames[-3:]}
+    program = os.path.basename(p.process["exe"])
+    there = [(n, f) for n, f in mine if f and f[0][0] == program]
+    of_perf = [f for _, f in seen if f and f[0][0] == program]
+    whole = [f for f in of_perf if f[-1] in roots]
+    note(name, f"perf has {len(whole)} of {len(of_perf)} stacks of {program} whole")
+    callers = "perf unwinds too few stacks to compare callers"
+    if len(whole) > max(500, 0.9 * len(of_perf)):
+        a, b = (tally((n, [f for f in frames if f not in roots]) for n, frames in stacks)[1]
+                for stacks in (there, [(1, f) for f in whole]))
+        sizes = sum(n for n, _ in there), len(whole)
+        worst, both = compare(f"{name} total", a, b, sizes, sizes)
+        callers = f"with callers {both}, {100 * worst:.1f} points"
+    check(name != "python3" or "with" in callers, name, callers)
+    measured("peers", f"{name}: CPU total and its 20 hottest functions as perf has them",
+             f"{sum(own.values())} and {len(seen)} samples",
+             f"total {100 * (theirs / total - 1):+.2f} %; {found[1]} shared, shares within "
+             f"{100 * found[0]:.1f} points; {callers}")
+
+
+def heap(name, command):
+    for attempt in range(5):  # where the writer is starved events are lost, and the trace says so
+        out = HOME / f"{name}-heap-{attempt}"
+        env = preload(out=out, cpu="off", heap_bytes="64K", children=0, stack_bytes=2048)
+        ran = run(command, env=env, timeout=200)
+        check(ran.status == 0, name, ran.status, ran.err.decode())
+        p = Profile(out)
+        if not sum(p.losses.values()):
+            break
+    check(not sum(p.losses.values()), name, p.losses)
+    peer = heaptrack(command)
+    calls, size = (sum(t[m] for t in p.threads) for m in ("alloc_calls", "alloc_bytes"))
+    note(name, "calls", calls, peer["calls"], "bytes", size, peer["bytes"])
+    near(peer["calls"], calls, 0.02, f"{name}: calls")
+    near(peer["bytes"], size, 0.02, f"{name}: bytes")
+    mine = heap_of(p, "alloc_space")
+    n = sum(row["alloc_n"] for row in p.raw["heap"])
+    worst, both = compare(f"{name} heap", mine, peer["alloc"], (n, 10**9))
+    measured("peers", f"{name}: calls, bytes and the 20 largest sites as heaptrack has them",
+             f"{n} samples of {calls} calls", f"calls {100 * (peer['calls'] / calls - 1):+.2f} %, "
+             f"bytes {100 * (peer['bytes'] / size - 1):+.2f} %; {both} shared, shares "
+             f"within {100 * worst:.1f} points")
+
+
+for name, command in PROGRAMS.items():
+    cpu(name, command)
+    heap(name, command)
+cpu("sqlite3", [*SQLITE, QUERY % 6_000_000])
+heap("sqlite3", [*SQLITE, QUERY % 500_000])
