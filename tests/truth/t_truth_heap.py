@@ -13,13 +13,13 @@ rate is 95.5 to 99.9 %, so that failing by chance is far less likely), and is no
 that needs.  What has no row has the interval of no samples, as JSON.md says.
 
 limit: 120
-long: 720
+long: 1000
 """
 from lib import *
 
 RATE = 1e-7
 NO_SAMPLE = 3.8416  # means: the upper limit of what rests on no sample
-RUNS = {4096: 10, 524288: 18} if LONG else {4096: 1, 524288: 1}
+RUNS = {4096: 15, 524288: 20} if LONG else {4096: 1, 524288: 1}
 SEEDS = iter(range(1, 1000))
 KINDS = (("alloc", 0), ("inuse", 1))
 
