@@ -122,16 +122,6 @@ void bell_wait(struct pollfd *fds, unsigned n, uint64_t timeout_ns)
 	silence();
 }
 
-/* A joined thread may not have left the kernel's list yet: whoever looks there sees the
- * rights that it had. */
-static void wait_until_gone(int tid)
-{
-	uint64_t until = sys_now_ns() + GONE_NS;
-
-	while (tid && !sys_thread_is_gone(tid) && sys_now_ns() < until)
-		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-}
-
 void bell_stop(void)
 {
 	if (!relay.running)
@@ -140,7 +130,8 @@ void bell_stop(void)
 	atomic_fetch_add(&bell, 2); /* a change that neither rings nor silences */
 	sys_futex_wake(&bell);
 	pthread_join(relay.thread, NULL);
-	wait_until_gone((int)atomic_load(&relay.tid));
+	/* whoever looks there sees the rights that it had */
+	sys_wait_until_gone((int)atomic_load(&relay.tid), GONE_NS);
 	sys_close(relay.event);
 	relay.running = false;
 	atomic_store(&relay.tid, 0);

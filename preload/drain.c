@@ -145,6 +145,8 @@ static void take_event(const struct ring_event *e)
 {
 	struct thread_info *t = thread_of(e);
 
+	if (e->kind == RING_UNLOAD)
+		atomic_fetch_sub(&unload_pending, 1);
 	if (!t) {
 		stats_lose(PROF_LOSS_THREAD_TABLE, 1);
 		return;
@@ -160,10 +162,7 @@ static void take_event(const struct ring_event *e)
 		break;
 	case RING_SAMPLE: take_timer_sample(e, t); break;
 	case RING_CREATE: roster_site(e->block, node_of_event(e, t, true)); break;
-	case RING_UNLOAD:
-		atomic_fetch_sub(&unload_pending, 1);
-		maps_forget(e->block, e->block + e->size);
-		break;
+	case RING_UNLOAD: maps_forget(e->block, e->block + e->size); break;
 	case RING_FORK: encode_mark(e->t_ns, PROF_MARK_FORK, e->block); break;
 	default: break;
 	}

@@ -14,6 +14,7 @@
 #include "unload.h"
 
 #define MISSING_NS UINT64_C(100000000)
+#define ON_ITS_WAY_NS UINT64_C(2000000)
 
 bool (*maps_ahead)(uint64_t pc);
 _Atomic uint32_t unload_pending;
@@ -69,6 +70,27 @@ static bool tells_ahead(uint64_t pc)
 	return maps_ahead && maps_ahead(pc);
 }
 
+/* Objects removed that no event has told of; true: *n is their number. */
+static bool read_missing(uint64_t *n)
+{
+	uint64_t counters[2];
+
+	if (!read_loader(counters))
+		return false;
+	*n = counters[1] - loader.told - atomic_load(&unload_pending) - loader.missed;
+	return true;
+}
+
+/* The object is gone a moment before its event comes. */
+static void await_unload(uint64_t pc)
+{
+	uint64_t until = sys_now_ns() + ON_ITS_WAY_NS, n;
+
+	while (!tells_ahead(pc) && read_missing(&n) && n && n != loader.missing &&
+	       sys_now_ns() < until)
+		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
 struct mapping *maps_find_new(uint64_t pc)
 {
 	struct mapping *m = maps_find(pc);
@@ -76,10 +98,9 @@ struct mapping *maps_find_new(uint64_t pc)
 	if (m || maps_reported)
 		return m;
 	if (!tells_ahead(pc)) {
-		if (!maps_changed())
-			return NULL;
-		maps_fill(sys_now_ns(), pc);
-		tells_ahead(pc); /* it may have been unloaded meanwhile */
+		if (maps_changed())
+			maps_fill(sys_now_ns(), pc);
+		await_unload(pc); /* it may have been unloaded meanwhile */
 	}
 	return maps_find(pc);
 }
@@ -88,11 +109,10 @@ struct mapping *maps_find_new(uint64_t pc)
  * a moment before the event comes: only a difference that lasts is one. */
 void maps_settle(void)
 {
-	uint64_t counters[2], missed, now = sys_now_ns();
+	uint64_t missed, now = sys_now_ns();
 
-	if (!read_loader(counters))
+	if (!read_missing(&missed))
 		return;
-	missed = counters[1] - loader.told - atomic_load(&unload_pending) - loader.missed;
 	if (!missed || missed != loader.missing) {
 		loader.missing = missed;
 		loader.missing_since = now;

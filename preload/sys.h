@@ -173,6 +173,19 @@ static inline bool sys_thread_is_gone(int tid)
 	       SYS_CALL(SYS_tgkill, sys_getpid(), tid, 0, 0, 0, 0) == -ESRCH;
 }
 
+static inline uint64_t sys_now_ns(void);
+
+/* A joined thread may not have left the kernel's list yet, and the calls that want a
+ * single-threaded process look there. */
+static inline void sys_wait_until_gone(int tid, uint64_t timeout_ns)
+{
+	uint64_t until = sys_now_ns() + timeout_ns;
+
+	while (tid && SYS_CALL(SYS_tgkill, sys_getpid(), tid, 0, 0, 0, 0) == 0 &&
+	       sys_now_ns() < until)
+		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
 /* The vDSO's clock_gettime, found by clock.c at start; absent where that is not
  * linked (unit tests).  libc's may be another one's by now. */
 extern int (*sys_vdso_clock_gettime)(clockid_t, struct timespec *)

@@ -221,16 +221,6 @@ bool writer_request(unsigned requests, uint64_t timeout_ns)
 	return true;
 }
 
-/* A joined thread may not have left the kernel's list yet, and the calls that
- * want a single-threaded process look there. */
-static void wait_until_gone(int tid)
-{
-	uint64_t until = sys_now_ns() + EXIT_WAIT_NS;
-
-	while (tid && SYS_CALL(SYS_tgkill, state.pid, tid, 0, 0, 0, 0) == 0 && sys_now_ns() < until)
-		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-}
-
 static bool join(void)
 {
 	/* Not libc's clock, which another library may have set elsewhere. */
@@ -257,8 +247,6 @@ void writer_stop(enum writer_stop_reason reason)
 
 void writer_leave_for_good(void)
 {
-	int bell = bell_tid();
-
 	if (thread_tls.busy || state_phase() == STATE_INERT || state_phase() == STATE_DONE)
 		return;
 	if (sys_getpid() != state.pid) {
@@ -273,8 +261,7 @@ void writer_leave_for_good(void)
 	thread_tls.busy++;
 	thread_snapshot_self();
 	if (writer_request(WRITER_LEAVE, EXIT_WAIT_NS) && join()) {
-		wait_until_gone(bell);
-		wait_until_gone(w.tid);
+		sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
 		atomic_store(&w.life, THREAD_NONE);
 	}
 	atomic_store(&state.cpu, STATE_CPU_OFF);
@@ -302,7 +289,6 @@ bool writer_rights_may_differ(void)
 bool writer_pause(bool last)
 {
 	unsigned pause = last ? WRITER_PAUSE | WRITER_LAST : WRITER_PAUSE;
-	int bell = bell_tid();
 
 	/* What the program is told depends on it: much rather late than not at all. */
 	if (!writer_request(pause, PAUSE_WAIT_NS) &&
@@ -312,8 +298,7 @@ bool writer_pause(bool last)
 		atomic_store(&state.phase, STATE_DONE);
 		return false;
 	}
-	wait_until_gone(bell);
-	wait_until_gone(w.tid);
+	sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
 	atomic_store(&w.life, THREAD_NONE);
 	return true;
 }
