@@ -14,7 +14,7 @@
 #include "unload.h"
 
 #define MISSING_NS UINT64_C(100000000)
-#define ON_ITS_WAY_NS UINT64_C(2000000)
+#define ON_ITS_WAY_NS UINT64_C(10000000)
 
 bool (*maps_ahead)(uint64_t pc);
 _Atomic uint32_t unload_pending;
@@ -26,6 +26,7 @@ static struct {
 	uint64_t counters[2]; /* objects ever added and removed, at the last refresh */
 	/* Removed objects: told of and taken, never told of, of which not sure yet. */
 	uint64_t told, missed, missing, missing_since;
+	uint64_t awaited; /* removals counted when one was last awaited in vain */
 } loader;
 
 static int note_counters(struct dl_phdr_info *info, size_t size, void *arg)
@@ -70,25 +71,24 @@ static bool tells_ahead(uint64_t pc)
 	return maps_ahead && maps_ahead(pc);
 }
 
-/* Objects removed that no event has told of; true: *n is their number. */
-static bool read_missing(uint64_t *n)
+/* Of removed objects, that no event has told of. */
+static uint64_t missing_of(uint64_t removed)
 {
-	uint64_t counters[2];
-
-	if (!read_loader(counters))
-		return false;
-	*n = counters[1] - loader.told - atomic_load(&unload_pending) - loader.missed;
-	return true;
+	return removed - loader.told - atomic_load(&unload_pending) - loader.missed;
 }
 
 /* The object is gone a moment before its event comes. */
 static void await_unload(uint64_t pc)
 {
-	uint64_t until = sys_now_ns() + ON_ITS_WAY_NS, n;
+	uint64_t until = sys_now_ns() + ON_ITS_WAY_NS, counters[2];
 
-	while (!tells_ahead(pc) && read_missing(&n) && n && n != loader.missing &&
-	       sys_now_ns() < until)
-		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	while (!tells_ahead(pc) && read_loader(counters) && missing_of(counters[1]) &&
+	       counters[1] != loader.awaited) {
+		if (sys_now_ns() >= until)
+			loader.awaited = counters[1]; /* once is enough */
+		else
+			SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
 }
 
 struct mapping *maps_find_new(uint64_t pc)
@@ -109,10 +109,11 @@ struct mapping *maps_find_new(uint64_t pc)
  * a moment before the event comes: only a difference that lasts is one. */
 void maps_settle(void)
 {
-	uint64_t missed, now = sys_now_ns();
+	uint64_t counters[2], missed, now = sys_now_ns();
 
-	if (!read_missing(&missed))
+	if (!read_loader(counters))
 		return;
+	missed = missing_of(counters[1]);
 	if (!missed || missed != loader.missing) {
 		loader.missing = missed;
 		loader.missing_since = now;
