@@ -47,8 +47,12 @@ static void on_alarm(int signal, siginfo_t *info, void *context)
 
 static FRAME void blocks_of_77(void)
 {
-	for (int i = 0; i < 1000; i++)
+	work_sleep_ms(1000); /* whatever is queued is written meanwhile */
+	for (int i = 0; i < 1000; i++) {
+		if (i % 100 == 0)
+			work_sleep_ms(50);
 		work_alloc(77);
+	}
 }
 
 static void *allocate(void *arg)
@@ -56,7 +60,6 @@ static void *allocate(void *arg)
 	while (!atomic_load(&done))
 		for (int i = 0; i < 1000; i++)
 			work_alloc(32);
-	work_sleep_ms(500); /* whatever is queued is written meanwhile */
 	blocks_of_77();
 	return arg;
 }
@@ -91,7 +94,6 @@ int main(int argc, char **argv)
 	jump_about(work_clock(CLOCK_MONOTONIC) + ms * MS);
 	setitimer(ITIMER_REAL, &never, NULL);
 	atomic_store(&done, 1);
-	work_sleep_ms(500);
 	blocks_of_77();
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
