@@ -88,8 +88,8 @@ root = os.geteuid() == 0
 open("conf", "w").write(CONF % ("user nobody nogroup;" if root else "", port))
 nginx = subprocess.Popen(["nginx", "-p", os.getcwd(), "-e", "error.log", "-c", "conf"])
 until("two workers", lambda: len(workers()) == 2 and os.path.exists("nginx.pid"))
+until("of nobody", lambda: set(workers().values()) == {"nobody"})  # a worker is born as root
 first = workers()
-print("of nobody", set(first.values()) == {"nobody"})
 threads = [threading.Thread(target=client, args=(n,)) for n in range(CLIENTS)]
 for t in threads:
     t.start()
