@@ -18,6 +18,7 @@ from faults import *
 PLUGIN = W / "p_alpha.so"
 MILLISECONDS = 5000 if LONG else 900
 AGAIN = 3 * MILLISECONDS  # a failed write is tried again after a second
+ROOM = (256 if LONG else 32) << 20  # more than is written in that time (50 MiB in 15 s)
 EXPECT = run([W / "w_fault", PLUGIN, MILLISECONDS])
 WANTED = without_calls(EXPECT)
 check(EXPECT.status == 7, "w_fault bare:", EXPECT.status)
@@ -128,10 +129,9 @@ def file_systems():
         check(p.losses["write_failed"] > 0 and "could not be written" in said, "it filled, and said",
               p.losses, said)
     for form, wrap in (("own", []), ("shared", SHARED)):
-        # once the filler is gone there is more room than the program can use
-        with mounted("again-" + form, "size=32m") as place:
+        with mounted("again-" + form, f"size={ROOM}") as place:
             filler = place / "filler"
-            filler.write_bytes(bytes((32 << 20) - 80000))
+            filler.write_bytes(bytes(ROOM - 80000))
             proc = start(place / "t", wrap, milliseconds=AGAIN, limit_bytes=0)
             wait_for(lambda: segments(place / "t"), "segment")
             try:
