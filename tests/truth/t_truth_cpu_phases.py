@@ -38,17 +38,20 @@ def look(user, engine, cadence, ms, seed):
     profile = Profile(trace)
     remove(trace)
     truth = {(name, phase): ns for name, phase, ns in ran.rows("phase")}
-    squares, coverage = dict.fromkeys(PHASES, 0.0), Coverage()
+    squares, coverage, few = dict.fromkeys(PHASES, 0.0), Coverage(), []
     for _, name, total in ran.rows("thread"):
         rows = sampled(profile, name)
         n = sum(r["count"] for _, r in rows)
-        check(n >= 10, engine, cadence, name, "has", n, "samples in", total / 1e6, "ms")
+        if n < 10:  # its CPU stood still while its clock went on: a virtual machine's may
+            few.append(f"{name} has {n} samples in {total / 1e6:.0f} ms")
+            continue
         for phase in PHASES:
             k = sum(r["count"] for p, r in rows if any(f == phase for f, _ in p))
             share = truth[name, phase] / total
             squares[phase] += 4 * (k - n * share) ** 2 / n
             low, high = wilson(k, n)
             coverage.add((cadence, phase, ms), low <= share <= high)
+    check(len(few) <= max(1, THREADS // 10), engine, cadence, *few)
     return squares, coverage
 
 
