@@ -4,7 +4,8 @@
 the thread's CPU time, does not beat with the default sampling rate: a thread of 24
 periods shows each phase's share as closely as samples drawn at random would.  (At 99
 samples a second, 24 periods of a program at 100 see a quarter of its turn: phases of a half had
-0 to 100 %.)  The timer engine's samples come at the kernel's ticks, which beat with 1000.
+0 to 100 %.)  The timer engine's samples come at the kernel's ticks, which beat with 1000,
+and where others want its CPUs, too, with 100.
 
 The squares of the threads' deviations, summed, are held against the Chernoff bound of a
 chi-squared sum at 1e-8: a binomial share varies no more than a normal one of variance 1/4 n.
@@ -16,7 +17,7 @@ long: 900
 """
 from cpu_truth import *
 
-CADENCES = {"perf": (10, 50, 60, 100, 1000), "timer": (10, 50, 60, 100) if LONG else (100,)}
+CADENCES = {"perf": (10, 50, 60, 100, 1000), "timer": (10, 50, 60) if LONG else (60,)}
 LENGTHS = {"perf": (250, 600) if LONG else (250,), "timer": (250,)}
 THREADS = 30 if LONG else 8
 PHASES = ("phase_half", "phase_third", "phase_last")
@@ -76,7 +77,7 @@ for engine in ENGINES:
 if LONG:
     rate = round(1e9 / Profile(work("w_mini", out="rate")[1]).raw["engines"]["cpu"]["period_ns"])
     near_rate = [("perf", f) for f in (rate // 2, rate, rate + 1, rate + 3, rate + 6, 2 * rate)]
-    for engine, cadence in near_rate + [("timer", 1000)]:
+    for engine, cadence in near_rate + [("timer", 100), ("timer", 1000)]:
         _, coverage = look(users()[0], engine, cadence, 250, cadence)
         measured("cpu", f"what beats: {cadence} turns a second, {rate} samples",
                  f"{THREADS} threads of 250 ms, {engine}",
