@@ -18,7 +18,6 @@
 #include "heap_record.h"
 #include "live.h"
 #include "real.h"
-#include "section.h"
 #include "state.h"
 #include "stats.h"
 
@@ -113,8 +112,8 @@ void heap_after(void *block, size_t bytes)
 	struct thread_tls *tls = &thread_tls;
 	const struct thread_state *t;
 	size_t sampled_bytes = bytes;
-	struct section s;
 	int saved = errno;
+	struct guard g;
 	bool sampled;
 
 	if (!block || tls->busy)
@@ -128,10 +127,10 @@ void heap_after(void *block, size_t bytes)
 	sampled = t && account(tls, bytes);
 	if (t && state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
 		sampled_bytes = real.malloc_usable_size(block); /* it goes by size classes */
-	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed) &&
-	    section_enter(&s, PROF_LOSS_HEAP_RING)) {
-		heap_record_alloc(&s, block, bytes, sampled_bytes);
-		section_leave(&s);
+	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed)) {
+		guard_enter(&g);
+		heap_record_alloc(&g, block, bytes, sampled_bytes);
+		guard_leave(&g);
 	}
 	errno = saved;
 }
@@ -143,29 +142,10 @@ static bool is_live(const void *block)
 	       (!state_is_ours() || live_has((uint64_t)(uintptr_t)block));
 }
 
-/* [hook] Takes a block out of the table; its id in a section that is then open, or 0. */
-static uint64_t take_live(struct section *s, void *block)
-{
-	uint64_t id;
-
-	/* A thread that has left has no name to record it by. */
-	if (!recorded_self()) {
-		if (state_phase() == STATE_ON && live_take((uint64_t)(uintptr_t)block))
-			stats_lose(PROF_LOSS_FREE_RING, 1);
-		return 0;
-	}
-	if (!section_enter(s, PROF_LOSS_FREE_RING))
-		return 0;
-	id = live_take((uint64_t)(uintptr_t)block);
-	if (!id)
-		section_leave(s);
-	return id;
-}
-
 bool heap_free(void *block)
 {
 	int saved = errno;
-	struct section s;
+	struct guard g;
 	uint64_t id;
 
 	if (real_is_bootstrap(block)) {
@@ -179,11 +159,11 @@ bool heap_free(void *block)
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return true;
 	}
-	id = take_live(&s, block);
-	if (id) {
-		heap_record_free(&s, id);
-		section_leave(&s);
-	}
+	guard_enter(&g);
+	/* In a child that no handler told of, locks may be held by nobody. */
+	if (state_recording() && (id = live_take((uint64_t)(uintptr_t)block)))
+		heap_record_free(&g, id);
+	guard_leave(&g);
 	errno = saved;
 	return true;
 }
@@ -210,7 +190,7 @@ static void *realloc_bootstrap(void *block, size_t bytes)
 void *heap_realloc(void *block, size_t bytes)
 {
 	uint64_t address = (uint64_t)(uintptr_t)block, id = 0, old;
-	struct section s;
+	struct guard g;
 	void *to;
 	int saved;
 
@@ -219,19 +199,22 @@ void *heap_realloc(void *block, size_t bytes)
 	if (!block && thread_tls.own && (to = real_own_alloc(bytes)))
 		return to;
 	if (block && !thread_tls.busy && live_maybe(address) && is_live(block)) {
-		id = take_live(&s, block);
-		if (id)
-			section_leave(&s);
+		guard_enter(&g);
+		id = state_recording() ? live_take(address) : 0;
+		guard_leave(&g);
 	}
 	heap_before();
 	to = real.realloc(block, bytes);
 	saved = errno;
-	if (id && recorded_self() && section_enter(&s, PROF_LOSS_FREE_RING)) {
-		if (to || !bytes)
-			heap_record_free(&s, id);
-		else if (live_put(address, id, &old)) /* its free will pass by */
-			stats_lose(PROF_LOSS_FREE_RING, 1);
-		section_leave(&s);
+	if (id) {
+		guard_enter(&g);
+		if (!to && bytes) {
+			if (live_put(address, id, &old)) /* its free will pass by */
+				stats_lose(PROF_LOSS_FREE_RING, 1);
+		} else if (state_recording()) {
+			heap_record_free(&g, id);
+		}
+		guard_leave(&g);
 	}
 	errno = saved;
 	heap_after(to, bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * heap_record.c - see heap_record.h.  Runs on the program's threads, in
- * their sections; everything ends in one record of the event ring, or in a loss
+ * heap_record.c - see heap_record.h.  Runs on the program's threads, behind
+ * their guards; everything ends in one record of the event ring, or in a loss
  * that is counted.
  */
 #include "heap_record.h"
@@ -10,9 +10,9 @@
 
 #include "capture.h"
 #include "config.h"
+#include "guard.h"
 #include "live.h"
 #include "ring.h"
-#include "section.h"
 #include "state.h"
 #include "stats.h"
 #include "sys.h"
@@ -26,10 +26,10 @@ static _Atomic uint64_t last_block;
 /* [hook] The time is taken before the place in the ring: an event's time is then
  * never later than the reservation of one behind it, and what perf reports of a
  * library mapped later is not taken before either. */
-static struct ring_event *reserve_now(struct section *s, uint32_t bytes, enum ring_kind kind)
+static struct ring_event *reserve_now(uint32_t bytes, enum ring_kind kind)
 {
 	uint64_t now = sys_now_ns();
-	struct ring_event *e = section_reserve(s, bytes, kind);
+	struct ring_event *e = ring_reserve(bytes, kind);
 
 	if (e)
 		e->t_ns = now;
@@ -38,10 +38,10 @@ static struct ring_event *reserve_now(struct section *s, uint32_t bytes, enum ri
 
 /* [hook] Room in the ring.  Exact mode was asked for every call, so it waits a
  * little for the writer; sampled mode never does. */
-static struct ring_event *reserve(struct section *s, uint32_t bytes, enum ring_kind kind)
+static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kind kind)
 {
 	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's place */
-	struct ring_event *e = reserve_now(s, bytes, kind);
+	struct ring_event *e = reserve_now(bytes, kind);
 	_Atomic uint32_t nothing = 0;
 	uint64_t until, place = ring_place();
 
@@ -51,26 +51,13 @@ static struct ring_event *reserve(struct section *s, uint32_t bytes, enum ring_k
 	until = sys_now_ns() + EXACT_WAIT_NS;
 	do {
 		writer_ring_bell();
-		section_pause(s); /* the program's signals come in meanwhile */
+		guard_leave(g); /* the program's signals come in meanwhile */
 		sys_futex_wait(&nothing, 0, EXACT_STEP_NS);
-		section_resume(s);
-		e = reserve_now(s, bytes, kind);
+		guard_enter(g);
+		e = reserve_now(bytes, kind);
 	} while (!e && sys_now_ns() < until && state_phase() == STATE_ON);
 	if (!e)
 		atomic_store(&waited_in_vain_at, place);
-	return e;
-}
-
-/* [hook] The same; NULL: counted as lost. */
-static struct ring_event *reserve_or_lose(struct section *s, uint32_t bytes, enum ring_kind kind,
-					  enum prof_loss loss)
-{
-	struct ring_event *e = reserve(s, bytes, kind);
-
-	if (!e) {
-		stats_lose(loss, 1);
-		section_lost(s);
-	}
 	return e;
 }
 
@@ -85,7 +72,7 @@ static void fill_common(struct ring_event *e)
 }
 
 /* [hook] Takes the caller's registers and stack into a new event. */
-static struct ring_event *capture_here(struct section *s, enum ring_kind kind, enum prof_loss loss)
+static struct ring_event *capture_here(struct guard *g, enum ring_kind kind)
 {
 	uint64_t regs[ARCH_REGS];
 	struct ring_event *e;
@@ -94,7 +81,7 @@ static struct ring_event *capture_here(struct section *s, enum ring_kind kind, e
 	memset(regs, 0, sizeof(regs));
 	arch_read_regs(regs);
 	bytes = capture_stack_size(regs[ARCH_SP], (uint32_t)config.stack_bytes);
-	e = reserve_or_lose(s, (uint32_t)sizeof(*e) + bytes, kind, loss);
+	e = reserve(g, (uint32_t)sizeof(*e) + bytes, kind);
 	if (!e)
 		return NULL;
 	fill_common(e);
@@ -104,24 +91,29 @@ static struct ring_event *capture_here(struct section *s, enum ring_kind kind, e
 	return e;
 }
 
-void heap_record_free(struct section *s, uint64_t id)
+void heap_record_free(struct guard *g, uint64_t id)
 {
-	struct ring_event *e = reserve_or_lose(s, RING_SHORT_BYTES, RING_FREE, PROF_LOSS_FREE_RING);
+	/* A thread that has left has no name to record it by. */
+	struct ring_event *e = thread_self() ? reserve(g, RING_SHORT_BYTES, RING_FREE) : NULL;
 
-	if (!e)
+	if (!e) {
+		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return;
+	}
 	fill_common(e);
 	e->block = id;
-	section_commit(s, e);
+	ring_commit(e);
 }
 
-void heap_record_alloc(struct section *s, void *block, size_t bytes, size_t sampled_bytes)
+void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sampled_bytes)
 {
 	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
-	struct ring_event *e = capture_here(s, RING_ALLOC, PROF_LOSS_HEAP_RING);
+	struct ring_event *e = capture_here(g, RING_ALLOC);
 
-	if (!e)
+	if (!e) {
+		stats_lose(PROF_LOSS_HEAP_RING, 1);
 		return;
+	}
 	e->block = id;
 	e->size = bytes;
 	e->sampled_size = sampled_bytes;
@@ -129,9 +121,9 @@ void heap_record_alloc(struct section *s, void *block, size_t bytes, size_t samp
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 		e->kind = RING_VOID;
 	}
-	section_commit(s, e);
+	ring_commit(e);
 	if (old)
-		heap_record_free(s, old);
+		heap_record_free(g, old);
 }
 
 /* Sites already recorded, by return address: open addressing, lock-free, full
@@ -165,19 +157,17 @@ static bool within_rate(void)
 	return atomic_fetch_add(&count, 1) < SITES_PER_SECOND;
 }
 
-void heap_record_creation(struct section *s, uint64_t pc)
+void heap_record_creation(struct guard *g, uint64_t pc)
 {
 	struct ring_event *e;
 
-	if (!site_is_new(pc))
+	if (!site_is_new(pc) || !state_recording() || !thread_self())
 		return;
-	if (!within_rate()) {
+	e = within_rate() ? capture_here(g, RING_CREATE) : NULL;
+	if (!e) {
 		stats_lose(PROF_LOSS_CREATION_STACK, 1);
 		return;
 	}
-	e = capture_here(s, RING_CREATE, PROF_LOSS_CREATION_STACK);
-	if (!e)
-		return;
 	e->block = pc;
-	section_commit(s, e);
+	ring_commit(e);
 }

@@ -2,7 +2,8 @@
  *
  * heap_record.h - what the allocation hooks put into the event ring: sampled
  * allocations with registers and stack, their frees, and the sites of
- * pthread_create.  s is the section the caller has entered, one for each call.
+ * pthread_create.  g is the guard the caller has entered: while an event of
+ * exact mode waits for room, it is left.
  */
 #ifndef PROF_HEAP_RECORD_H
 #define PROF_HEAP_RECORD_H
@@ -12,17 +13,17 @@
 
 #include "thread.h"
 
-struct section;
+struct guard;
 
 /* [hook] block, of bytes, was sampled by sampled_bytes (an allocator's size class, or
  * bytes itself): remembers it as alive and records it. */
-void heap_record_alloc(struct section *s, void *block, size_t bytes, size_t sampled_bytes);
+void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sampled_bytes);
 
 /* [hook] The sampled block id, taken out of the live table, is being freed. */
-void heap_record_free(struct section *s, uint64_t id);
+void heap_record_free(struct guard *g, uint64_t id);
 
 /* [hook] Records the calling site of pthread_create once a site: pc is the call's
  * return address. */
-void heap_record_creation(struct section *s, uint64_t pc);
+void heap_record_creation(struct guard *g, uint64_t pc);
 
 #endif

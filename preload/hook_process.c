@@ -19,7 +19,6 @@
 #include "heap.h"
 #include "hook.h"
 #include "real.h"
-#include "section.h"
 #include "signal_mask.h"
 #include "state.h"
 #include "sys.h"
@@ -62,14 +61,8 @@ HOOK pid_t fork(void)
 /* [hook] No atfork handler runs: state_start_child notices by the pid. */
 HOOK pid_t _Fork(void)
 {
-	pid_t pid;
-
 	real_resolve();
-	section_before_fork();
-	pid = real._Fork ? real._Fork() : real.fork();
-	if (pid)
-		section_after_fork();
-	return forked(pid);
+	return forked(real._Fork ? real._Fork() : real.fork());
 }
 
 /* [hook] */
@@ -229,20 +222,11 @@ HOOK void _Exit(int status)
 	_exit(status);
 }
 
-static bool makes_process(long nr)
-{
-#ifdef SYS_fork
-	if (nr == SYS_fork)
-		return true;
-#endif
-	return nr == SYS_clone || nr == SYS_clone3;
-}
-
 /* [hook] libseccomp and others put filters on by the bare call. */
 HOOK long syscall(long nr, ...)
 {
 	va_list args;
-	long a[6], result;
+	long a[6];
 
 	va_start(args, nr);
 	for (unsigned i = 0; i < 6; i++)
@@ -252,15 +236,7 @@ HOOK long syscall(long nr, ...)
 	if (nr == SYS_seccomp &&
 	    (a[0] == SECCOMP_SET_MODE_STRICT || (a[0] == SECCOMP_SET_MODE_FILTER && a[2])))
 		writer_leave_for_good();
-	if (!makes_process(nr))
-		return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	section_before_fork();
-	result = real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	if (result)
-		section_after_fork();
-	else
-		state_note_clone();
-	return result;
+	return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 /* The children's pid namespace is no longer the process's own: no thread may be

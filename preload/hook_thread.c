@@ -16,7 +16,6 @@
 #include "heap_record.h"
 #include "hook.h"
 #include "real.h"
-#include "section.h"
 #include "state.h"
 #include "thread.h"
 #include "writer.h"
@@ -48,22 +47,18 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 {
 	struct thread_state *t = NULL;
 	int saved = errno;
-	struct section s;
 	struct guard g;
-	bool recorded = false;
 
 	if (thread_tls.busy)
 		return NULL;
 	guard_enter(&g);
 	if (state_recording()) {
-		recorded = thread_self() != NULL; /* so that the creator is known */
+		thread_self(); /* so that the creator is known */
 		t = thread_prepare(attr, start, arg, site);
+		if (t)
+			heap_record_creation(&g, site);
 	}
 	guard_leave(&g);
-	if (t && recorded && section_enter(&s, PROF_LOSS_CREATION_STACK)) {
-		heap_record_creation(&s, site);
-		section_leave(&s);
-	}
 	errno = saved;
 	return t;
 }

@@ -24,7 +24,6 @@
 #include "probe.h"
 #include "real.h"
 #include "ring.h"
-#include "section.h"
 #include "state.h"
 #include "sys.h"
 #include "thread.h"
@@ -43,8 +42,6 @@ static _Atomic int fork_owner;
 /* [hook] */
 static void before_fork(void)
 {
-	if (state_phase() == STATE_ON)
-		section_before_fork();
 	if (state_phase() == STATE_ON && loop_fork_begin())
 		atomic_store(&fork_owner, sys_gettid());
 	if (state_phase() == STATE_ON)
@@ -60,8 +57,6 @@ static void after_fork_in_parent(void)
 		atomic_store(&fork_owner, 0);
 		loop_fork_end();
 	}
-	if (state_phase() == STATE_ON)
-		section_after_fork();
 }
 
 /* [child] */

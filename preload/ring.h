@@ -10,9 +10,7 @@
  *	while ((e = ring_peek())) { use e; ring_consume(e); }
  *
  * A signal may interrupt a producer between reserve and commit: what comes
- * behind is then seen after the interrupted one commits.  A handler that jumps out
- * never lets it: its thread gives the record up later (section.h); where it cannot,
- * the ring is replaced once it has become half full.
+ * behind is then seen after the interrupted one commits.
  */
 #ifndef PROF_RING_H
 #define PROF_RING_H
@@ -58,9 +56,6 @@ struct ring_event {
 #define RING_BYTES_MIN (256u << 10)
 int ring_init(uint32_t bytes);
 
-/* [hook] Around a fork: whether the child gets the memory. */
-void ring_share(bool with_child);
-
 /* [child] Forgets the parent's ring. */
 void ring_forget(void);
 
@@ -69,22 +64,9 @@ void ring_forget(void);
  * allocations must not lose the frees. */
 struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind);
 
-/* [hook] The same for a producer that may be jumped out of: *event says where the record is,
- * or would have been, from before it is reserved.  number: its own, 1 to 2^24 - 1. */
-struct ring_owner {
-	uint32_t number;
-	struct ring_event **event;
-};
-struct ring_event *ring_reserve_for(const struct ring_owner *owner, uint32_t bytes,
-				    enum ring_kind kind);
-
 /* [hook] [signal] Publishes e (release; pairs with ring_peek's acquire).  Rings the
  * writer's bell when the ring has become a quarter full. */
 void ring_commit(struct ring_event *e);
-
-/* [hook] The record that owner's producer had reserved, or was about to, when it was jumped
- * out of: it is skipped.  False when there is none, or it was committed or given up before. */
-bool ring_give_up(struct ring_event *e, uint32_t owner);
 
 /* [writer] The oldest committed record, or NULL. */
 struct ring_event *ring_peek(void);
@@ -99,13 +81,6 @@ void ring_void(struct ring_event *e);
 
 /* [writer] Gives memory of the empty ring back when much of it was used. */
 void ring_trim(void);
-
-/* [writer] Has the ring, more than half full, stood still for a second before a record that
- * nobody commits?  Then it is closed, what can be reached of it is taken, and another one
- * replaces it; what was not committed is counted as lost. */
-bool ring_is_stuck(uint64_t now);
-void ring_close(void);
-void ring_replace(void);
 
 /* Any context: how far the consumer has come. */
 uint64_t ring_place(void);

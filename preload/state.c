@@ -60,8 +60,6 @@ bool state_recording(void)
 
 void state_reset_in_child(void)
 {
-	bool between;
-
 	if (state_phase() == STATE_INERT || state_phase() == STATE_NEW)
 		return;
 	if (state_phase() == STATE_DONE) {
@@ -69,16 +67,9 @@ void state_reset_in_child(void)
 		atomic_store(&state.phase, STATE_INERT);
 		return;
 	}
-	between = thread_tls.self && thread_tls.self->section_count;
 	state_mark_ours();
 	cpu_timer_leave_in_child();
 	signal_mask_give_back(thread_tls.self);
-	if (between) {
-		/* Forked by a handler that came between: when it returns, what was begun there
-		 * goes on, with a record of the parent's. */
-		atomic_store(&state.phase, STATE_INERT);
-		return;
-	}
 	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.sampling, false);
@@ -89,12 +80,6 @@ void state_reset_in_child(void)
 		heap_reset_in_child();
 		thread_reset_in_child();
 	}
-}
-
-void state_note_clone(void)
-{
-	if (state.same && !state_is_ours())
-		state_reset_in_child();
 }
 
 void state_start_child(void)

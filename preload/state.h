@@ -64,9 +64,6 @@ void state_mark_ours(void);
 /* [child] After a fork: drops the parent's state, without allocating. */
 void state_reset_in_child(void);
 
-/* [child] The same after a clone, unless the child shares our memory. */
-void state_note_clone(void);
-
 /* [child] Starts the child's own writer; nothing when it is not wanted. */
 void state_start_child(void);
 

@@ -13,7 +13,6 @@
 #include "config.h"
 #include "cpu_timer.h"
 #include "guard.h"
-#include "section.h"
 #include "state.h"
 #include "sys.h"
 #include "thread_pool.h"
@@ -104,7 +103,6 @@ static void leave(struct thread_state *t)
 	struct guard g;
 
 	tls->busy++;
-	section_end_all();
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();

@@ -36,9 +36,6 @@ _Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget");
 extern __thread struct thread_tls thread_tls
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-struct section;
-struct ring_event;
-
 enum thread_life { THREAD_FREE, THREAD_STARTING, THREAD_LIVE, THREAD_ENDED };
 
 /* What a thread's clocks and counters say; written to THREAD_STATS. */
@@ -46,16 +43,6 @@ struct thread_totals {
 	uint64_t cpu_ns, user_ns, system_ns;
 	uint64_t alloc_calls, alloc_bytes;
 };
-
-/* An open section of the thread (section.h), as it is known while it is open. */
-struct thread_section {
-	const struct section *frame; /* where it stands */
-	uint64_t token;
-	struct ring_event *event; /* reserved, not committed */
-	uint32_t loss;		  /* enum prof_loss */
-	bool told;		  /* its event is recorded, or counted as lost */
-};
-#define THREAD_SECTIONS 4u /* one, and those of handlers that come in between */
 
 struct thread_state {
 	uint32_t index;	       /* place in the pool, from 1; never changes */
@@ -84,9 +71,6 @@ struct thread_state {
 	uint64_t other_blocked;	   /* what else was then blocked */
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
-	struct thread_section sections[THREAD_SECTIONS];
-	uint32_t section_count;
-	uint64_t section_tokens;
 	uint32_t next_free;
 	uint32_t writer_id; /* the writer's: thread id in the trace, 0 not met */
 };

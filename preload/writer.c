@@ -23,7 +23,6 @@
 #include "proc.h"
 #include "real.h"
 #include "ring.h"
-#include "section.h"
 #include "state.h"
 #include "stats.h"
 #include "sys.h"
@@ -260,7 +259,6 @@ void writer_leave_for_good(void)
 		return;
 	}
 	thread_tls.busy++;
-	section_end_all(); /* a handler may leave the process */
 	thread_snapshot_self();
 	if (writer_request(WRITER_LEAVE, EXIT_WAIT_NS) && join()) {
 		sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */

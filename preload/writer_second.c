@@ -8,7 +8,6 @@
 #include "bell.h"
 #include "blocks.h"
 #include "cpu_perf.h"
-#include "drain.h"
 #include "encode.h"
 #include "engine.h"
 #include "live.h"
@@ -26,18 +25,6 @@ static uint64_t self_bytes(void)
 	       encode_touched_bytes() + blocks_bytes();
 }
 
-#define GRACE_NS UINT64_C(5000000) /* for who is in the middle of a record */
-
-static void free_ring(void)
-{
-	_Atomic uint32_t nothing = 0;
-
-	ring_close();
-	sys_futex_wait(&nothing, 0, GRACE_NS);
-	drain_held_up();
-	ring_replace();
-}
-
 void loop_every_second(uint64_t now)
 {
 	uint64_t rss = 0, vsize = 0, peak = 0;
@@ -49,8 +36,6 @@ void loop_every_second(uint64_t now)
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
-	if (ring_is_stuck(now))
-		free_ring();
 	ring_trim();
 	if (roster_first() && !roster_first()->main)
 		roster_look_for_gone(); /* main has left: we must not be the last to stay */

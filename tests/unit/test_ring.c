@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "../../preload/stats.h"
 #include "../check.h"
 
 #define RING_BYTES (64u << 10)
@@ -25,8 +24,6 @@ void writer_ring_bell(void)
 {
 	atomic_fetch_add(&bells, 1);
 }
-
-_Atomic uint64_t stats_lost[PROF_LOSS_CODES];
 
 static struct ring_event *put(enum ring_kind kind, uint32_t stack_bytes, uint64_t size)
 {
@@ -167,7 +164,6 @@ static void behind_one_without_a_length(uint32_t bytes_before)
 	struct ring_event *held, *e;
 	uint64_t place, end, header;
 
-	ring_forget();
 	EQ(ring_init(RING_BYTES), 0);
 	while (ring_place() < bytes_before) {
 		ring_commit(put(RING_ALLOC, 0, 1));
@@ -271,63 +267,4 @@ TEST(many_producers)
 		TRUE(got[i] > 100);
 	}
 	EQ(ring_used(), 0);
-}
-
-/* A producer that never comes back: another ring takes over, with what could be reached
- * taken and the rest counted; what it does later is seen by nobody. */
-TEST(replaced_when_stuck)
-{
-	const uint64_t second = UINT64_C(1000000000);
-	struct ring_event *left, *slow, *e, *where = NULL;
-	struct ring_owner owner = { 7, &where };
-	uint64_t place, end;
-	unsigned taken = 0;
-
-	EQ(ring_init(RING_BYTES), 0);
-	TRUE(!ring_is_stuck(second));
-	left = ring_reserve_for(&owner, sizeof(*left) + 100, RING_ALLOC);
-	TRUE(where == left);
-	slow = put(RING_FREE, 0, 2);
-	TRUE(!ring_is_stuck(5 * second)); /* it is not half full */
-	while (ring_used() <= RING_BYTES / 2)
-		ring_commit(put(RING_ALLOC, 500, 3));
-	TRUE(!ring_is_stuck(7 * second));
-	TRUE(!ring_is_stuck(7 * second + second / 2));
-	TRUE(ring_is_stuck(8 * second));
-	ring_close();
-	TRUE(!ring_reserve(RING_SHORT_BYTES, RING_FREE));
-	for (place = ring_place(), end = place + ring_used(); (e = ring_peek_beyond(&place, end));
-	     taken++)
-		ring_void(e);
-	TRUE(taken > 30);
-	ring_replace();
-	EQ(stats_lost[PROF_LOSS_HEAP_RING], 1);
-	EQ(stats_lost[PROF_LOSS_FREE_RING], 1);
-	EQ(ring_used(), 0);
-	TRUE(!ring_peek());
-	ring_commit(slow);
-	TRUE(!ring_give_up(left, 7)); /* it has been */
-	TRUE(!ring_peek());
-	ring_commit(put(RING_ALLOC, 0, 9));
-	e = ring_peek();
-	TRUE(e && e->size == 9);
-	ring_consume(e);
-	EQ(ring_used(), 0);
-}
-
-TEST(given_up)
-{
-	struct ring_event *e, *where = NULL;
-	struct ring_owner owner = { 7, &where };
-
-	EQ(ring_init(RING_BYTES), 0);
-	e = ring_reserve_for(&owner, sizeof(*e), RING_ALLOC);
-	ring_commit(put(RING_ALLOC, 8, 2));
-	TRUE(where == e && !ring_peek());
-	TRUE(!ring_give_up(e, 8));
-	TRUE(ring_give_up(e, 7));
-	TRUE(!ring_give_up(e, 7));
-	e = ring_peek();
-	TRUE(e && e->size == 2);
-	TRUE(!ring_give_up(e, 7));
 }
