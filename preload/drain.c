@@ -24,7 +24,6 @@
 #include "unload.h"
 #include "unwind.h"
 
-#define HELD_UP_NS UINT64_C(100000000)
 #define LOST_LOOK_NS UINT64_C(100000000)
 
 static struct unwound *walk; /* too large for the stack */
@@ -52,14 +51,13 @@ static const char *own_path(const char *path, char *own, size_t room)
 /* The library that lay at pc, when one that is unloaded further on did. */
 static bool look_ahead(uint64_t pc)
 {
-	uint64_t place = ring_place(), end = place + ring_used();
 	const struct unload_note *note;
-	struct ring_event *e;
+	const struct ring_event *e;
 	char own[PATH_MAX];
 
 	if (!atomic_load(&unload_pending))
 		return false;
-	while ((e = ring_peek_beyond(&place, end))) {
+	for (e = ring_ahead(); e; e = e->next) {
 		if (e->kind != RING_UNLOAD || pc - e->block >= e->size)
 			continue;
 		note = (const struct unload_note *)e->stack;
@@ -211,83 +209,47 @@ static void take_record(const struct perf_rec *r)
 	}
 }
 
-/* Where to look for the next event. */
-struct place {
-	uint64_t at;
-	bool held_up; /* by a reservation whose length is not known yet */
-};
-
-/* An event whose thread was taken off its CPU before it committed does not hold up
- * those behind it: perf's records would run ahead of them, and what was recorded
- * in a library be looked up in the one that took its place. */
-static struct ring_event *next_event(struct place *p)
-{
-	struct ring_event *e = ring_peek(); /* also frees the room of what was taken */
-	uint64_t tail = ring_place(), end = tail + ring_used();
-
-	p->held_up = false;
-	if (e)
-		return e;
-	if ((int64_t)(p->at - tail) < 0)
-		p->at = tail;
-	e = ring_peek_beyond(&p->at, end);
-	p->held_up = !e && p->at < end;
-	return e;
-}
-
-/* Perf's records wait for an event that cannot be reached, but not for ever. */
-static bool waits(const struct place *p, uint64_t now)
-{
-	static uint64_t at, since;
-
-	if (!p->held_up)
-		return false;
-	if (at != p->at) {
-		at = p->at;
-		since = now;
-	}
-	return now - since < HELD_UP_NS;
-}
-
-bool drain_all(bool perf, bool last)
+/* Perf's record is there first, then the event is asked for: whatever was committed before
+ * the record's time is then seen before it. */
+bool drain_all(bool perf)
 {
 	uint64_t until = sys_now_ns();
-	struct place place = { 0, false };
 	bool any = false, have_record = perf && cpu_perf_next(record);
-	struct ring_event *e = next_event(&place);
+	struct ring_event *e = ring_peek();
 
 	maps_reported = perf;
 	for (;; any = true) {
-		bool record_due =
-			have_record && record->t_ns <= until && (last || !waits(&place, until));
+		bool record_due = have_record && record->t_ns <= until;
 
 		if (record_due && (!e || record->t_ns <= e->t_ns)) {
 			take_record(record);
 			cpu_perf_consume();
 			have_record = cpu_perf_next(record);
-			if (!e) /* what came before the new record is there by now */
-				e = next_event(&place);
+			if (!e)
+				e = ring_peek();
 		} else if (e && e->t_ns <= until) {
 			take_event(e);
-			ring_void(e);
-			e = next_event(&place);
+			ring_consume(e);
+			e = ring_peek();
 		} else {
-			return any;
+			break;
 		}
 		if (encode_full())
 			trace_flush(sys_now_ns());
 	}
+	ring_tidy();
+	return any;
 }
 
-void drain_held_up(void)
+void drain_rest(void)
 {
-	uint64_t place = ring_place(), end = place + ring_used();
 	struct ring_event *e;
 
-	while ((e = ring_peek_beyond(&place, end))) {
+	ring_note_reserved();
+	for (; (e = ring_peek()); ring_consume(e)) {
 		take_event(e);
-		ring_void(e);
 		if (encode_full())
 			trace_flush(sys_now_ns());
 	}
+	ring_lose_reserved();
 }

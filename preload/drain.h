@@ -15,12 +15,11 @@
 /* [writer] 0 or -ENOMEM. */
 int drain_init(struct arena *arena, uint64_t period_ns);
 
-/* [writer] Takes all events up to now.  True when there were any.  last: perf's records
- * do not wait for an event whose thread was taken off its CPU before it committed. */
-bool drain_all(bool perf, bool last);
+/* [writer] Takes all events up to now.  True when there were any. */
+bool drain_all(bool perf);
 
-/* [writer] At an end, or when somebody asks: takes what waits in the event ring behind
- * such an event.  That thread's call has not returned. */
-void drain_held_up(void);
+/* [writer] At the end, when no new event can begin: takes what is left in the event ring, and
+ * counts as lost what others were about to commit. */
+void drain_rest(void);
 
 #endif

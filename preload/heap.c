@@ -92,9 +92,9 @@ void heap_before(void)
 
 /* [hook] The calling thread when this process is being recorded, else NULL.  Its
  * first time, and that of a forked child, takes locks. */
-static const struct thread_state *recorded_self(void)
+static struct thread_state *recorded_self(void)
 {
-	const struct thread_state *t = thread_tls.self;
+	struct thread_state *t = thread_tls.self;
 	struct guard g;
 
 	if (t && state_phase() == STATE_ON && state_is_ours())
@@ -110,10 +110,9 @@ static const struct thread_state *recorded_self(void)
 void heap_after(void *block, size_t bytes)
 {
 	struct thread_tls *tls = &thread_tls;
-	const struct thread_state *t;
+	struct thread_state *t;
 	size_t sampled_bytes = bytes;
 	int saved = errno;
-	struct guard g;
 	bool sampled;
 
 	if (!block || tls->busy)
@@ -127,11 +126,8 @@ void heap_after(void *block, size_t bytes)
 	sampled = t && account(tls, bytes);
 	if (t && state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
 		sampled_bytes = real.malloc_usable_size(block); /* it goes by size classes */
-	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed)) {
-		guard_enter(&g);
-		heap_record_alloc(&g, block, bytes, sampled_bytes);
-		guard_leave(&g);
-	}
+	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed))
+		heap_record_alloc(t, block, bytes, sampled_bytes);
 	errno = saved;
 }
 
@@ -142,10 +138,26 @@ static bool is_live(const void *block)
 	       (!state_is_ours() || live_has((uint64_t)(uintptr_t)block));
 }
 
+/* [hook] Takes a sampled block out of the table; its id, or 0 when it is none, and who is to
+ * record its end (NULL: nobody is, a thread that has left). */
+static uint64_t take_live(const void *block, struct thread_state **t)
+{
+	*t = recorded_self(); /* a forked child's first look: it forgets its parent's blocks */
+	return state_phase() == STATE_ON ? live_take((uint64_t)(uintptr_t)block) : 0;
+}
+
+static void record_end(struct thread_state *t, uint64_t id)
+{
+	if (t)
+		heap_record_free(t, id);
+	else
+		stats_lose(PROF_LOSS_FREE_RING, 1);
+}
+
 bool heap_free(void *block)
 {
+	struct thread_state *t;
 	int saved = errno;
-	struct guard g;
 	uint64_t id;
 
 	if (real_is_bootstrap(block)) {
@@ -159,11 +171,9 @@ bool heap_free(void *block)
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return true;
 	}
-	guard_enter(&g);
-	/* In a child that no handler told of, locks may be held by nobody. */
-	if (state_recording() && (id = live_take((uint64_t)(uintptr_t)block)))
-		heap_record_free(&g, id);
-	guard_leave(&g);
+	id = take_live(block, &t);
+	if (id)
+		record_end(t, id);
 	errno = saved;
 	return true;
 }
@@ -190,7 +200,7 @@ static void *realloc_bootstrap(void *block, size_t bytes)
 void *heap_realloc(void *block, size_t bytes)
 {
 	uint64_t address = (uint64_t)(uintptr_t)block, id = 0, old;
-	struct guard g;
+	struct thread_state *t = NULL;
 	void *to;
 	int saved;
 
@@ -198,23 +208,16 @@ void *heap_realloc(void *block, size_t bytes)
 		return realloc_bootstrap(block, bytes);
 	if (!block && thread_tls.own && (to = real_own_alloc(bytes)))
 		return to;
-	if (block && !thread_tls.busy && live_maybe(address) && is_live(block)) {
-		guard_enter(&g);
-		id = state_recording() ? live_take(address) : 0;
-		guard_leave(&g);
-	}
+	if (block && !thread_tls.busy && live_maybe(address) && is_live(block))
+		id = take_live(block, &t);
 	heap_before();
 	to = real.realloc(block, bytes);
 	saved = errno;
-	if (id) {
-		guard_enter(&g);
-		if (!to && bytes) {
-			if (live_put(address, id, &old)) /* its free will pass by */
-				stats_lose(PROF_LOSS_FREE_RING, 1);
-		} else if (state_recording()) {
-			heap_record_free(&g, id);
-		}
-		guard_leave(&g);
+	if (id && !to && bytes) {
+		if (live_put(address, id, &old)) /* its free will pass by */
+			stats_lose(PROF_LOSS_FREE_RING, 1);
+	} else if (id && state_phase() == STATE_ON) {
+		record_end(t, id);
 	}
 	errno = saved;
 	heap_after(to, bytes);

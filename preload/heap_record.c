@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * heap_record.c - see heap_record.h.  Runs on the program's threads, behind
- * their guards; everything ends in one record of the event ring, or in a loss
- * that is counted.
+ * heap_record.c - see heap_record.h.  Runs on the program's threads; everything ends in
+ * one record of the event ring, or in a loss that is counted.
  */
 #include "heap_record.h"
 
@@ -10,7 +9,6 @@
 
 #include "capture.h"
 #include "config.h"
-#include "guard.h"
 #include "live.h"
 #include "ring.h"
 #include "state.h"
@@ -23,56 +21,44 @@
 
 static _Atomic uint64_t last_block;
 
-/* [hook] The time is taken before the place in the ring: an event's time is then
- * never later than the reservation of one behind it, and what perf reports of a
- * library mapped later is not taken before either. */
-static struct ring_event *reserve_now(uint32_t bytes, enum ring_kind kind)
-{
-	uint64_t now = sys_now_ns();
-	struct ring_event *e = ring_reserve(bytes, kind);
-
-	if (e)
-		e->t_ns = now;
-	return e;
-}
-
 /* [hook] Room in the ring.  Exact mode was asked for every call, so it waits a
  * little for the writer; sampled mode never does. */
-static struct ring_event *reserve(struct guard *g, uint32_t bytes, enum ring_kind kind)
+static struct ring_event *reserve(uint32_t bytes, enum ring_kind kind)
 {
-	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's place */
-	struct ring_event *e = reserve_now(bytes, kind);
+	static _Atomic uint64_t waited_in_vain_at = UINT64_MAX; /* consumer's progress */
+	struct ring_event *e = ring_reserve(bytes, kind);
 	_Atomic uint32_t nothing = 0;
-	uint64_t until, place = ring_place();
+	uint64_t until, progress;
 
-	/* Where the writer has not moved since a whole wait, another is no use. */
-	if (e || config.heap_bytes != 1 || place == atomic_load(&waited_in_vain_at))
+	if (e || config.heap_bytes != 1)
 		return e;
+	/* Where the writer has not moved since a whole wait, another is no use. */
+	progress = ring_progress();
+	if (progress == atomic_load(&waited_in_vain_at))
+		return NULL;
 	until = sys_now_ns() + EXACT_WAIT_NS;
 	do {
 		writer_ring_bell();
-		guard_leave(g); /* the program's signals come in meanwhile */
 		sys_futex_wait(&nothing, 0, EXACT_STEP_NS);
-		guard_enter(g);
-		e = reserve_now(bytes, kind);
+		e = ring_reserve(bytes, kind);
 	} while (!e && sys_now_ns() < until && state_phase() == STATE_ON);
 	if (!e)
-		atomic_store(&waited_in_vain_at, place);
+		atomic_store(&waited_in_vain_at, progress);
 	return e;
 }
 
-/* Who is asked after the wait for room: a handler may have forked in it, and the
- * child's threads are others. */
-static void fill_common(struct ring_event *e)
+/* [hook] The time is that of the commit: what perf reports of a library mapped later is
+ * not taken before it. */
+static void commit(struct thread_state *t, struct ring_event *e)
 {
-	const struct thread_state *t = thread_tls.self;
-
-	e->thread = t ? t->index : 0;
-	e->tid = t ? t->tid : (uint32_t)sys_gettid();
+	e->thread = t->index;
+	e->tid = t->tid;
+	e->t_ns = sys_now_ns();
+	ring_commit(e);
 }
 
 /* [hook] Takes the caller's registers and stack into a new event. */
-static struct ring_event *capture_here(struct guard *g, enum ring_kind kind)
+static struct ring_event *capture_here(enum ring_kind kind)
 {
 	uint64_t regs[ARCH_REGS];
 	struct ring_event *e;
@@ -81,34 +67,31 @@ static struct ring_event *capture_here(struct guard *g, enum ring_kind kind)
 	memset(regs, 0, sizeof(regs));
 	arch_read_regs(regs);
 	bytes = capture_stack_size(regs[ARCH_SP], (uint32_t)config.stack_bytes);
-	e = reserve(g, (uint32_t)sizeof(*e) + bytes, kind);
+	e = reserve((uint32_t)sizeof(*e) + bytes, kind);
 	if (!e)
 		return NULL;
-	fill_common(e);
 	e->valid = ARCH_READ_REGS_VALID;
 	memcpy(e->regs, regs, sizeof(regs));
 	e->stack_bytes = capture_stack(regs[ARCH_SP], e->stack, bytes, &e->cut);
 	return e;
 }
 
-void heap_record_free(struct guard *g, uint64_t id)
+static void record_free(struct thread_state *t, uint64_t id)
 {
-	/* A thread that has left has no name to record it by. */
-	struct ring_event *e = thread_self() ? reserve(g, RING_SHORT_BYTES, RING_FREE) : NULL;
+	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
 
 	if (!e) {
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return;
 	}
-	fill_common(e);
 	e->block = id;
-	ring_commit(e);
+	commit(t, e);
 }
 
-void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sampled_bytes)
+static void record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes)
 {
 	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
-	struct ring_event *e = capture_here(g, RING_ALLOC);
+	struct ring_event *e = capture_here(RING_ALLOC);
 
 	if (!e) {
 		stats_lose(PROF_LOSS_HEAP_RING, 1);
@@ -121,9 +104,25 @@ void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sample
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 		e->kind = RING_VOID;
 	}
-	ring_commit(e);
+	commit(t, e);
 	if (old)
-		heap_record_free(g, old);
+		record_free(t, old);
+}
+
+void heap_record_free(struct thread_state *t, uint64_t id)
+{
+	uint32_t outer = thread_record_begin(t);
+
+	record_free(t, id);
+	thread_record_end(t, outer);
+}
+
+void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes)
+{
+	uint32_t outer = thread_record_begin(t);
+
+	record_alloc(t, block, bytes, sampled_bytes);
+	thread_record_end(t, outer);
 }
 
 /* Sites already recorded, by return address: open addressing, lock-free, full
@@ -157,17 +156,23 @@ static bool within_rate(void)
 	return atomic_fetch_add(&count, 1) < SITES_PER_SECOND;
 }
 
-void heap_record_creation(struct guard *g, uint64_t pc)
+static void record_creation(struct thread_state *t, uint64_t pc)
 {
-	struct ring_event *e;
+	struct ring_event *e = within_rate() ? capture_here(RING_CREATE) : NULL;
 
-	if (!site_is_new(pc) || !state_recording() || !thread_self())
-		return;
-	e = within_rate() ? capture_here(g, RING_CREATE) : NULL;
 	if (!e) {
 		stats_lose(PROF_LOSS_CREATION_STACK, 1);
 		return;
 	}
 	e->block = pc;
-	ring_commit(e);
+	commit(t, e);
+}
+
+void heap_record_creation(struct thread_state *t, uint64_t pc)
+{
+	uint32_t outer = thread_record_begin(t);
+
+	if (site_is_new(pc))
+		record_creation(t, pc);
+	thread_record_end(t, outer);
 }

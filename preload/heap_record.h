@@ -2,8 +2,9 @@
  *
  * heap_record.h - what the allocation hooks put into the event ring: sampled
  * allocations with registers and stack, their frees, and the sites of
- * pthread_create.  g is the guard the caller has entered: while an event of
- * exact mode waits for room, it is left.
+ * pthread_create.  t is the calling thread.  Signals stay open: a handler may come in
+ * between, record its own, fork, and return or leave by siglongjmp; nothing here is a
+ * lock, or waited for by anybody.
  */
 #ifndef PROF_HEAP_RECORD_H
 #define PROF_HEAP_RECORD_H
@@ -13,17 +14,15 @@
 
 #include "thread.h"
 
-struct guard;
-
 /* [hook] block, of bytes, was sampled by sampled_bytes (an allocator's size class, or
  * bytes itself): remembers it as alive and records it. */
-void heap_record_alloc(struct guard *g, void *block, size_t bytes, size_t sampled_bytes);
+void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes);
 
 /* [hook] The sampled block id, taken out of the live table, is being freed. */
-void heap_record_free(struct guard *g, uint64_t id);
+void heap_record_free(struct thread_state *t, uint64_t id);
 
 /* [hook] Records the calling site of pthread_create once a site: pc is the call's
  * return address. */
-void heap_record_creation(struct guard *g, uint64_t pc);
+void heap_record_creation(struct thread_state *t, uint64_t pc);
 
 #endif

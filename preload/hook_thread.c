@@ -45,7 +45,7 @@ static int trampoline_c11(void *arg)
 static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(void *), void *arg,
 				    uint64_t site)
 {
-	struct thread_state *t = NULL;
+	struct thread_state *t = NULL, *creator = NULL;
 	int saved = errno;
 	struct guard g;
 
@@ -53,12 +53,12 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 		return NULL;
 	guard_enter(&g);
 	if (state_recording()) {
-		thread_self(); /* so that the creator is known */
+		creator = thread_self();
 		t = thread_prepare(attr, start, arg, site);
-		if (t)
-			heap_record_creation(&g, site);
 	}
 	guard_leave(&g);
+	if (t && creator)
+		heap_record_creation(creator, site);
 	errno = saved;
 	return t;
 }

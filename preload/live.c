@@ -1,35 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * live.c - see live.h.  Called from the slow paths of the allocation hooks,
- * on any thread.  What takes a lock is called behind a guard (guard.h), so it is
- * neither re-entered on one thread nor left half done.
+ * live.c - see live.h.  Called from the slow paths of the allocation hooks, on any
+ * thread, with signals open: a handler may leave any of these functions half way and
+ * for ever.  So nothing here waits for anybody: a slot is taken and given back by one
+ * atomic change each, and what is left behind is at worst a slot or a filter's cell
+ * that stays taken.  Only the filter's growth, which one thread does at a time while
+ * the others go on, is behind a guard.
  */
 #include "live.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "guard.h"
+#include "live_table.h"
 #include "lock.h"
-#include "table.h"
+#include "sys.h"
 
-#define LIVE_SHARDS 16u
 #define FILTER_FIRST_BITS 14u
 #define FILTER_MAX_BITS 28u
+#define FILTERS ((FILTER_MAX_BITS - FILTER_FIRST_BITS) / 2 + 1)
 #define FILTER_FULL_PER_CELLS 50u /* grow past one entry in 50 cells: 2 % */
 
-/* Entries by address; a shard's lock also guards the filter counts of its
- * entries.  Growing the filter takes all locks, in order.  live_has reads without
- * the lock: changes is odd while the table is being changed. */
-static struct live_shard {
-	struct lock lock;
-	_Atomic uint32_t changes;
-	struct table ids;
-} __attribute__((aligned(64))) shards[LIVE_SHARDS];
+/* Filter k has FILTER_FIRST_BITS + 2k bits.  An id's upper bits hold the number of the last
+ * filter that counts its block: from which its end is to be taken off. */
+#define ID_BITS 60u
+#define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
 
 static _Alignas(64) uint8_t first_filter[(1u << FILTER_FIRST_BITS) + 64];
 _Atomic(uint8_t *) live_filter = first_filter + (64 - FILTER_FIRST_BITS);
+static uint8_t *filters[FILTERS] = { first_filter + (64 - FILTER_FIRST_BITS) };
+static _Atomic uint32_t newest; /* filter; ahead of live_filter while that one is filled */
 
-static uint8_t *grown[(FILTER_MAX_BITS - FILTER_FIRST_BITS) / 2]; /* later filters, by size */
-
+static struct lock growing;
 static _Atomic uint64_t entries;
 static _Atomic uint64_t filter_bytes = sizeof(first_filter);
 static _Atomic bool filter_stuck; /* no memory for a larger one: stay with this */
@@ -39,44 +42,56 @@ static _Atomic bool filter_stuck; /* no memory for a larger one: stay with this 
 static _Atomic uint64_t pinned[PINNED_MAX];
 static _Atomic uint32_t pinned_count;
 
-static struct live_shard *shard_of(uint64_t address)
+/* A block has a second cell, by another hash.  free's first look is at the one alone; most
+ * of those that only share it end at the other, before the buckets. */
+static _Atomic uint8_t *second_cell(uint8_t *filter, uint64_t address)
 {
-	return &shards[address * LIVE_HASH_FACTOR >> 60];
+	return live_cell(filter, (address ^ address >> 29) * UINT64_C(0xc2b2ae3d27d4eb4f));
 }
 
 /* Counters stick at 255: a cell that ever got there stays set. */
-static void filter_add(uint8_t *filter, uint64_t address)
+static void cell_add(_Atomic uint8_t *cell, int by)
 {
-	_Atomic uint8_t *cell = live_cell(filter, address);
 	uint8_t n = atomic_load_explicit(cell, memory_order_relaxed);
 
-	while (n != 255 &&
-	       !atomic_compare_exchange_weak_explicit(cell, &n, (uint8_t)(n + 1),
+	while (n != 255 && n + by >= 0 &&
+	       !atomic_compare_exchange_weak_explicit(cell, &n, (uint8_t)(n + by),
 						      memory_order_relaxed, memory_order_relaxed))
 		;
+}
+
+static void filter_add(uint8_t *filter, uint64_t address)
+{
+	cell_add(live_cell(filter, address), 1);
+	cell_add(second_cell(filter, address), 1);
 }
 
 static void filter_sub(uint8_t *filter, uint64_t address)
 {
-	_Atomic uint8_t *cell = live_cell(filter, address);
-	uint8_t n = atomic_load_explicit(cell, memory_order_relaxed);
-
-	while (n != 255 && n &&
-	       !atomic_compare_exchange_weak_explicit(cell, &n, (uint8_t)(n - 1),
-						      memory_order_relaxed, memory_order_relaxed))
-		;
+	cell_add(live_cell(filter, address), -1);
+	cell_add(second_cell(filter, address), -1);
 }
 
-static void lock_all(void)
+static uint32_t counted_in(uint64_t id)
 {
-	for (unsigned i = 0; i < LIVE_SHARDS; i++)
-		lock_take(&shards[i].lock);
+	return (uint32_t)(id >> ID_BITS);
 }
 
-static void drop_all(void)
+/* Has the filter `to` count the block at p, unless it or a later one does. */
+static void count_in(const struct live_place *p, uint32_t to)
 {
-	for (unsigned i = LIVE_SHARDS; i--;)
-		lock_drop(&shards[i].lock);
+	for (;;) {
+		uint64_t id = atomic_load(p->id), address = atomic_load(p->address);
+
+		/* an id is of one block alone: while it is there the address is its */
+		if (!id || !address || counted_in(id) >= to)
+			return;
+		filter_add(filters[to], address);
+		if (atomic_compare_exchange_strong(p->id, &id,
+						   (id & ID_MASK) | (uint64_t)to << ID_BITS))
+			return;
+		filter_sub(filters[to], address);
+	}
 }
 
 static void filter_add_pinned(uint8_t *filter)
@@ -88,134 +103,125 @@ static void filter_add_pinned(uint8_t *filter)
 			filter_add(filter, atomic_load(&pinned[i]));
 }
 
-/* Old filters are left mapped: a thread may be about to read one.  Each is a
- * quarter of the next, so all of them together are a third of the last. */
+static size_t filter_room(uint32_t k)
+{
+	return ((size_t)1 << (FILTER_FIRST_BITS + 2 * k)) + 64;
+}
+
+/* Unless it is there: a forked child has its parent's. */
+static bool filter_make(uint32_t k)
+{
+	uint8_t *memory = filters[k] ? NULL : sys_map(filter_room(k));
+
+	if (memory)
+		filters[k] = memory + 64 - (FILTER_FIRST_BITS + 2 * k);
+	return filters[k] != NULL;
+}
+
+/* Behind a guard, with growing held.  Old filters are left mapped: a thread may be about
+ * to read one.  Each is a quarter of the next, so all of them together are a third of the
+ * last.  Who remembers a block meanwhile stores its id, then looks for the newest filter;
+ * here the newest is stored, then the ids are looked at: one of the two sees the other. */
 static void filter_grow(void)
 {
-	uint8_t *old, *bigger;
-	unsigned bits;
+	uint8_t *bigger;
+	uint32_t next = atomic_load(&newest) + 1;
 
-	lock_all();
-	old = atomic_load_explicit(&live_filter, memory_order_relaxed);
-	bits = 64 - ((uintptr_t)old & 63);
-	if (atomic_load(&entries) <= (UINT64_C(1) << bits) / FILTER_FULL_PER_CELLS)
-		goto out; /* another thread has done it */
-	bits += 2;
-	bigger = bits > FILTER_MAX_BITS ? NULL : sys_map(((size_t)1 << bits) + 64);
-	if (!bigger) {
+	if (next == FILTERS || !filter_make(next)) {
 		atomic_store(&filter_stuck, true);
-		goto out;
+		return;
 	}
-	bigger += 64 - bits;
-	for (unsigned i = 0; i < LIVE_SHARDS; i++)
-		for (uint32_t k = 0; k < shards[i].ids.capacity; k++)
-			if (shards[i].ids.slots[k].key)
-				filter_add(bigger, shards[i].ids.slots[k].key);
+	bigger = filters[next];
+	atomic_store(&newest, next);
+	live_table_each(count_in, next);
 	filter_add_pinned(bigger);
-	atomic_fetch_add(&filter_bytes, (UINT64_C(1) << bits) + 64);
+	atomic_fetch_add(&filter_bytes, filter_room(next));
 	/* Relaxed is enough for readers: a block sampled after this store is
 	 * passed on by the program with a release of its own. */
 	atomic_store(&live_filter, bigger);
-	/* Once more: who pins takes no lock, and either sees this filter or is seen here
-	 * (both sides store, then load, in one order for all). */
+	/* Once more: who pins looks at the filter in force alone, and either sees this one or
+	 * is seen here (both sides store, then load, in one order for all). */
 	filter_add_pinned(bigger);
-	grown[(bits - FILTER_FIRST_BITS) / 2 - 1] = bigger;
-out:
-	drop_all();
 }
 
-static void filter_keep_sparse(void)
+static bool is_crowded(void)
 {
 	uint8_t *f = atomic_load_explicit(&live_filter, memory_order_relaxed);
 	uint64_t cells = UINT64_C(1) << (64 - ((uintptr_t)f & 63));
 
-	if (atomic_load_explicit(&entries, memory_order_relaxed) > cells / FILTER_FULL_PER_CELLS &&
-	    !atomic_load_explicit(&filter_stuck, memory_order_relaxed))
-		filter_grow();
+	return atomic_load_explicit(&entries, memory_order_relaxed) > cells / FILTER_FULL_PER_CELLS;
 }
 
-/* Under the shard's lock. */
-static void begin_change(struct live_shard *s)
+static void filter_keep_sparse(void)
 {
-	atomic_fetch_add_explicit(&s->changes, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release); /* odd is seen before what follows */
+	struct guard g;
+
+	if (!is_crowded() || atomic_load_explicit(&filter_stuck, memory_order_relaxed))
+		return;
+	guard_enter(&g);
+	if (lock_try(&growing)) {
+		if (is_crowded())
+			filter_grow();
+		lock_drop(&growing);
+	}
+	guard_leave(&g);
 }
 
-static void end_change(struct live_shard *s)
-{
-	atomic_fetch_add_explicit(&s->changes, 1, memory_order_release);
-}
-
-/* Addresses that only share a cell of the filter are most of those asked for:
- * they cost no lock. */
 bool live_has(uint64_t address)
 {
-	struct live_shard *s = shard_of(address);
-	uint32_t seen = atomic_load_explicit(&s->changes, memory_order_acquire), i, n;
-	struct table_slot *slots = __atomic_load_n(&s->ids.slots, __ATOMIC_RELAXED);
-	uint32_t capacity = __atomic_load_n(&s->ids.capacity, __ATOMIC_RELAXED);
-	uint64_t key = 0;
+	uint8_t *f = atomic_load_explicit(&live_filter, memory_order_relaxed);
+	struct live_place p;
 
-	/* slots and capacity belong together, or another look under the lock is due */
-	atomic_thread_fence(memory_order_acquire);
-	if (seen & 1 || atomic_load_explicit(&s->changes, memory_order_relaxed) != seen)
-		return true;
-	i = (uint32_t)table_hash(address);
-	for (n = 0; n < capacity; n++, i++) {
-		key = __atomic_load_n(&slots[i & (capacity - 1)].key, __ATOMIC_RELAXED);
-		if (!key || key == address)
-			break;
-	}
-	atomic_thread_fence(memory_order_acquire);
-	return (key && key == address) ||
-	       atomic_load_explicit(&s->changes, memory_order_relaxed) != seen;
+	return atomic_load_explicit(second_cell(f, address), memory_order_relaxed) &&
+	       live_table_find(address, &p);
+}
+
+/* Takes the block out of its place; its id, or 0 when somebody else has. */
+static uint64_t take(const struct live_place *p, uint64_t address)
+{
+	uint64_t id = atomic_exchange(p->id, 0), expected = address;
+
+	/* Without an id it was left by a jump on its way in or out: the slot is free again. */
+	atomic_compare_exchange_strong(p->address, &expected, 0);
+	if (!id)
+		return 0;
+	filter_sub(filters[counted_in(id)], address);
+	atomic_fetch_sub_explicit(&entries, 1, memory_order_relaxed);
+	return id & ID_MASK;
 }
 
 int live_put(uint64_t address, uint64_t id, uint64_t *old)
 {
-	struct live_shard *s = shard_of(address);
-	uint64_t *known;
-	int err = 0;
+	uint32_t counts = 0, seen;
+	uint8_t *filter;
+	struct live_place p;
 
 	*old = 0;
 	filter_keep_sparse();
-	lock_take(&s->lock);
-	begin_change(s);
-	s->ids.read_unlocked = true;
-	known = table_get(&s->ids, address);
-	if (known) {
-		*old = *known;
-		*known = id;
-	} else {
-		err = table_put(&s->ids, address, id);
-		if (!err) {
-			filter_add(atomic_load_explicit(&live_filter, memory_order_relaxed),
-				   address);
-			atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
-		}
+	if (live_maybe(address) && live_table_find(address, &p))
+		*old = take(&p, address);
+	/* The filter in force first, so that no block is there uncounted. */
+	filter = atomic_load(&live_filter);
+	while (filters[counts] != filter)
+		counts++;
+	filter_add(filter, address);
+	if (!live_table_claim(address, &p)) {
+		filter_sub(filter, address);
+		return -ENOMEM;
 	}
-	end_change(s);
-	lock_drop(&s->lock);
-	return err;
+	atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
+	atomic_store(p.id, (id & ID_MASK) | (uint64_t)counts << ID_BITS);
+	do
+		count_in(&p, seen = atomic_load(&newest));
+	while (seen != atomic_load(&newest));
+	return 0;
 }
 
 uint64_t live_take(uint64_t address)
 {
-	struct live_shard *s = shard_of(address);
-	uint64_t *known, id = 0;
+	struct live_place p;
 
-	lock_take(&s->lock);
-	known = address ? table_get(&s->ids, address) : NULL;
-	if (known) {
-		id = *known;
-		begin_change(s);
-		table_del(&s->ids, address);
-		end_change(s);
-		filter_sub(atomic_load_explicit(&live_filter, memory_order_relaxed), address);
-		atomic_fetch_sub_explicit(&entries, 1, memory_order_relaxed);
-	}
-	lock_drop(&s->lock);
-	return id;
+	return address && live_table_find(address, &p) ? take(&p, address) : 0;
 }
 
 bool live_filter_pin(uint64_t address)
@@ -231,37 +237,31 @@ bool live_filter_pin(uint64_t address)
 	return true;
 }
 
-void live_reset(void)
+static void empty_filters(void)
 {
-	uint8_t *filter = first_filter + (64 - FILTER_FIRST_BITS);
-	bool clean = !atomic_load(&entries) && atomic_load(&live_filter) == filter;
-
-	/* A lock may have been held by a thread that the child does not have. */
-	for (unsigned i = 0; i < LIVE_SHARDS && clean; i++)
-		clean = atomic_load(&shards[i].lock.word) == 0 && !shards[i].ids.capacity;
-
-	if (clean)
-		return; /* nothing to clear: a fork should not touch the pages */
-	memset(shards, 0, sizeof(shards));
-	for (unsigned i = 0; i < sizeof(grown) / sizeof(*grown) && grown[i]; i++) {
-		unsigned bits = FILTER_FIRST_BITS + 2 * (i + 1);
-
-		sys_unmap(grown[i] - (64 - bits), ((size_t)1 << bits) + 64);
-		grown[i] = NULL;
-	}
+	for (uint32_t k = 1; k < FILTERS && filters[k]; k++)
+		SYS_CALL(SYS_madvise, (uintptr_t)filters[k] & ~UINT64_C(63), filter_room(k),
+			 MADV_DONTNEED, 0, 0, 0);
 	memset(first_filter, 0, sizeof(first_filter));
-	filter_add_pinned(filter);
-	atomic_store(&live_filter, filter);
-	atomic_store(&entries, 0);
+	filter_add_pinned(filters[0]);
+	atomic_store(&live_filter, filters[0]);
+	atomic_store(&newest, 0);
 	atomic_store(&filter_bytes, sizeof(first_filter));
 	atomic_store(&filter_stuck, false);
 }
 
+void live_reset(void)
+{
+	atomic_store(&growing.word, 0);
+	/* Nothing to clear: a fork should not touch the pages. */
+	if (!atomic_load(&entries) && !atomic_load(&newest))
+		return;
+	live_table_empty();
+	empty_filters();
+	atomic_store(&entries, 0);
+}
+
 uint64_t live_bytes(void)
 {
-	uint64_t bytes = atomic_load(&filter_bytes);
-
-	for (unsigned i = 0; i < LIVE_SHARDS; i++)
-		bytes += table_bytes(&shards[i].ids);
-	return bytes;
+	return atomic_load(&filter_bytes) + live_table_bytes();
 }

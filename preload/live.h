@@ -35,12 +35,12 @@ static inline bool live_maybe(uint64_t address)
 	return atomic_load_explicit(live_cell(f, address), memory_order_relaxed) != 0;
 }
 
-/* [hook] Is it one?  Takes no lock; true also when it cannot be told without. */
+/* [hook] Is it one?  True also for what a jump left behind. */
 bool live_has(uint64_t address);
 
-/* The following take locks, but for the pin: to be called behind a guard. */
+/* The following wait for nobody, and may be left by a jump: see live.c. */
 
-/* [hook] Remembers that address holds sampled block id (not 0).  An entry left
+/* [hook] Remembers that address holds sampled block id (1 to 2^60 - 1).  An entry left
  * there (its free went round us) is replaced and its id given in *old, else 0.
  * 0, or -ENOMEM and nothing remembered. */
 int live_put(uint64_t address, uint64_t id, uint64_t *old);
@@ -48,12 +48,11 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old);
 /* [hook] Takes address out; its block id, or 0 when it was not there. */
 uint64_t live_take(uint64_t address);
 
-/* [hook] [writer] Makes free look twice at address for ever (bootstrap blocks); takes
- * no lock.  False: there are too many. */
+/* [hook] [writer] Makes free look twice at address for ever (bootstrap blocks).
+ * False: there are too many. */
 bool live_filter_pin(uint64_t address);
 
-/* [child] Forgets everything, locks included.  Memory of the parent's copy is
- * left where it is. */
+/* [child] Forgets everything. */
 void live_reset(void);
 
 /* Bytes mapped for filter and table. */

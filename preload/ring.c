@@ -1,244 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ring.c - see ring.h.  A producer moves head over the bytes it wants
- * (compare and swap), fills them, then publishes the record's header; the
- * consumer takes records at tail until it meets one that is not committed, and
- * zeroes what it has taken so that the next lap finds headers of 0.
+ * ring.c - see ring.h and ring_chunks.h: the ring itself, and its producers.
  */
-#include "ring.h"
-
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
+#include "ring_chunks.h"
 #include "sys.h"
 #include "writer.h"
 
-#define RING_COMMITTED UINT64_C(1)
-#define RING_HEADER_BYTES 8u
+struct ring ring;
 
-static uint8_t *ring;
-static uint64_t ring_bytes;
-static _Alignas(64) _Atomic uint64_t ring_head; /* next byte to reserve */
-static _Alignas(64) _Atomic uint64_t ring_tail; /* next byte to consume */
-
-#define PAGE_BYTES 4096u
-#define TRIM_BYTES (1u << 20) /* less is not worth a call */
-static uint64_t trimmed_at;   /* head after the last ring_trim; the writer's */
-
-/* [child] The parent's is not mapped here. */
-void ring_forget(void)
+uint8_t *ring_map_chunks(uint32_t n)
 {
-	ring = NULL;
-	ring_bytes = 0;
+	uint8_t *memory = sys_map((size_t)n * CHUNK_BYTES);
+
+	if (!memory)
+		return NULL;
+	/* It holds copies of stacks, which the program may have wiped since; and a child has
+	 * no use for its parent's events, but may have for the room. */
+	SYS_CALL(SYS_madvise, memory, n * CHUNK_BYTES, MADV_DONTDUMP, 0, 0, 0);
+	SYS_CALL(SYS_madvise, memory, n * CHUNK_BYTES, MADV_WIPEONFORK, 0, 0, 0);
+	return memory;
+}
+
+void ring_forget(bool in_use)
+{
+	atomic_store(&ring.limit, 0);
+	atomic_store(&ring.current, 0);
+	atomic_store(&ring.committed, NULL);
+	for (uint32_t i = 0; i < CHUNKS_MAX; i++) {
+		struct chunk *c = &ring.chunks[i];
+		uint8_t *memory = in_use ? NULL : atomic_load(&c->memory);
+
+		memset(c, 0, sizeof(*c));
+		atomic_store(&c->word, CLOSED);
+		atomic_store(&c->memory, memory);
+	}
+	ring_drop_hand();
+}
+
+void ring_queue_chunk(struct chunk *c)
+{
+	uint64_t turn = atomic_load_explicit(&ring.limit, memory_order_relaxed);
+
+	c->turn = turn;
+	c->closed_ns = 0;
+	memset(c->taken, 0, sizeof(c->taken));
+	memset(c->noted, 0, sizeof(c->noted));
+	atomic_store_explicit(&ring.order[turn % CHUNKS_MAX], (uint8_t)(c - ring.chunks),
+			      memory_order_relaxed);
+	/* release: pairs with ring_reserve's acquire of the word, and next_turn's of limit */
+	atomic_store_explicit(&c->word, 0, memory_order_release);
+	atomic_store_explicit(&ring.limit, turn + 1, memory_order_release);
 }
 
 int ring_init(uint32_t bytes)
 {
-	do
-		ring = sys_map_unforked(bytes);
-	while (!ring && (bytes /= 2) >= RING_BYTES_MIN);
-	ring_bytes = ring ? bytes : 0;
-	/* It holds copies of stacks, which the program may have wiped since. */
-	if (ring)
-		SYS_CALL(SYS_madvise, ring, bytes, MADV_DONTDUMP, 0, 0, 0);
-	atomic_store(&ring_head, 0);
-	atomic_store(&ring_tail, 0);
-	trimmed_at = 0;
-	return ring ? 0 : -ENOMEM;
+	uint32_t n = bytes / CHUNK_BYTES;
+	uint8_t *memory = NULL;
+	bool again = ring.n && atomic_load(&ring.chunks[0].memory);
+
+	if (n > CHUNKS_MAX)
+		n = CHUNKS_MAX;
+	if (again)
+		n = ring.n;
+	else
+		while (!(memory = ring_map_chunks(n)) && n * CHUNK_BYTES > RING_BYTES_MIN)
+			n /= 2;
+	if (!again && !memory)
+		return -ENOMEM;
+	ring_forget(!again);
+	ring.n = n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!again)
+			atomic_store(&ring.chunks[i].memory, memory + (size_t)i * CHUNK_BYTES);
+		ring_queue_chunk(&ring.chunks[i]);
+	}
+	return 0;
 }
 
-static uint64_t ring_limit(enum ring_kind kind)
+static uint64_t kept_for_frees(enum ring_kind kind)
 {
-	bool may_use_reserve = kind == RING_FREE || kind == RING_FORK || kind == RING_UNLOAD;
+	bool may_use_all = kind == RING_FREE || kind == RING_FORK || kind == RING_UNLOAD;
 
-	return may_use_reserve ? ring_bytes : ring_bytes - ring_bytes / 10;
+	return may_use_all ? 0 : (ring.n + 9) / 10;
 }
 
-/* A record never wraps: where it would, the rest of the lap becomes a PAD
- * record, reserved in the same step. */
+static uint16_t counts_of(enum ring_kind kind)
+{
+	switch (kind) {
+	case RING_ALLOC: return COUNTS_ALLOC;
+	case RING_FREE: return COUNTS_FREE;
+	case RING_SAMPLE: return COUNTS_SAMPLE;
+	default: return COUNTS_OTHER;
+	}
+}
+
+/* The chunk of this turn has no room.  False: no other is free. */
+static bool next_turn(uint64_t turn, uint64_t kept)
+{
+	/* acquire: the chunk's word and memory are those of its turn */
+	uint64_t limit = atomic_load_explicit(&ring.limit, memory_order_acquire);
+
+	if (turn + 1 + kept >= limit)
+		return false;
+	if (atomic_compare_exchange_strong(&ring.current, &turn, turn + 1) &&
+	    turn + 1 + ring.n > limit + ring.n / 4)
+		writer_ring_bell();
+	return true;
+}
+
 struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
 {
-	uint64_t need = (bytes + 7u) & ~7u, limit = ring_limit(kind), pad;
-	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
-	struct ring_event *e;
+	uint64_t need = (bytes + UNIT_BYTES - 1) / UNIT_BYTES, kept = kept_for_frees(kind);
+	uint16_t counts = counts_of(kind);
 
-	if (!ring)
+	if (need > CHUNK_BYTES / UNIT_BYTES)
 		return NULL;
 	for (;;) {
-		uint64_t left = ring_bytes - (head & (ring_bytes - 1));
-		/* acquire: the consumer's zeroing comes before our filling */
-		uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_acquire);
+		uint64_t turn = atomic_load_explicit(&ring.current, memory_order_acquire);
+		uint32_t i =
+			atomic_load_explicit(&ring.order[turn % CHUNKS_MAX], memory_order_relaxed);
+		struct chunk *c = &ring.chunks[i];
+		/* acquire: the writer is done with what it held before the word said so */
+		uint64_t word = atomic_load_explicit(&c->word, memory_order_acquire);
+		uint8_t *memory = atomic_load_explicit(&c->memory, memory_order_relaxed);
+		struct ring_event *e;
 
-		pad = left < need ? left : 0;
-		/* Preempted between the two loads, head may be old news: ahead of it is nothing. */
-		if ((int64_t)(head - tail) < 0)
-			head = atomic_load_explicit(&ring_head, memory_order_relaxed);
-		else if (head + pad + need - tail > limit)
+		if (turn + kept >= atomic_load_explicit(&ring.limit, memory_order_relaxed))
 			return NULL;
-		else if (atomic_compare_exchange_weak_explicit(&ring_head, &head, head + pad + need,
-							       memory_order_relaxed,
-							       memory_order_relaxed))
-			break;
+		if (word & CLOSED || (word & USED_MASK) + need > CHUNK_BYTES / UNIT_BYTES) {
+			if (!next_turn(turn, kept))
+				return NULL;
+			continue;
+		}
+		if (!atomic_compare_exchange_weak_explicit(
+			    &c->word, &word, word + need + (UINT64_C(1) << COUNT_SHIFT(counts)),
+			    memory_order_acquire, memory_order_relaxed))
+			continue;
+		e = (struct ring_event *)(memory + (word & USED_MASK) * UNIT_BYTES);
+		e->chunk = (uint16_t)i;
+		e->counts = counts;
+		e->kind = kind;
+		return e;
 	}
-	if (pad) {
-		_Atomic uint64_t *header = (_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
-
-		atomic_store_explicit(header, pad << 8 | RING_PAD << 1 | RING_COMMITTED,
-				      memory_order_release);
-	}
-	e = (struct ring_event *)(ring + ((head + pad) & (ring_bytes - 1)));
-	/* Not committed yet: the length only waits there for ring_commit.  It comes before
-	 * all else in the record (see skip_unwritten). */
-	atomic_store_explicit(&e->header, need << 8, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	e->kind = kind;
-	return e;
 }
 
 void ring_commit(struct ring_event *e)
 {
-	uint64_t length = atomic_load_explicit(&e->header, memory_order_relaxed);
+	struct ring_event *latest = atomic_load_explicit(&ring.committed, memory_order_relaxed);
 
-	/* release: pairs with ring_peek's acquire of the same word */
-	atomic_store_explicit(&e->header, length | (uint64_t)e->kind << 1 | RING_COMMITTED,
-			      memory_order_release);
-	if (ring_used() > ring_bytes / 4)
-		writer_ring_bell();
-}
-
-static enum ring_kind record_kind(uint64_t header)
-{
-	return (enum ring_kind)(header >> 1 & 127);
-}
-
-struct ring_event *ring_peek(void)
-{
-	for (;;) {
-		uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_relaxed);
-		struct ring_event *e;
-		uint64_t header;
-
-		if (!ring || tail == atomic_load_explicit(&ring_head, memory_order_relaxed))
-			return NULL;
-		e = (struct ring_event *)(ring + (tail & (ring_bytes - 1)));
-		header = atomic_load_explicit(&e->header, memory_order_acquire);
-		if (!(header & RING_COMMITTED))
-			return NULL;
-		if (record_kind(header) > RING_VOID)
-			return e;
-		ring_consume(e);
-	}
-}
-
-void ring_consume(struct ring_event *e)
-{
-	uint64_t header = atomic_load_explicit(&e->header, memory_order_relaxed);
-	uint64_t bytes = header >> 8;
-
-	/* A PAD holds nothing but its header, and may span what was just trimmed. */
-	memset(e, 0, record_kind(header) == RING_PAD ? RING_HEADER_BYTES : bytes);
-	/* release: the zeroes are there before a producer may reuse the bytes */
-	atomic_store_explicit(&ring_tail,
-			      atomic_load_explicit(&ring_tail, memory_order_relaxed) + bytes,
-			      memory_order_release);
-}
-
-/* The first word at or after place and before end that is not 0, or end. */
-static uint64_t find_written(uint64_t place, uint64_t end)
-{
-	/* acquire: what is seen of a record was written after its header */
-	for (; place < end; place += sizeof(uint64_t)) {
-		_Atomic uint64_t *word = (_Atomic uint64_t *)(ring + (place & (ring_bytes - 1)));
-
-		if (atomic_load_explicit(word, memory_order_acquire))
-			break;
-	}
-	return place;
-}
-
-/* From a record without a length, whose producer was taken off its CPU right after it had
- * moved head, to the next that has one, or end.  Free bytes are 0, so it is the next word
- * that is not, unless that is the inside of a record which began a moment ago: then its
- * header is seen the next time. */
-static uint64_t skip_unwritten(uint64_t place, uint64_t end)
-{
-	uint64_t found = end, before;
-
-	do {
-		before = found;
-		found = find_written(place, end);
-	} while (found != before);
-	return found;
-}
-
-struct ring_event *ring_peek_beyond(uint64_t *place, uint64_t end)
-{
-	while (ring && *place < end) {
-		uint64_t at = skip_unwritten(*place, end), header;
-		struct ring_event *e = (struct ring_event *)(ring + (at & (ring_bytes - 1)));
-
-		if (at == end)
-			return NULL;
-		header = atomic_load_explicit(&e->header, memory_order_acquire);
-		*place = at + (header >> 8);
-		if ((header & RING_COMMITTED) && record_kind(header) > RING_VOID)
-			return e;
-	}
-	return NULL;
-}
-
-void ring_void(struct ring_event *e)
-{
-	uint64_t length = atomic_load_explicit(&e->header, memory_order_relaxed) >> 8;
-
-	atomic_store_explicit(&e->header, length << 8 | RING_VOID << 1 | RING_COMMITTED,
-			      memory_order_relaxed);
-}
-
-uint64_t ring_place(void)
-{
-	return atomic_load_explicit(&ring_tail, memory_order_relaxed);
-}
-
-uint32_t ring_used(void)
-{
-	/* In this order head is never behind. */
-	uint64_t tail = atomic_load_explicit(&ring_tail, memory_order_acquire);
-
-	return (uint32_t)(atomic_load_explicit(&ring_head, memory_order_relaxed) - tail);
-}
-
-/* Memory of a lap long consumed stays ours otherwise.  Half of the empty ring is
- * reserved as one PAD record, so that no producer can be in it, its pages are
- * given back (they read as zeros again, as free bytes must), and the record is
- * consumed. */
-void ring_trim(void)
-{
-	uint64_t head = atomic_load_explicit(&ring_head, memory_order_relaxed);
-	uint64_t left = ring_bytes - (head & (ring_bytes - 1)), pad = ring_bytes / 2;
-	_Atomic uint64_t *header;
-	uintptr_t from, to;
-
-	if (!ring || head != atomic_load_explicit(&ring_tail, memory_order_relaxed) ||
-	    head - trimmed_at < TRIM_BYTES)
-		return;
-	pad = left < pad ? left : pad;
-	if (!atomic_compare_exchange_strong(&ring_head, &head, head + pad))
-		return;
-	header = (_Atomic uint64_t *)(ring + (head & (ring_bytes - 1)));
-	from = ((uintptr_t)header + RING_HEADER_BYTES + PAGE_BYTES - 1) & -(uintptr_t)PAGE_BYTES;
-	to = ((uintptr_t)header + pad) & -(uintptr_t)PAGE_BYTES;
-	if (to > from)
-		SYS_CALL(SYS_madvise, from, to - from, MADV_DONTNEED, 0, 0, 0);
-	trimmed_at = head + pad;
-	atomic_store_explicit(header, pad << 8 | RING_PAD << 1 | RING_COMMITTED,
-			      memory_order_release);
-}
-
-uint64_t ring_touched_bytes(void)
-{
-	uint64_t touched = atomic_load_explicit(&ring_head, memory_order_relaxed) - trimmed_at;
-
-	return touched < ring_bytes ? touched : ring_bytes;
+	do
+		e->next = latest;
+	while (!atomic_compare_exchange_weak_explicit(&ring.committed, &latest, e,
+						      memory_order_release, memory_order_relaxed));
 }

@@ -2,15 +2,16 @@
  *
  * ring.h - the event ring: many producers (hooks and the timer's signal
  * handler, on any thread) to one consumer (the writer).  Variable-length
- * records in the order of their reservation, no locks.
+ * records in the order in which they were committed, no locks.
  *
  *	struct ring_event *e = ring_reserve(bytes, RING_ALLOC);
  *	if (e) { fill e and what follows it; ring_commit(e); }
  *
  *	while ((e = ring_peek())) { use e; ring_consume(e); }
  *
- * A signal may interrupt a producer between reserve and commit: what comes
- * behind is then seen after the interrupted one commits.
+ * Between reserve and commit a producer may be interrupted, put aside, or never come
+ * back (a handler that leaves by siglongjmp): nobody waits for it.  What it reserved is
+ * counted as lost in the end, and a record is either taken or counted, never both.
  */
 #ifndef PROF_RING_H
 #define PROF_RING_H
@@ -21,7 +22,6 @@
 #include "arch.h"
 
 enum ring_kind {
-	RING_PAD,    /* the ring's own: filler up to its end */
 	RING_VOID,   /* an event given up after its reservation; never seen by the consumer */
 	RING_ALLOC,  /* struct ring_event, registers, stack bytes */
 	RING_FREE,   /* no registers */
@@ -33,9 +33,10 @@ enum ring_kind {
 
 /* Fixed part of a record; stack_bytes bytes of stack follow it. */
 struct ring_event {
-	_Atomic uint64_t header; /* ring.c's: length, committed */
+	struct ring_event *next; /* the event behind it, once the writer has it */
+	uint16_t chunk, counts;	 /* ring.c's: where it lies, what it counts as */
+	uint32_t kind;		 /* enum ring_kind */
 	uint64_t t_ns;
-	uint32_t kind;	 /* enum ring_kind */
 	uint32_t thread; /* index of the thread_state, see thread.h */
 	uint32_t tid, cpu;
 	uint64_t block;	       /* sampled block's id; creation site's pc; child's pid */
@@ -51,42 +52,48 @@ struct ring_event {
 
 #define RING_SHORT_BYTES ((uint32_t)(sizeof(struct ring_event) - sizeof(uint64_t) * ARCH_REGS))
 
-/* [init] [child] Maps a ring of bytes (a power of two), or as large a part as there is memory
- * for, at least RING_BYTES_MIN.  0 or -errno. */
 #define RING_BYTES_MIN (256u << 10)
+
+/* [init] [child] A ring of bytes (a power of two), or as large a part as there is memory
+ * for, at least RING_BYTES_MIN.  A child uses its parent's again.  0 or -errno. */
 int ring_init(uint32_t bytes);
 
-/* [child] Forgets the parent's ring. */
-void ring_forget(void);
+/* [child] Forgets the parent's events.  in_use: what the fork came in between may still
+ * write to a record of the parent's, so its memory is left to it. */
+void ring_forget(bool in_use);
 
 /* [hook] [signal] Room for a record of bytes, or NULL when the ring is too full.
- * Frees and forks may use the last tenth of the ring, all others may not: a burst of
- * allocations must not lose the frees. */
+ * Frees, forks and unloads may use the last tenth of the ring, all others may not: a burst
+ * of allocations must not lose the frees.  Wakes the writer when a quarter is in use. */
 struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind);
 
-/* [hook] [signal] Publishes e (release; pairs with ring_peek's acquire).  Rings the
- * writer's bell when the ring has become a quarter full. */
+/* [hook] [signal] Puts e behind all that was committed before (release; pairs with
+ * ring_peek's acquire). */
 void ring_commit(struct ring_event *e);
 
-/* [writer] The oldest committed record, or NULL. */
+/* [writer] The oldest committed record not consumed, or NULL. */
 struct ring_event *ring_peek(void);
 void ring_consume(struct ring_event *e);
 
-/* [writer] For what waits behind a producer that was taken off its CPU between reserve and
- * commit: the next committed record at or after *place (from ring_place()) and before end,
- * or NULL; *place moves behind it.  ring_void() takes it where it lies; its room comes free
- * in its turn. */
-struct ring_event *ring_peek_beyond(uint64_t *place, uint64_t end);
-void ring_void(struct ring_event *e);
+/* [writer] As ring_peek, but given-up records are seen, too, and all that is committed
+ * now is behind it, by its next. */
+const struct ring_event *ring_ahead(void);
+
+/* [writer] To be called now and then: replaces what holds records that nobody will
+ * commit, and counts those as lost. */
+void ring_tidy(void);
+
+/* [writer] At the end: counts as lost what is reserved now and not committed by then. */
+void ring_note_reserved(void);
+void ring_lose_reserved(void);
 
 /* [writer] Gives memory of the empty ring back when much of it was used. */
 void ring_trim(void);
 
-/* Any context: how far the consumer has come. */
-uint64_t ring_place(void);
-
-/* Any context: bytes waiting in the ring, and bytes of it in memory, about. */
-uint32_t ring_used(void);
+/* Any context: whether something waits, how often room has come free, and the bytes of
+ * the ring in memory, about. */
+bool ring_has_events(void);
+uint64_t ring_progress(void);
 uint64_t ring_touched_bytes(void);
 
 #endif

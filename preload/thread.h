@@ -71,6 +71,7 @@ struct thread_state {
 	uint64_t other_blocked;	   /* what else was then blocked */
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
+	uint32_t recording; /* records begun (ring.h); those jumped out of stay counted */
 	uint32_t next_free;
 	uint32_t writer_id; /* the writer's: thread id in the trace, 0 not met */
 };
@@ -82,6 +83,22 @@ int thread_init(void);
 /* [hook] The calling thread's state, registering it when it is new; NULL when
  * that is not possible (counted).  The caller has marked itself busy. */
 struct thread_state *thread_self(void);
+
+/* [hook] Around a record, on its thread t: says that a fork here may come in between.
+ * begin's answer is for end, so that one jumped out of does not count for ever. */
+static inline uint32_t thread_record_begin(struct thread_state *t)
+{
+	uint32_t outer = t->recording;
+
+	t->recording = outer + 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	return outer;
+}
+static inline void thread_record_end(struct thread_state *t, uint32_t outer)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	t->recording = outer;
+}
 
 /* [signal] Index of the calling thread's state, 0 when it has none yet. */
 uint32_t thread_index_self(void);

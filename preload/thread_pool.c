@@ -84,13 +84,11 @@ uint32_t thread_pool_end(void)
 	return atomic_load_explicit(&pool.end, memory_order_acquire);
 }
 
+/* The chunks stay: what the fork came in between may still look at its state there. */
 void thread_pool_reset(void)
 {
-	for (uint32_t i = 0; i < POOL_CHUNKS; i++)
-		if (pool.chunks[i])
-			sys_unmap(pool.chunks[i],
-				  ((size_t)POOL_FIRST << i) * sizeof(struct thread_state));
-	memset(&pool, 0, sizeof(pool));
+	atomic_store(&pool.lock.word, 0);
+	pool.free_list = 0;
 	atomic_store(&pool.end, 1);
 }
 

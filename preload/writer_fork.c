@@ -32,7 +32,8 @@ void loop_fork_end(void)
  * has nothing to say. */
 bool loop_child_has_something(void)
 {
-	return ring_used() > 0 || sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= SECOND / config.cpu_hz;
+	return ring_has_events() ||
+	       sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= SECOND / config.cpu_hz;
 }
 
 bool loop_gestate(void)

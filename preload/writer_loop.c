@@ -216,7 +216,7 @@ static void take_all(void)
 {
 	bool perf = state_cpu_engine() == STATE_CPU_PERF;
 
-	drain_all(perf, false);
+	drain_all(perf);
 	if (!perf) /* perf tells of every mapping, in its place in time */
 		maps_settle();
 	roster_scan();
@@ -249,10 +249,11 @@ static void finish(enum prof_end reason)
 	/* Only events that stand still say what the kernel lost for want of room. */
 	if (perf && reason == PROF_END_EXIT)
 		cpu_perf_enable(false);
-	drain_all(perf, true); /* an exec takes perf's rings away, too */
+	drain_all(perf); /* an exec takes perf's rings away, too */
 	if (perf)
 		cpu_perf_count_lost();
-	drain_held_up();
+	if (reason == PROF_END_EXIT)
+		drain_rest();
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
 	next_second(now);
@@ -352,8 +353,6 @@ void loop_run(void)
 			requests |= WRITER_EXIT;
 		lock_take(&loop_work);
 		take_all();
-		if (requests)
-			drain_held_up(); /* whoever asked has what happened before */
 		now = sys_now_ns();
 		keep_plan(now);
 		if (now >= loop.second_at)

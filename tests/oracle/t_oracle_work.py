@@ -83,6 +83,7 @@ EXCLUDED = {
     "w_deny": "runs another program, denied a call: of the tests of faults",
     "w_storm_*": "what they count is left to chance: of the storms, which compare it",
     "w_attack_jump": "jumps out of a preloaded library only, and counts how often",
+    "w_attack_between": "forks as often as its time allows: of t_attack_between",
     "w_memory": "of t_oracle_memory",
     "w_secrets": "needs its caller's secrets: of the tests of security",
     "w_secure": "says whether the library is there: of the tests of security",

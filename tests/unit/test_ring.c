@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_ring.c - the event ring: order, content and loss with several
- * producers and one consumer, a producer interrupted between reserve and
- * commit, and the part kept for frees.
+ * producers and one consumer, producers that never commit or do so too late, the
+ * part kept for frees, and what a forked child has of it.
  *
- * links: preload/ring.c
+ * links: preload/ring.c preload/ring_take.c preload/stats.c
  */
 #include "../../preload/ring.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
+#include "../../preload/stats.h"
 #include "../check.h"
 
-#define RING_BYTES (64u << 10)
+#define RING_BYTES (512u << 10)
+#define LATE_US 1100000 /* after that a record is given up */
+#define PRODUCERS 4
+#define EVENTS 60000
 
 /* Stands in for the writer, which is to be woken when the ring fills. */
 static _Atomic unsigned bells;
@@ -31,7 +36,6 @@ static struct ring_event *put(enum ring_kind kind, uint32_t stack_bytes, uint64_
 
 	if (!e)
 		return NULL;
-	e->kind = kind;
 	e->size = size;
 	e->stack_bytes = stack_bytes;
 	memset(e->stack, (int)(size & 0xff), stack_bytes);
@@ -44,11 +48,43 @@ static void intact(const struct ring_event *e)
 		EQ(e->stack[i], e->size & 0xff);
 }
 
+/* The next is the event put with this size; it is consumed. */
+static void expect(uint64_t size)
+{
+	struct ring_event *e = ring_peek();
+
+	TRUE(e);
+	EQ(e->size, size);
+	intact(e);
+	ring_consume(e);
+}
+
+/* As many as go in; how many. */
+static uint32_t fill(enum ring_kind kind)
+{
+	struct ring_event *e;
+	uint32_t n = 0;
+
+	for (; (e = put(kind, 100, n)); n++)
+		ring_commit(e);
+	return n;
+}
+
+static uint32_t take_all(void)
+{
+	struct ring_event *e;
+	uint32_t n = 0;
+
+	for (; (e = ring_peek()); n++)
+		ring_consume(e);
+	return n;
+}
+
 TEST(empty)
 {
 	EQ(ring_init(RING_BYTES), 0);
 	TRUE(!ring_peek());
-	EQ(ring_used(), 0);
+	TRUE(!ring_has_events());
 }
 
 /* Goes round the ring many times with lengths that never divide it. */
@@ -62,18 +98,16 @@ TEST(one_at_a_time_in_order)
 		EQ((uintptr_t)e % 8, 0);
 		TRUE(!ring_peek());
 		ring_commit(e);
-		e = ring_peek();
-		TRUE(e);
-		EQ(e->kind, RING_ALLOC);
-		EQ(e->size, i);
-		intact(e);
-		ring_consume(e);
+		TRUE(ring_has_events());
+		EQ(ring_peek()->kind, RING_ALLOC);
+		expect(i);
 		TRUE(!ring_peek());
+		TRUE(!ring_has_events());
 	}
-	EQ(ring_used(), 0);
+	EQ(ring_progress(), 20000);
 }
 
-TEST(interrupted_producer_keeps_order)
+TEST(order_is_that_of_the_commits)
 {
 	struct ring_event *a, *b;
 
@@ -82,126 +116,216 @@ TEST(interrupted_producer_keeps_order)
 	b = put(RING_SAMPLE, 50, 2);
 	TRUE(a && b);
 	ring_commit(b);
-	TRUE(!ring_peek());
+	expect(2);
 	ring_commit(a);
-	TRUE(ring_peek() == a);
-	ring_consume(a);
-	TRUE(ring_peek() == b);
-	ring_consume(b);
+	ring_commit(put(RING_FREE, 0, 3));
+	expect(1);
+	expect(3);
 	TRUE(!ring_peek());
+}
+
+TEST(ahead_shows_what_waits)
+{
+	const struct ring_event *e;
+
+	EQ(ring_init(RING_BYTES), 0);
+	for (uint64_t i = 1; i <= 3; i++)
+		ring_commit(put(RING_ALLOC, 10, i));
+	EQ(ring_peek()->size, 1);
+	ring_commit(put(RING_UNLOAD, 10, 4));
+	e = ring_ahead();
+	for (uint64_t i = 1; i <= 4; i++, e = e->next)
+		EQ(e->size, i);
+	TRUE(!e);
+	for (uint64_t i = 1; i <= 4; i++)
+		expect(i);
+}
+
+TEST(voided_is_not_seen)
+{
+	struct ring_event *e;
+
+	EQ(ring_init(RING_BYTES), 0);
+	e = put(RING_ALLOC, 10, 1);
+	e->kind = RING_VOID;
+	ring_commit(e);
+	TRUE(!ring_peek());
+	ring_note_reserved();
+	ring_lose_reserved();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 0);
 }
 
 TEST(last_part_is_for_frees)
 {
+	const uint32_t each = (RING_SHORT_BYTES + 8 * ARCH_REGS + 100 + 7) & ~7u;
+	uint32_t allocs, frees;
+
+	EQ(ring_init(RING_BYTES), 0);
+	allocs = fill(RING_ALLOC);
+	TRUE(bells);
+	TRUE(allocs * each <= RING_BYTES - RING_BYTES / 10);
+	TRUE(allocs * each >= RING_BYTES / 2);
+	EQ(fill(RING_CREATE), 0);
+	frees = fill(RING_FREE);
+	TRUE(frees * each >= RING_BYTES / 10);
+	TRUE((allocs + frees) * each <= RING_BYTES);
+	EQ(take_all(), allocs + frees);
+	TRUE(fill(RING_ALLOC) >= allocs / 2); /* the last chunk is not full yet */
+}
+
+TEST(no_bell_while_it_is_nearly_empty)
+{
+	EQ(ring_init(RING_BYTES), 0);
+	for (uint32_t used = 0; used < RING_BYTES / 4; used += 1500)
+		ring_commit(put(RING_ALLOC, 1000, 1));
+	EQ(bells, 0);
+}
+
+TEST(larger_than_a_chunk_is_refused)
+{
+	EQ(ring_init(RING_BYTES), 0);
+	TRUE(!ring_reserve(RING_BYTES, RING_ALLOC));
+	TRUE(!ring_peek());
+	TRUE(ring_reserve(65528 + sizeof(struct ring_event), RING_ALLOC));
+}
+
+/* Records that nobody commits do not keep the ring from going round, and are counted. */
+TEST(never_committed)
+{
+	EQ(ring_init(RING_BYTES), 0);
+	for (unsigned i = 1; i <= 4; i++) {
+		TRUE(put(RING_ALLOC, 100, 1)); /* in every chunk, in turn */
+		TRUE(put(RING_FREE, 0, 1));
+		TRUE(put(RING_SAMPLE, 0, 1));
+		fill(RING_FREE);
+		take_all();
+		usleep(LATE_US);
+		ring_tidy();
+		EQ(stats_lost[PROF_LOSS_HEAP_RING], i);
+		EQ(stats_lost[PROF_LOSS_FREE_RING], i);
+		EQ(stats_lost[PROF_LOSS_TIMER_RING], i);
+	}
+	TRUE(fill(RING_ALLOC) > 100);
+	ring_tidy();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 4);
+}
+
+/* ... and one that is committed after all is not taken: it was counted. */
+TEST(committed_too_late)
+{
+	struct ring_event *late;
+
+	EQ(ring_init(RING_BYTES), 0);
+	late = put(RING_ALLOC, 100, 77);
+	fill(RING_FREE);
+	take_all();
+	usleep(LATE_US);
+	ring_tidy();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 1);
+	ring_commit(put(RING_ALLOC, 10, 1));
+	memset(late->stack, 77, 100);
+	late->chunk = 0;
+	ring_commit(late);
+	ring_commit(put(RING_ALLOC, 10, 2));
+	expect(1);
+	expect(2);
+	TRUE(!ring_peek());
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 1);
+}
+
+/* Slow, but not too late. */
+TEST(committed_late)
+{
+	struct ring_event *slow;
+
+	EQ(ring_init(RING_BYTES), 0);
+	slow = put(RING_ALLOC, 100, 7);
+	fill(RING_FREE);
+	take_all();
+	usleep(20000);
+	ring_tidy();
+	ring_commit(slow);
+	expect(7);
+	ring_tidy();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 0);
+}
+
+TEST(reserved_at_the_end_is_lost)
+{
 	struct ring_event *e;
-	uint32_t allocs = 0, frees = 0;
 
 	EQ(ring_init(RING_BYTES), 0);
-	while ((e = put(RING_ALLOC, 0, 1)) != NULL) {
-		ring_commit(e);
-		EQ(bells != 0, ring_used() > RING_BYTES / 4);
-		TRUE(++allocs < RING_BYTES / RING_SHORT_BYTES);
-	}
-	TRUE(ring_used() >= RING_BYTES * 8 / 10);
-	while ((e = ring_reserve(RING_SHORT_BYTES, RING_FREE)) != NULL) {
-		e->kind = RING_FREE;
-		ring_commit(e);
-		TRUE(++frees < RING_BYTES / 16);
-	}
-	TRUE(frees >= RING_BYTES / 20 / RING_SHORT_BYTES);
-	TRUE(ring_used() <= RING_BYTES);
-	for (; (e = ring_peek()); ring_consume(e))
-		if (e->kind == RING_FREE)
-			frees--;
-		else
-			allocs--;
-	EQ(allocs, 0);
-	EQ(frees, 0);
+	e = put(RING_ALLOC, 100, 7);
+	TRUE(put(RING_ALLOC, 100, 8));
+	ring_note_reserved();
+	ring_commit(e);
+	TRUE(put(RING_ALLOC, 100, 9)); /* begun later: another's affair */
+	EQ(take_all(), 1);
+	ring_lose_reserved();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 1);
 }
 
-TEST(larger_than_the_ring_is_refused)
+TEST(memory_is_given_back)
 {
-	EQ(ring_init(RING_BYTES), 0);
-	TRUE(!ring_reserve(RING_BYTES + 8, RING_ALLOC));
-	TRUE(!ring_peek());
+	EQ(ring_init(RING_BYTES * 8), 0);
+	fill(RING_ALLOC);
+	take_all();
+	TRUE(ring_touched_bytes() > RING_BYTES * 6);
+	ring_trim();
+	TRUE(ring_touched_bytes() <= RING_BYTES);
+	for (unsigned i = 0; i < 3; i++) {
+		TRUE(fill(RING_ALLOC) > 100);
+		take_all();
+		ring_trim();
+	}
 }
 
-#define PRODUCERS 4
-#define EVENTS 60000
-
-static _Atomic uint32_t finished, sent[PRODUCERS];
-
-/* An interrupted producer does not keep what came after it from being taken. */
-TEST(beyond_an_uncommitted_one)
+/* A child begins with an empty ring; what it was in the middle of goes nowhere. */
+static void child_of(bool in_use)
 {
-	struct ring_event *held, *e;
-	uint64_t place, end;
+	struct ring_event *first, *e, *mine;
+	int status;
 
 	EQ(ring_init(RING_BYTES), 0);
-	held = put(RING_ALLOC, 100, 1);
-	ring_commit(put(RING_ALLOC, 50, 2));
-	ring_commit(put(RING_FREE, 0, 3));
-	TRUE(!ring_peek());
-	place = ring_place();
-	end = place + ring_used();
-	for (unsigned n = 2; n <= 3; n++) {
-		e = ring_peek_beyond(&place, end);
-		TRUE(e && e->size == n);
-		ring_void(e);
+	first = put(RING_ALLOC, 100, 1);
+	ring_commit(first);
+	e = put(RING_ALLOC, 100, 2);
+	if (!fork()) {
+		ring_forget(in_use);
+		TRUE(!put(RING_ALLOC, 10, 3));
+		EQ(ring_init(RING_BYTES), 0);
+		TRUE(!ring_peek());
+		mine = put(RING_ALLOC, 100, 4);
+		EQ(mine == first, !in_use); /* the room is the parent's, or other */
+		if (in_use) {
+			memset(e->stack, 9, 100);
+			ring_commit(e);
+		}
+		ring_commit(mine);
+		expect(4);
+		TRUE(!ring_peek());
+		_exit(0);
 	}
-	TRUE(!ring_peek_beyond(&place, end));
-	ring_commit(held);
-	e = ring_peek();
-	TRUE(e == held);
-	ring_consume(e);
-	TRUE(!ring_peek()); /* the two were taken */
+	TRUE(wait(&status) > 0 && status == 0);
+	ring_commit(e);
+	expect(1);
+	expect(2);
 }
 
-/* Taken off its CPU before it had written its length: what is behind is found all the
- * same, across the end of the lap, too. */
-static void behind_one_without_a_length(uint32_t bytes_before)
+TEST(child)
 {
-	struct ring_event *held, *e;
-	uint64_t place, end, header;
-
-	EQ(ring_init(RING_BYTES), 0);
-	while (ring_place() < bytes_before) {
-		ring_commit(put(RING_ALLOC, 0, 1));
-		ring_consume(ring_peek());
-	}
-	held = ring_reserve(sizeof(*held) + 1000, RING_ALLOC);
-	header = held->header;
-	held->header = 0;
-	held->kind = 0;
-	place = ring_place();
-	TRUE(!ring_peek_beyond(&place, place + ring_used()));
-	for (uint64_t n = 2; n <= 3; n++)
-		ring_commit(put(RING_ALLOC, 700, n));
-	end = place + ring_used();
-	for (uint64_t n = 2; n <= 3; n++) {
-		e = ring_peek_beyond(&place, end);
-		TRUE(e && e->size == n);
-		intact(e);
-		ring_void(e);
-	}
-	TRUE(!ring_peek_beyond(&place, end) && !ring_peek());
-	held->header = header;
-	held->kind = RING_ALLOC;
-	ring_commit(held);
-	TRUE(ring_peek() == held);
-	ring_consume(held);
-	TRUE(!ring_peek());
-	EQ(ring_used(), 0);
+	child_of(false);
 }
 
-TEST(behind_one_without_a_length)
+TEST(child_of_a_handler_that_came_between)
 {
-	for (uint32_t before = 0; before < RING_BYTES; before += 1024)
-		behind_one_without_a_length(before);
+	child_of(true);
 }
+
+static _Atomic uint32_t finished, sent[PRODUCERS], left[PRODUCERS];
 
 /* Sends numbered records of changing length; one that finds the ring full is
- * left out, and its number with it. */
+ * left out, and its number with it; now and then one is never committed. */
 static void *produce(void *arg)
 {
 	uint32_t me = (uint32_t)(uintptr_t)arg;
@@ -215,6 +339,10 @@ static void *produce(void *arg)
 		}
 		e->thread = me;
 		e->block = (uint64_t)i * PRODUCERS + me;
+		if (i % 9973 == 0) {
+			atomic_fetch_add(&left[me], 1);
+			continue;
+		}
 		ring_commit(e);
 		atomic_fetch_add(&sent[me], 1);
 	}
@@ -236,7 +364,7 @@ static void right(const struct ring_event *e, uint64_t *last, uint32_t *got)
 
 TEST(many_producers)
 {
-	uint64_t last[PRODUCERS] = { 0 }, place, end;
+	uint64_t last[PRODUCERS] = { 0 }, lost = 0;
 	uint32_t got[PRODUCERS] = { 0 };
 	pthread_t thread[PRODUCERS];
 	struct ring_event *e;
@@ -244,27 +372,21 @@ TEST(many_producers)
 	EQ(ring_init(RING_BYTES), 0);
 	for (uintptr_t i = 0; i < PRODUCERS; i++)
 		EQ(pthread_create(&thread[i], NULL, produce, (void *)i), 0);
-	for (;;) {
-		int over = atomic_load(&finished) == PRODUCERS;
-
-		while ((e = ring_peek())) {
+	for (bool over = false; !over; sched_yield()) {
+		over = atomic_load(&finished) == PRODUCERS;
+		for (; (e = ring_peek()); ring_consume(e))
 			right(e, last, got);
-			ring_consume(e);
-		}
-		place = ring_place();
-		end = place + ring_used();
-		while ((e = ring_peek_beyond(&place, end))) {
-			right(e, last, got);
-			ring_void(e);
-		}
-		if (over)
-			break;
-		sched_yield();
+		ring_tidy();
+		ring_trim();
 	}
+	ring_note_reserved();
+	ring_lose_reserved();
 	for (uint32_t i = 0; i < PRODUCERS; i++) {
 		pthread_join(thread[i], NULL);
 		EQ(got[i], atomic_load(&sent[i]));
 		TRUE(got[i] > 100);
+		lost += atomic_load(&left[i]);
 	}
-	EQ(ring_used(), 0);
+	EQ(stats_lost[PROF_LOSS_HEAP_RING] + stats_lost[PROF_LOSS_FREE_RING], lost);
+	TRUE(!ring_has_events());
 }
