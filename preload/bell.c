@@ -29,6 +29,8 @@ static struct {
 	int event; /* eventfd, in the writer's table */
 	_Atomic uint32_t tid;
 	_Atomic bool quit;
+	uint64_t cpu_ns; /* its CPU clock when bell was cpu_at */
+	uint32_t cpu_at;
 } relay = { .event = -1 };
 
 void bell_ring(void)
@@ -141,6 +143,7 @@ void bell_reset(void)
 {
 	relay.running = false;
 	relay.event = -1;
+	relay.cpu_ns = 0;
 	atomic_store(&relay.tid, 0);
 	atomic_store(&bell, 0);
 }
@@ -152,9 +155,17 @@ int bell_tid(void)
 	return relay.running && !tid ? -1 : tid;
 }
 
+/* Asked of the kernel only when it has rung since. */
 uint64_t bell_cpu_ns(void)
 {
+	uint32_t now = atomic_load(&bell);
 	int tid = bell_tid();
 
-	return relay.running && tid > 0 ? sys_clock_ns(sys_thread_cpu_clock(tid)) : 0;
+	if (!relay.running || tid <= 0)
+		return 0;
+	if (!relay.cpu_ns || now != relay.cpu_at) {
+		relay.cpu_at = now;
+		relay.cpu_ns = sys_clock_ns(sys_thread_cpu_clock(tid));
+	}
+	return relay.cpu_ns;
 }

@@ -19,6 +19,7 @@
 #define COMMIT_BYTES 8u
 #define SIZES_MAX 65536u
 #define LAST_WORD_BYTES 4096u
+#define ROOM_AHEAD_BYTES (4 * LAST_WORD_BYTES)
 #define UNNAMED_SUFFIX ".new"
 
 /* LZ4 frame descriptor: version 01, independent blocks, content checksum; blocks
@@ -35,6 +36,7 @@ static struct {
 	bool open;
 	uint32_t number, oldest;
 	uint64_t bytes, total;
+	uint64_t reserved; /* end of the room kept for the current file */
 	/* The one after it, when it has been made: its file, -1 where none is kept. */
 	bool next_made;
 	int next_fd;
@@ -156,10 +158,21 @@ static int write_header(int fd, const struct buffer *fields)
 	return err ? err : (int)(sizeof(head) + fields->used);
 }
 
-/* Room for a last word: on a full disk there must still be space to say so. */
+static bool allocate(int fd, uint64_t from, uint64_t bytes)
+{
+	return SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, from, bytes, 0, 0) == 0;
+}
+
+/* Room for a last word: on a full disk there must still be space to say so.  Where there is
+ * more, it is not asked for each time. */
 static void reserve_room(int fd, uint64_t bytes)
 {
-	SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, bytes, LAST_WORD_BYTES, 0, 0);
+	if (bytes + LAST_WORD_BYTES <= seg.reserved)
+		return;
+	if (allocate(fd, bytes, ROOM_AHEAD_BYTES))
+		seg.reserved = bytes + ROOM_AHEAD_BYTES;
+	else
+		allocate(fd, bytes, LAST_WORD_BYTES);
 }
 
 /* The file gets its name when its header is in it: there is no instant at
@@ -179,7 +192,7 @@ static int create_file(int dir, uint32_t number, const struct buffer *header_fie
 	n = write_header(fd, header_fields);
 	if (n >= 0) {
 		seg.next_bytes = (uint64_t)n;
-		reserve_room(fd, seg.next_bytes);
+		allocate(fd, seg.next_bytes, LAST_WORD_BYTES);
 		n = (int)SYS_CALL(SYS_renameat, dir, unnamed.text, dir, name.text, 0, 0);
 	}
 	if (n >= 0)
@@ -229,7 +242,7 @@ int segment_open(const struct buffer *header_fields)
 	seg.number = seg.next;
 	seg.fd = seg.next_fd;
 	seg.next_made = false;
-	seg.bytes = 0;
+	seg.bytes = seg.reserved = 0;
 	account(seg.next_bytes);
 	seg.open = true;
 	return 0;

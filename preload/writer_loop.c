@@ -37,6 +37,7 @@
 #define MS UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
 #define POLLFDS_MAX 1100u /* rings of 1,024 CPUs, and the bell */
+#define NEAR_NS (50 * MS)
 #define FIRST_LOOK_NS (10 * MS)
 #define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
 
@@ -204,9 +205,9 @@ const struct arena *loop_arena(void)
 	return &loop.arena;
 }
 
-static void next_second(uint64_t now)
+static void next_second(uint64_t now, bool last)
 {
-	loop_every_second(now);
+	loop_every_second(now, last);
 	loop.second_at = now + SECOND;
 }
 
@@ -256,7 +257,7 @@ static void finish(enum prof_end reason)
 		drain_rest();
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
-	next_second(now);
+	next_second(now, true);
 	trace_end(now, reason);
 }
 
@@ -321,11 +322,19 @@ static bool answer(unsigned requests, uint64_t now)
 	return requests & (WRITER_EXIT | WRITER_PAUSE);
 }
 
+/* A second and a flush that fall nearly together are one waking. */
+static bool near(uint64_t a, uint64_t b)
+{
+	return a - b + NEAR_NS < 2 * NEAR_NS;
+}
+
 /* Until the next flush, second, start or stop, whichever is first. */
 static uint64_t time_to_sleep(uint64_t now, bool polled)
 {
-	uint64_t at = loop.flush_at < loop.second_at ? loop.flush_at : loop.second_at;
+	uint64_t at = loop.flush_at;
 
+	if (loop.second_at < at && !near(loop.second_at, at))
+		at = loop.second_at;
 	if (loop.start_at && loop.start_at < at)
 		at = loop.start_at;
 	if (loop.stop_at && loop.stop_at < at)
@@ -355,8 +364,8 @@ void loop_run(void)
 		take_all();
 		now = sys_now_ns();
 		keep_plan(now);
-		if (now >= loop.second_at)
-			next_second(now);
+		if (now >= loop.second_at || (now >= loop.flush_at && near(now, loop.second_at)))
+			next_second(now, false);
 		if (now >= loop.flush_at)
 			flush(now);
 		end = answer(requests, now);
@@ -372,6 +381,7 @@ void loop_reset_in_child(void)
 {
 	memset(&loop, 0, sizeof(loop));
 	segment_reset_in_child();
+	loop_second_reset();
 	memset(&loop_work, 0, sizeof(loop_work));
 }
 

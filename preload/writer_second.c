@@ -25,14 +25,36 @@ static uint64_t self_bytes(void)
 	       encode_touched_bytes() + blocks_bytes();
 }
 
-void loop_every_second(uint64_t now)
-{
-	uint64_t rss = 0, vsize = 0, peak = 0;
+/* A program that has used next to nothing since then has the memory it had. */
+#define IDLE_CPU_NS UINT64_C(50000)
+#define IDLE_SECONDS_NS UINT64_C(10000000000)
 
+static struct {
+	uint64_t at, program_ns;
+} written;
+
+static void write_stats(uint64_t now, bool last)
+{
+	uint64_t rss = 0, vsize = 0, peak = 0, process_ns = thread_process_cpu_ns();
+	uint64_t own_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns();
+
+	if (!last && written.at && now - written.at < IDLE_SECONDS_NS &&
+	    process_ns - own_ns - written.program_ns < IDLE_CPU_NS)
+		return;
+	written.at = now;
+	written.program_ns = process_ns - own_ns;
 	proc_memory(&rss, &vsize, &peak);
-	encode_process_stats(now, thread_process_cpu_ns(), rss, vsize,
-			     sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns(), self_bytes(),
-			     peak);
+	encode_process_stats(now, process_ns, rss, vsize, own_ns, self_bytes(), peak);
+}
+
+void loop_second_reset(void)
+{
+	written.at = 0;
+}
+
+void loop_every_second(uint64_t now, bool last)
+{
+	write_stats(now, last);
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
