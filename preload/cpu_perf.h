@@ -90,7 +90,7 @@ int cpu_perf_follow(int tid);
  * cpu_perf_detach only the thread that called cpu_perf_open can do it. */
 void cpu_perf_enable(bool on);
 
-/* [writer] Fills up to max pollfds (POLLIN at a quarter of a ring); returns how
+/* [writer] Fills up to max pollfds (POLLIN at half of a ring, a small one's quarter); returns how
  * many.  0 after cpu_perf_detach: the caller then has to look in by time. */
 unsigned cpu_perf_pollfds(struct pollfd *fds, unsigned max);
 

@@ -14,6 +14,8 @@
 #include "cpu_perf_rings.h"
 #include "sys.h"
 
+/* A ring this large has room for enough samples behind the one that wakes the writer. */
+#define LARGE_RING_BYTES (512u << 10)
 #define RING_BYTES_MIN (64u << 10)
 #define CPUS_MAX 8192u
 
@@ -122,7 +124,7 @@ static void fill_attr(const struct cpu_perf_options *options, uint32_t ring_byte
 		.task = 1,
 		.sample_id_all = 1,
 		.watermark = 1,
-		.wakeup_watermark = ring_bytes / 4,
+		.wakeup_watermark = ring_bytes / (ring_bytes < LARGE_RING_BYTES ? 4 : 2),
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.sample_regs_user = ARCH_PERF_REGS_MASK,

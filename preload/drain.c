@@ -77,11 +77,12 @@ int drain_init(struct arena *arena, uint64_t period_ns)
 	return walk && record ? 0 : -ENOMEM;
 }
 
-static uint32_t node_of(struct thread_info *t, uint64_t t_ns, const struct capture *c,
-			bool after_ours, const uint64_t *kernel, uint32_t kernel_frames)
+static uint32_t node_of(struct thread_info *t, uint64_t t_ns, struct capture *c, bool after_ours,
+			const uint64_t *kernel, uint32_t kernel_frames)
 {
 	uint32_t node;
 
+	c->thread = t->id;
 	unwind_stack(c, after_ours, walk);
 	if (walk->end == UNWIND_NO_STACK)
 		stats_lose(PROF_LOSS_NO_STACK, 1);
@@ -166,7 +167,7 @@ static void take_event(const struct ring_event *e)
 	}
 }
 
-static void take_sample(const struct perf_rec *r)
+static void take_sample(struct perf_rec *r)
 {
 	struct thread_info *t = roster_by_tid(r->tid, r->t_ns);
 
@@ -192,7 +193,7 @@ static void look_again(uint64_t t_ns)
 	maps_refresh(t_ns);
 }
 
-static void take_record(const struct perf_rec *r)
+static void take_record(struct perf_rec *r)
 {
 	switch (r->kind) {
 	case PERF_REC_SAMPLE: take_sample(r); break;

@@ -14,7 +14,23 @@
 #define LARGE_NODES (1u << 19) /* a new table past this many: 16 MiB, and as much for the hash */
 #define FORWARDED UINT32_MAX   /* in segment of an old node: segment_id is its new number */
 
+#define LASTS 32u
+#define LAST_NODES 128u
+
+/* The root end of the stack that was interned last with its outermost frame at root_sp,
+ * which is as good as a thread's name: the next is mostly the same. */
+struct last_nodes {
+	uint64_t root_sp;
+	uint32_t n;
+	struct last_node {
+		uint64_t offset;
+		uint32_t mapping, node;
+		bool guessed;
+	} at[LAST_NODES]; /* root first */
+};
+
 static struct arena *memory;
+static struct last_nodes lasts[LASTS];
 static struct stack_node *chunks[CHUNKS_MAX];
 static struct stack_node *spare[CHUNKS_MAX]; /* chunks of a table given up */
 static struct stack_node *old[CHUNKS_MAX];   /* while a new table is begun */
@@ -75,6 +91,8 @@ static uint32_t node_child(uint32_t parent, uint32_t mapping, uint64_t offset, b
 static int begin_table(void)
 {
 	memset(chunks, 0, sizeof(chunks));
+	for (uint32_t i = 0; i < LASTS; i++)
+		lasts[i].n = 0;
 	nodes = 0;
 	node_new(0, 0, 0, false);
 #define INTERN_MARKER(name, value, text) node_child(0, 0, value, false);
@@ -173,10 +191,51 @@ static uint32_t root_of(enum unwind_end end)
 	return 0;
 }
 
+static struct last_nodes *last_of(const struct unwound *user)
+{
+	uint64_t sp = user->frames ? user->sp[user->frames - 1] : 0;
+	struct last_nodes *l = &lasts[table_hash(sp) % LASTS];
+
+	if (user->end != UNWIND_WHOLE || user->known || !sp)
+		return NULL;
+	if (l->root_sp != sp)
+		l->n = 0;
+	l->root_sp = sp;
+	return l;
+}
+
+static bool same_frame(const struct last_node *was, const struct unwound *user, uint32_t i)
+{
+	const struct mapping *map = user->map[i];
+
+	return map && was->mapping == map->serial && was->offset == user->pc[i] - map->start &&
+	       was->guessed == user->guessed[i];
+}
+
+/* Gives the frames that are as they were their nodes; how many are left. */
+static uint32_t take_last(const struct last_nodes *l, struct unwound *user)
+{
+	uint32_t i = user->frames;
+
+	for (uint32_t k = 0; k < l->n && i && same_frame(&l->at[k], user, i - 1); k++)
+		user->node[--i] = l->at[k].node;
+	return i;
+}
+
+static void keep_last(struct last_nodes *l, const struct unwound *user, uint32_t left)
+{
+	l->n = user->frames - left;
+	while (left-- && l->n < LAST_NODES && user->map[left])
+		l->at[l->n++] = (struct last_node){ user->pc[left] - user->map[left]->start,
+						    user->map[left]->serial, user->node[left],
+						    user->guessed[left] };
+}
+
 uint32_t stack_intern(struct unwound *user, const uint64_t *kernel, uint32_t kernel_frames)
 {
-	uint32_t unknown = user->frames - user->known;
-	uint32_t node = user->known ? user->node[unknown] : root_of(user->end);
+	struct last_nodes *last = last_of(user);
+	uint32_t unknown = last ? take_last(last, user) : user->frames - user->known;
+	uint32_t node = unknown < user->frames ? user->node[unknown] : root_of(user->end);
 	struct mapping *map;
 
 	for (uint32_t i = unknown; i--;) {
@@ -189,6 +248,8 @@ uint32_t stack_intern(struct unwound *user, const uint64_t *kernel, uint32_t ker
 		if (!node)
 			return overflow();
 	}
+	if (last)
+		keep_last(last, user, unknown);
 	for (uint32_t i = kernel_frames; i--;) {
 		map = maps_find(kernel[i]);
 		if (!map)

@@ -14,6 +14,7 @@
 #include "rows.h"
 #include "sys.h"
 #include "unwind_cfi.h"
+#include "unwind_last.h"
 
 #define KNOWN(w, reg) ((w)->f.valid >> (reg)&1)
 
@@ -31,6 +32,7 @@ enum step {
 	STEP_END,     /* there is no caller */
 	STEP_MISSING, /* walk.missing is not in the copy */
 	STEP_BROKEN,
+	STEP_FULL,    /* no room for more frames */
 	STEP_ALL_REGS /* a register that rows do not track is needed */
 };
 
@@ -40,9 +42,16 @@ struct walk {
 	struct unwound *out;
 	uint64_t stack_start; /* run-time address of c->stack */
 	uint64_t missing;
-	bool exact; /* the next pc is exact: a signal came there */
-	bool ours;  /* some frame is libprof.so's */
+	bool exact;		  /* the next pc is exact: a signal came there */
+	bool ours;		  /* some frame is libprof.so's */
+	struct last *last;	  /* the thread's stack before, or NULL */
+	struct last_frame *frame; /* the one being left */
+	uint32_t last_limit;	  /* see last_find */
+	int resumed;		  /* at this frame of last, -1 not */
 };
+
+/* The frames walked, innermost first. */
+static struct last_frame walked[LAST_FRAMES_MAX];
 
 struct unwind_stats unwind_stats;
 bool unwind_self_check;
@@ -53,7 +62,7 @@ int unwind_init(struct arena *arena, const char **why)
 {
 	int err;
 
-	(void)arena;
+	last_init(arena);
 	*why = NULL;
 	memset(&unwind_stats, 0, sizeof(unwind_stats));
 	next_refresh_ns = 0;
@@ -97,6 +106,14 @@ static const struct row *find_row(uint64_t pc)
 	return maps_fill(now, pc) < 0 ? NULL : rows_get(pc);
 }
 
+/* Is what took the walk from here to the caller all that struct last_frame can say? */
+static bool is_simple(const struct row *r)
+{
+	return r->kind == ROW_RULE && !r->deref && !r->signal && !r->lands &&
+	       (r->reg == ARCH_SP || r->reg == ARCH_FP) && r->ra_where != ROW_IN_REG &&
+	       r->fp_where != ROW_IN_REG;
+}
+
 /* The caller's frame pointer; one that cannot be had is unknown from here on,
  * which only matters to a frame that needs it. */
 static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint64_t cfa)
@@ -108,7 +125,12 @@ static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint6
 	switch (r->fp_where) {
 	case ROW_SAME: return;
 	case ROW_CFA:
-	case ROW_BASE: known = read_stack(w, at, &w->f.regs[ARCH_FP]); break;
+	case ROW_BASE:
+		known = read_stack(w, at, &w->f.regs[ARCH_FP]);
+		w->frame->fp_at = at;
+		w->frame->fp_word = w->f.regs[ARCH_FP];
+		w->frame->simple &= known;
+		break;
 	case ROW_IN_REG:
 		known = from < ARCH_REGS && KNOWN(w, from);
 		if (known)
@@ -120,7 +142,7 @@ static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint6
 
 static enum step step_by_rule(struct walk *w, const struct row *r)
 {
-	uint64_t base = w->f.regs[r->reg], cfa = base, ra;
+	uint64_t base = w->f.regs[r->reg], cfa = base, at, ra;
 	unsigned from = (unsigned)r->ra_offset;
 
 	if (!KNOWN(w, r->reg))
@@ -132,16 +154,17 @@ static enum step step_by_rule(struct walk *w, const struct row *r)
 	 * a signal came in, the kernel says where to. */
 	if (!r->signal && (cfa < w->f.regs[ARCH_SP] + (r->ra_where != ROW_IN_REG) || cfa & 7))
 		return STEP_BROKEN;
+	at = (r->ra_where == ROW_CFA ? cfa : base) + (uint64_t)(int64_t)r->ra_offset;
 	if (r->ra_where == ROW_IN_REG) {
 		if (from >= ARCH_REGS || !KNOWN(w, from))
 			return STEP_ALL_REGS;
 		ra = w->f.regs[from];
-	} else if (!read_stack(w,
-			       (r->ra_where == ROW_CFA ? cfa : base) +
-				       (uint64_t)(int64_t)r->ra_offset,
-			       &ra)) {
+	} else if (!read_stack(w, at, &ra)) {
 		return STEP_MISSING;
 	}
+	w->frame->ra_at = at;
+	w->frame->ra = ra;
+	w->frame->simple = is_simple(r) && !w->frame->guessed;
 	restore_fp(w, r, base, cfa);
 	w->f.regs[ARCH_IP] = ra;
 	w->f.regs[ARCH_SP] = cfa;
@@ -260,31 +283,68 @@ static void push(struct walk *w, uint64_t pc, struct mapping *map, bool guessed)
 	w->ours |= map && map->ours;
 }
 
-/* Walks from the captured registers.  False when rows alone cannot and
- * all_regs was not allowed. */
-static bool walk(struct walk *w, const struct capture *c, bool all_regs, struct unwound *out)
+static void note_frame(struct walk *w, uint64_t pc, bool guessed)
 {
+	uint32_t n = w->out->frames;
+
+	w->frame = &walked[n < LAST_FRAMES_MAX ? n : LAST_FRAMES_MAX - 1];
+	*w->frame = (struct last_frame){ .pc = pc,
+					 .sp = w->f.regs[ARCH_SP],
+					 .fp = w->f.regs[ARCH_FP],
+					 .fp_known = KNOWN(w, ARCH_FP),
+					 .exact = w->exact,
+					 .guessed = guessed };
+}
+
+/* True when the stack goes on from here as the thread's last did: then the rest is there. */
+static bool resume(struct walk *w)
+{
+	int k;
+
+	if (!w->last || w->out->frames >= UNWIND_FRAMES_MAX - LAST_FRAMES_MAX)
+		return false;
+	k = last_find(w->last, &w->last_limit, w->frame);
+	if (k < 0 || !last_holds(w->last, (uint32_t)k, w->c, &w->last_limit))
+		return false;
+	w->resumed = k;
+	for (; k >= 0; k--) {
+		w->f.regs[ARCH_SP] = w->last->at[k].sp;
+		push(w, w->last->at[k].pc, w->last->at[k].map, false);
+	}
+	return true;
+}
+
+/* What this walk has shown is the thread's last stack from now on. */
+static void remember(struct walk *w)
+{
+	uint32_t kept = (uint32_t)(w->resumed + 1), n = w->out->frames - kept;
+
+	if (!w->last || w->out->end != UNWIND_WHOLE || n > LAST_FRAMES_MAX)
+		return;
+	if (!kept && n)
+		walked[n - 1].simple = !walked[n - 1].guessed; /* the root */
+	last_keep(w->last, kept, walked, n);
+}
+
+/* The rest of the way, from the state in w on. */
+static enum step walk_on(struct walk *w, bool all_regs)
+{
+	struct unwound *out = w->out;
 	enum step s = STEP_DONE;
 	const struct row *r;
 
-	*w = (struct walk){ .c = c, .out = out, .stack_start = c->regs[ARCH_SP], .exact = true };
-	memcpy(w->f.regs, c->regs, sizeof(w->f.regs));
-	w->f.valid = c->valid;
-	w->f.read = read_for_cfi;
-	w->f.arg = w;
-	out->frames = 0;
 	while (s == STEP_DONE || s == STEP_GUESSED) {
 		uint64_t pc = w->f.regs[ARCH_IP] - !w->exact;
 
-		if (out->frames == UNWIND_FRAMES_MAX) {
-			out->end = UNWIND_TRUNCATED;
-			return true;
-		}
+		if (out->frames == UNWIND_FRAMES_MAX)
+			return STEP_FULL;
+		note_frame(w, pc, s == STEP_GUESSED);
+		if (resume(w))
+			return STEP_END;
 		r = find_row(pc);
-		if (!r && out->frames) {
-			s = STEP_BROKEN;
-			break;
-		}
+		if (!r && out->frames)
+			return STEP_BROKEN;
+		w->frame->map = r ? r->map : NULL;
 		/* A handler returns to the trampoline's first byte: the byte before it is
 		 * nobody's, though its unwind information covers it. */
 		push(w, pc + (r && r->signal && !w->exact), r ? r->map : maps_find(pc),
@@ -292,9 +352,32 @@ static bool walk(struct walk *w, const struct capture *c, bool all_regs, struct 
 		w->f.regs[ARCH_IP] = pc; /* what tables are asked for */
 		s = step(w, r, all_regs);
 	}
+	return s;
+}
+
+/* Walks from the captured registers.  False when rows alone cannot and
+ * all_regs was not allowed. */
+static bool walk(struct walk *w, const struct capture *c, bool all_regs, struct unwound *out)
+{
+	enum step s;
+
+	*w = (struct walk){ .c = c,
+			    .out = out,
+			    .stack_start = c->regs[ARCH_SP],
+			    .exact = true,
+			    .last = all_regs ? NULL : last_of(c->thread),
+			    .resumed = -1 };
+	w->last_limit = w->last ? w->last->n : 0;
+	memcpy(w->f.regs, c->regs, sizeof(w->f.regs));
+	w->f.valid = c->valid;
+	w->f.read = read_for_cfi;
+	w->f.arg = w;
+	out->frames = 0;
+	s = walk_on(w, all_regs);
 	if (s == STEP_ALL_REGS && !all_regs)
 		return false;
-	out->end = end_of(w, s);
+	out->end = s == STEP_FULL ? UNWIND_TRUNCATED : end_of(w, s);
+	remember(w);
 	return true;
 }
 

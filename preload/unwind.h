@@ -24,7 +24,8 @@ struct capture {
 	uint32_t valid;		  /* bit n: regs[n] is known */
 	const uint8_t *stack;	  /* copy of the bytes at regs[ARCH_SP] upward */
 	uint32_t stack_bytes;
-	bool cut; /* the copy stopped at its size limit, not at the stack's end */
+	bool cut;	 /* the copy stopped at its size limit, not at the stack's end */
+	uint32_t thread; /* whose: an id, 0 unknown */
 };
 
 enum unwind_end {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * writer_loop.c - see writer_loop.h.  One cycle: sleep until a ring is a quarter
+ * writer_loop.c - see writer_loop.h.  One cycle: sleep until a ring is half
  * full, somebody asks, or the flush interval is over; drain; flush; answer.
  */
 #include "writer_loop.h"

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unwind_last.h - the stack that each thread was last seen with, and the words that were
+ * read to walk it.  Most samples of a thread share all frames but the innermost few with the
+ * one before: where the walk comes to a frame that it came to then, in the same state,
+ * and all words that led from there to the root are still the same, so is the rest.
+ * That costs two reads a frame and no look for its row.  Writer thread only.
+ */
+#ifndef PROF_UNWIND_LAST_H
+#define PROF_UNWIND_LAST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unwind.h"
+
+#define LAST_FRAMES_MAX 256u
+
+/* A frame as the walk came to it, and what it read to leave it. */
+struct last_frame {
+	uint64_t pc, sp, fp;
+	uint64_t ra_at, ra;
+	uint64_t fp_at, fp_word; /* fp_at 0: not read */
+	struct mapping *map;
+	bool fp_known, exact, guessed;
+	bool simple; /* nothing else was read or needed */
+};
+
+/* Root first. */
+struct last {
+	uint32_t thread; /* 0 nobody's */
+	uint32_t generation;
+	uint32_t n;
+	uint32_t simple; /* frames from the root on that are simple */
+	struct last_frame at[LAST_FRAMES_MAX];
+};
+
+/* [writer] Forgets all. */
+void last_init(struct arena *arena);
+
+/* [writer] Of the thread with this id, as the mappings are now; NULL when there is no memory
+ * or no thread (0). */
+struct last *last_of(uint32_t thread);
+
+/* [writer] The frame below *limit that is f, as the walk comes to it, or -1.  *limit falls with
+ * each frame that the walk has passed. */
+int last_find(const struct last *l, uint32_t *limit, const struct last_frame *f);
+
+/* [writer] Are the words that led from frame k to the root the same in c?  If not, *limit is the
+ * frame that was left by another way. */
+bool last_holds(const struct last *l, uint32_t k, const struct capture *c, uint32_t *limit);
+
+/* [writer] Now the stack is its first `kept` frames as before and n frames more, given
+ * innermost first. */
+void last_keep(struct last *l, uint32_t kept, const struct last_frame *frames, uint32_t n);
+
+#endif
