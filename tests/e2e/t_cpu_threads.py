@@ -13,7 +13,7 @@ for user in users():
         for tid, name, cpu_ns in ran.rows("thread"):
             t = p.thread(tid)
             check(t["name"] == name, what, "thread", tid, "is called", t["name"], "not", name)
-            # what main does after it has printed its clock is its end alone
+            # main's is counted from main() to when it is printed: its end is not in it
             near(t["cpu_ns"], cpu_ns, 0.01, f"{what} cpu of {name}", 3_000_000 if t is main else 0)
             near(sum(ns for th, *_, ns in p.stacks() if th is t), t["cpu_ns"], 0.001,
                  f"{what} stacks of {name}", 1)
