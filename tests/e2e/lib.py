@@ -151,11 +151,12 @@ def same(bare, profiled, what=""):
           profiled.err.decode(errors="replace")[:3000])
 
 
-def work(name, *args, user=None, out="trace", env=None, quiet=True, status=0, **values):
+def work(name, *args, user=None, out="trace", env=None, quiet=True, status=0, timeout=50,
+         **values):
     """Runs a work program under the library; returns (Ran, trace directory)."""
     user = user or User("self")
     ran = run([user.file(W / name), *args], user, dict(preload(user, out=out, **values),
-                                                       **(env or {})))
+                                                       **(env or {})), timeout=timeout)
     check(status is None or ran.status == status, name, "status", ran.status,
           ran.err.decode(errors="replace"))
     check(not quiet or ran.err == b"", name, "said on stderr:", ran.err.decode(errors="replace"))
