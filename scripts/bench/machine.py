@@ -34,10 +34,17 @@ def hypervisor():
     return "virtual machine" if "hypervisor" in flags else "no hypervisor"
 
 
-def describe(bench):
+def packages(*names):
+    """Versions of Debian packages; of those that are there."""
+    found = [f"{n} {v}" for n in names
+             if (v := first_line("dpkg-query", "-W", "-f", "${Version}", n)) and " " not in v]
+    return ", ".join(found) or "not from Debian"
+
+
+def describe(bench, peers):
     """Names and values, in the order they are printed."""
     sysctl = "/proc/sys/kernel/perf_event_"
-    return {
+    about = {
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": f"{from_file('/proc/cpuinfo', 'model name')}, {os.cpu_count()} CPUs, "
                f"{len(os.sched_getaffinity(0))} usable; {hypervisor()}",
@@ -51,5 +58,9 @@ def describe(bench):
         "library": f"{bench.library}, {bench.library.stat().st_size} bytes",
         "settings": "defaults, but for what a figure names; LIBPROF_OUT below " + str(bench.out),
         "mode": "quick" if bench.quick else "full",
-        "load_at_start": load(),
     }
+    if peers:
+        about["peers"] = packages("linux-perf", "heaptrack", "libgoogle-perftools4",
+                                  "libjemalloc2", "valgrind")
+    about["load_at_start"] = load()
+    return about

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running programs, bare and with something in front of them, and medians."""
+import collections
+import functools
 import os
 import shutil
 import statistics
@@ -7,7 +9,10 @@ import time
 
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # the system's programs
 ROUNDS_MIN = 7  # whatever the time
-BARE, SHIM, LIBPROF, PERF = "bare", "empty shim", "libprof", "perf record"
+
+# What a program is run with: a name, words before its own, additions to its environment.
+Variant = collections.namedtuple("Variant", "name prefix env", defaults=((), {}))
+BARE = Variant("bare")
 
 
 class Failed(Exception):
@@ -19,7 +24,7 @@ class Missing(Failed):
 
 
 class Result:
-    """One finished run: seconds of wall time, seconds of CPU of the whole process, output."""
+    """One finished run: seconds of wall time, seconds of CPU of all its processes, output."""
 
     def __init__(self, wall, usage, out):
         self.wall = wall
@@ -46,7 +51,8 @@ class Bench:
         self.library = build / "libprof.so"
         self.prof = build / "prof"
         self.work = build / "tests/work"
-        drop = ("LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG")
+        self.shim = Variant("shim", (), {"LD_PRELOAD": str(self.out / "shim.so")})
+        drop = ("LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG", "BENCH_")
         self.clean = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
         self.clean.update(LC_ALL="C", PATH=PATHS)
         self.remove_traces()
@@ -55,27 +61,38 @@ class Bench:
         shutil.rmtree(self.traces, ignore_errors=True)
         self.traces.mkdir(parents=True)
 
-    def env(self, variant, **settings):
-        """The environment of a variant; settings are LIBPROF_ names without the prefix."""
-        env = dict(self.clean)
-        if variant == SHIM:
-            env["LD_PRELOAD"] = str(self.out / "shim.so")
-        if variant == LIBPROF:
-            env["LD_PRELOAD"] = str(self.library)
-            env["LIBPROF_OUT"] = str(self.traces / "%e-%p")
-            env.update({"LIBPROF_" + k: str(v) for k, v in settings.items()})
-        return env
+    def libprof(self, library=None, **settings):
+        """The library in front; settings are its variables without LIBPROF_."""
+        env = {"LD_PRELOAD": str(library or self.library),
+               "LIBPROF_OUT": str(self.traces / "%e-%p")}
+        env.update({"LIBPROF_" + k: str(v) for k, v in settings.items()})
+        return Variant("libprof", (), env)
 
-    def run(self, argv, env, meanwhile=None):
+    def perf(self, hz, *stacks):
+        """perf record beside it; stacks are its options on what else to record."""
+        return Variant(" ".join((f"perf -F {hz}", *stacks)),
+                       ("perf", "record", "-q", "-F", str(hz), "-e", "cpu-clock", *stacks, "-o",
+                        str(self.out / "perf.data")))
+
+    @functools.cached_property
+    def has_perf(self):
+        """perf record is there, and allowed."""
+        try:
+            self.run(["true"], self.perf(99))
+        except Failed:
+            return False
+        return True
+
+    def run(self, argv, variant=BARE, meanwhile=None):
         """Runs a program to its end; meanwhile(pid), if given, is called while it runs."""
-        words = [str(a) for a in argv]
+        words = [*variant.prefix, *(str(a) for a in argv)]
         program = shutil.which(words[0], path=PATHS)
         if not program:
             raise Missing(f"{words[0]} is not there")
         read, write = os.pipe()
         both = [(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)]
         start = time.monotonic()
-        pid = os.posix_spawn(program, words, env, file_actions=both)
+        pid = os.posix_spawn(program, words, {**self.clean, **variant.env}, file_actions=both)
         os.close(write)
         try:
             if meanwhile:
@@ -89,20 +106,32 @@ class Bench:
             raise Failed(f"{words[0]}: status {status}: {out[-300:]}")
         return Result(wall, usage, out)
 
-    def in_turn(self, runs, most, seconds):
+    def in_turn(self, runs, most, seconds, least=ROUNDS_MIN):
         """Calls each of runs (name: function) in turn, most times; less when the seconds are
-        over, but at least ROUNDS_MIN.  Returns name: list of what the function returned."""
+        over, but at least so often.  Returns name: list of what the function returned."""
         values = {name: [] for name in runs}
         until = time.monotonic() + seconds
         for i in range(most):
-            if i >= ROUNDS_MIN and time.monotonic() > until:
+            if i >= least and time.monotonic() > until:
                 break
             for name, function in runs.items():
                 values[name].append(function())
+            self.remove_traces()
         return values
+
+    def compare(self, argv, variants, most, seconds, least=ROUNDS_MIN):
+        """Runs argv with each of the variants in turn: name of the variant: list of results."""
+        runs = {v.name: functools.partial(self.run, argv, v) for v in variants}
+        return self.in_turn(runs, most, seconds, least)
 
     def pick(self, full, quick):
         return quick if self.quick else full
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program, path=PATHS):
+            raise Missing(f"{program} is not installed")
 
 
 def median_interval(values):

@@ -5,40 +5,56 @@ import statistics
 
 from measure import half_spread, median_interval
 
-WIDTHS = (46, 6, 15, 15, 25, 3, 10)
+WIDTHS = (50, 6, 5, 14, 15, 15, 25, 3, 11)
+HEAD = ("figure", "unit", "by", "over", "that", "with", "change [95 % of median]", "n", "target",
+        "")
 
 
 class Row:
-    """One figure.  bare and used are equally long lists of values, taken in turn; bare is
-    empty where the figure has none.  change is "add" (used - bare), "ratio" (used / bare,
-    shown in per cent more) or None (used itself).  limit bounds the change, or is None."""
+    """One figure.  base and used are equally long lists of values, taken in turn: of what is
+    compared with (over names it) and of this library; base is empty where the figure has none.
+    change is "add" (used - base), "ratio" (used / base, shown in per cent more) or None (used
+    itself).  limit bounds the change, or is None; it is met by the median or, where upper says
+    so, by the upper end of the median's interval.  counted: not a matter of this machine's
+    speed or noise.  A bound is no figure of the library: the least that anything there costs."""
 
-    def __init__(self, name, unit, bare, used, change="add", limit=None):
-        self.name, self.unit, self.bare, self.used = name, unit, bare, used
-        self.change, self.limit = change, limit
+    def __init__(self, name, unit, base, used, change="add", limit=None, over="bare",
+                 counted=False, upper=False, bound=False):
+        self.name, self.unit, self.base, self.used = name, unit, base, used
+        self.change, self.limit, self.over = change if base else None, limit, over if base else ""
+        self.counted, self.upper, self.bound = counted, upper, bound
 
     def changes(self):
         if self.change == "add":
-            return [u - b for b, u in zip(self.bare, self.used)]
+            return [u - b for b, u in zip(self.base, self.used)]
         if self.change == "ratio":
-            return [100 * (u / b - 1) for b, u in zip(self.bare, self.used)]
+            return [100 * (u / b - 1) for b, u in zip(self.base, self.used)]
         return self.used
 
+    def interval(self):
+        """Median of the changes and the ends of its 95 % interval."""
+        changes = self.changes()
+        return (statistics.median(changes), *median_interval(changes))
+
     def met(self):
-        return None if self.limit is None else statistics.median(self.changes()) <= self.limit
+        if self.limit is None:
+            return None
+        middle, _, high = self.interval()
+        return (high if self.upper else middle) <= self.limit
 
     def as_json(self):
-        changes = self.changes()
-        low, high = median_interval(changes)
-        return {"name": self.name, "unit": self.unit, "bare": self.bare, "used": self.used,
-                "change": self.change or "none", "change_median": statistics.median(changes),
-                "change_low": low, "change_high": high, "limit": self.limit, "met": self.met()}
+        middle, low, high = self.interval()
+        return {"name": self.name, "unit": self.unit, "over": self.over, "base": self.base,
+                "used": self.used, "change": self.change or "none", "change_median": middle,
+                "change_low": low, "change_high": high, "limit": self.limit, "met": self.met(),
+                "met_by": "upper end of interval" if self.upper else "median",
+                "counted": self.counted, "bound": self.bound}
 
 
 def number(value, sign=False):
     """Three figures, and never an exponent."""
     size = abs(value)
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2
+    digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2
     return f"{value:{'+' if sign else ''}.{digits}f}"
 
 
@@ -52,11 +68,9 @@ def with_spread(values):
 def change_text(row):
     if row.change is None:
         return ""
-    changes = row.changes()
-    unit = " %" if row.change == "ratio" else ""
-    text = number(statistics.median(changes), True) + unit
-    if len(changes) > 1:
-        low, high = median_interval(changes)
+    middle, low, high = row.interval()
+    text = number(middle, True) + (" %" if row.change == "ratio" else "")
+    if len(row.used) > 1:
         text += f" [{number(low, True)} {number(high, True)}]"
     return text
 
@@ -64,12 +78,23 @@ def change_text(row):
 def limit_text(row):
     if row.limit is None:
         return ""
-    sign = "+" if row.change else ""
+    sign = "+" if row.change and row.limit >= 0 else ""
     return f"<= {sign}{row.limit:g}{' %' if row.change == 'ratio' else ''}"
 
 
-def print_cells(cells):
-    print("".join(f"{c:{w}} " for c, w in zip(cells, WIDTHS)) + cells[-1], flush=True)
+def verdict(row):
+    return {None: "", True: "met", False: "OVER"}[row.met()]
+
+
+def cells(row):
+    name = ("  at best: " if row.bound else "") + row.name
+    by = "count" if row.counted else "clock"
+    return (name, row.unit, by, row.over, with_spread(row.base), with_spread(row.used),
+            change_text(row), str(len(row.used)), limit_text(row), verdict(row))
+
+
+def print_cells(texts):
+    print("".join(f"{c:{w}} " for c, w in zip(texts, WIDTHS)) + texts[-1], flush=True)
 
 
 def print_about(about):
@@ -79,17 +104,24 @@ def print_about(about):
 
 def print_head():
     print()
-    print_cells(("figure", "unit", "bare", "with", "change [95 % of median]", "n", "target", ""))
+    print_cells(HEAD)
 
 
 def print_row(row):
-    verdict = {None: "", True: "met", False: "OVER"}[row.met()]
-    print_cells((row.name, row.unit, with_spread(row.bare), with_spread(row.used),
-                 change_text(row), str(len(row.used)), limit_text(row), verdict))
+    print_cells(cells(row))
+
+
+def print_verdict(rows):
+    judged = [row for row in rows if row.limit is not None]
+    over = [row.name for row in judged if not row.met()]
+    print(f"\n{len(judged) - len(over)} of {len(judged)} targets met" +
+          ("; over: " + "; ".join(over) if over else ""))
 
 
 def print_notes(notes, about):
-    print("\n± is half the distance between the quartiles; n, how many runs of each in turn.")
+    print("\n± is half the distance between the quartiles; n, how many runs of each in turn.  by: "
+          "what\nis counted does not depend on the machine's speed and noise, what a clock says "
+          "does.\nat best: no figure of the library, but the least that anything in its place costs.")
     cpus = int(about["cpu"].split(" CPUs")[0].rsplit(" ", maxsplit=1)[-1])
     if max(about["load_at_start"][0], about["load_at_end"][0]) > cpus:
         print(f"The machine was busy (load {about['load_at_start'][0]} to "

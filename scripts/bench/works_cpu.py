@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of the CPU engine: what sampling costs, switches, threads, the writer."""
+import os
+import statistics
+import time
+
+from measure import BARE, Failed, need
+from table import Row
+
+PAIRS_MIN = 30  # of the two rows that are judged by the interval's end
+QUERY = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
+         "SELECT count(*), sum(i*i %% 7), max(length(hex(i))) FROM n;")
+
+
+def variants(bench, notes, *rates):
+    """Bare, the library at each rate and perf at the same, named by rate."""
+    found = [BARE]
+    for hz in rates:
+        found.append(bench.libprof(CPU_HZ=hz)._replace(name=f"libprof {hz}"))
+    if bench.has_perf:
+        found += [bench.perf(hz) for hz in rates]
+    else:
+        notes.append("perf record is not there or not allowed: nothing is compared with it.")
+    return found
+
+
+def of(done, function):
+    return {name: [function(r) for r in results] for name, results in done.items()}
+
+
+def cpu(bench, notes):
+    """Time of a program 40 frames deep without frame pointers, sampled and not."""
+    argv = [bench.work / "w_frames40", bench.pick(1600, 500)]
+    least = bench.pick(PAIRS_MIN, 9)
+    chosen = [v for v in variants(bench, notes, 999, 99) if v.name != "perf -F 99"]
+    done = bench.compare(argv, chosen, bench.pick(40, 12), bench.pick(230, 20), least)
+    own = of(done, lambda r: r.number("frames", 2) / 1e6)
+    total = of(done, lambda r: 1e3 * r.cpu)
+    perf = "perf -F 999"
+    if perf in done:
+        yield Row("40 frames, 999 Hz: the thread", "ms", own[perf], own["libprof 999"], "ratio",
+                  0.5, over=perf)
+        yield Row("40 frames, 999 Hz: total CPU, writer included", "ms", own[perf],
+                  total["libprof 999"], "ratio", 1, over="thread, " + perf, upper=True)
+        yield Row("40 frames, 999 Hz: perf without stacks, the thread", "ms", own["bare"],
+                  own[perf], "ratio", bound=True)
+    yield Row("40 frames, 999 Hz: total CPU", "ms", total["bare"], total["libprof 999"], "ratio")
+    yield Row("40 frames, 99 Hz: whole cost, total CPU", "ms", total["bare"],
+              total["libprof 99"], "ratio", 0.3, upper=True)
+    yield Row("40 frames, 99 Hz: the thread", "ms", own["bare"], own["libprof 99"], "ratio")
+    notes.append("40 frames: no frame pointers; the thread's time is by its own CPU clock, total "
+                 "CPU is that of the whole process as wait4(2) reports it.  Over perf: total CPU "
+                 "under the library against the program's own time under perf record, which "
+                 "takes no stacks; met when the upper end of the interval is.")
+
+
+def sqlite(bench, notes):
+    need("sqlite3")
+    script = bench.out / "query.sql"
+    script.write_text(".timer on\n" + QUERY % bench.pick(1_500_000, 500_000) + "\n",
+                      encoding="utf-8")
+    done = bench.compare(["sqlite3", ":memory:", f".read {script}"],
+                         variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(60, 14))
+
+    def own(result):  # getrusage of the process, for the query alone
+        fields = next((x.split() for x in result.out.splitlines() if x.startswith("Run Time:")),
+                      None)
+        if not fields:
+            raise Failed("sqlite3 printed no time")
+        return 1e3 * (float(fields[5]) + float(fields[7]))
+
+    ms = of(done, own)
+    for hz in (999, 99):
+        yield Row(f"sqlite3, {hz} Hz: total CPU", "ms", ms["bare"], ms[f"libprof {hz}"], "ratio")
+        if bench.has_perf:
+            yield Row(f"sqlite3, {hz} Hz: perf without stacks, the program", "ms", ms["bare"],
+                      ms[f"perf -F {hz}"], "ratio", bound=True)
+    notes.append("sqlite3: the query by its own .timer, user and system; with the library that is "
+                 "the program and the writer.")
+
+
+def switches(bench, notes):
+    for one, what in ((1, "on one CPU"), (0, "on any CPU")):
+        turns = bench.pick(100_000, 40_000)
+        chosen = variants(bench, notes, 99)
+        done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(15, 7),
+                             bench.pick(30, 10))
+        us = of(done, lambda r, n=turns: r.number("pingpong", 2) / n / 1e3)
+        name = f"ping-pong {what}, 99 Hz: a turn"
+        if "perf -F 99" in us:
+            yield Row(name, "us", us["perf -F 99"], us["libprof 99"], "ratio",
+                      0 if one else None, over="perf -F 99")
+        yield Row(name, "us", us["bare"], us["libprof 99"], "ratio")
+    notes.append("ping-pong: two threads hand a byte to and fro through pipes; two switches a turn "
+                 "where they share a CPU.")
+
+
+def spawn(bench, notes):
+    count = bench.pick(20_000, 8_000)
+    done = bench.compare([bench.out / "spawn", count], variants(bench, notes, 99),
+                         bench.pick(15, 7), bench.pick(40, 12))
+    us = of(done, lambda r: r.number("spawn", 2) / count / 1e3)
+    if "perf -F 99" in us:
+        yield Row("thread create+join, 99 Hz", "us", us["perf -F 99"], us["libprof 99"], "ratio",
+                  5, over="perf -F 99")
+    yield Row("thread create+join, 99 Hz", "us", us["bare"], us["libprof 99"], "ratio")
+    cpu_us = of(done, lambda r: 1e6 * r.cpu / count)
+    yield Row("thread create+join, 99 Hz: total CPU", "us", cpu_us["bare"], cpu_us["libprof 99"],
+              "ratio")
+    notes.append("create+join: one thread after the other at full speed, wall time.")
+
+
+def clocks(pid):
+    """(the main thread's CPU time, all others') of a process, in nanoseconds."""
+    main = others = 0
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="utf-8") as file:
+            ns = int(file.read().split()[0])
+        if int(tid) == pid:
+            main += ns
+        else:
+            others += ns
+    return main, others
+
+
+def writer_share(bench, hz):
+    """Per cent of the program's CPU time that the library's own threads took while it ran."""
+    seen = []
+
+    def watch(pid):
+        time.sleep(0.1)  # start apart
+        while True:
+            time.sleep(0.05)
+            try:
+                seen.append(clocks(pid))
+            except OSError:  # its end
+                return
+
+    bench.run([bench.work / "w_frames40", bench.pick(1500, 700)], bench.libprof(CPU_HZ=hz), watch)
+    seen = [s for s in seen if s[1]]  # threads that have ended have no clock
+    if len(seen) < 4:
+        raise Failed("the program ended before its threads' clocks could be read")
+    (main, others), (main_end, others_end) = seen[0], seen[-1]
+    return 100 * (others_end - others) / (main_end - main)
+
+
+def writer(bench, notes):
+    for hz in (999, 99):
+        share = [writer_share(bench, hz) for _ in range(bench.pick(5, 3))]
+        yield Row(f"40 frames, {hz} Hz: the writer, of the program's time", "%", [], share)
+    notes.append("the writer: CPU clocks of the library's threads against the main thread's, from "
+                 "0.15 s after the start to the end; start and end are not in it.  A difference of "
+                 "clocks within one run, so surer than the difference of two runs.")
+    yield from overhead_a_sample(bench, notes)
+
+
+def overhead_a_sample(bench, notes):
+    """From two rates within one run of turns: what a sample costs, all told."""
+    argv = [bench.work / "w_frames40", 400]
+    rates = 999, 9999
+    done = bench.compare(argv, [bench.libprof(CPU_HZ=hz)._replace(name=hz) for hz in rates],
+                         bench.pick(9, 7), bench.pick(20, 8))
+    cpu_s = of(done, lambda r: r.cpu)
+    own = statistics.median(r.number("frames", 2) / 1e9 for r in done[999])
+    us = [1e6 * (b - a) / (own * (rates[1] - rates[0])) for a, b in zip(cpu_s[999], cpu_s[9999])]
+    yield Row("40 frames: a sample, all told", "us", [], us)
+    notes.append("a sample: total CPU at 9,999 Hz less that at 999 Hz, over the samples between: "
+                 "the kernel's interrupt and copy, the writer's unwinding and writing.")
+
+
+WORKS = {"cpu": cpu, "sqlite": sqlite, "writer": writer, "switches": switches, "spawn": spawn}

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of the heap engine: pairs, threads, programs, many samples, growth."""
+import re
+
+from measure import BARE, Failed, Missing, need
+from table import Row
+
+# Throughput of at least 0.95 of the shim's, said as time for the same work.
+SHIM_SLOWER = 100 * (1 / 0.95 - 1)
+
+
+def times(done, key, n, divisor):
+    return {name: [r.number(key, n) / divisor for r in results] for name, results in done.items()}
+
+
+def pairs(bench, notes):
+    """CPU time of a malloc+free pair, nothing subtracted."""
+    for what, least, most, count, limit, turns in (
+            ("16..527 B", 16, 527, 20_000_000, 1, (25, 9)),
+            ("4 KiB", 4096, 4096, 10_000_000, None, (9, 7)),
+            ("1 MiB", 2 ** 20, 2 ** 20, 1_000_000, None, (9, 7))):
+        done = bench.compare([bench.out / "pair", count, 1, least, most],
+                             (BARE, bench.shim, bench.libprof()), bench.pick(*turns),
+                             bench.pick(30, 8))
+        ns = times(done, "pairs", 2, count)
+        yield Row(f"malloc+free pair, {what}", "ns", ns["bare"], ns["libprof"], limit=limit)
+        yield Row(f"that pair, {what}: an empty shim", "ns", ns["bare"], ns["shim"], bound=True)
+        if limit:
+            least_of = ", ".join(f"{v} {min(ns[v]):.2f}" for v in ns)
+    notes.append("pairs: one thread, by its CPU clock, one sample every 512 KiB: of blocks of "
+                 "16..527 bytes one in 1,930 is sampled, of 4 KiB one in 128, of 1 MiB 86 %.  The "
+                 f"shim only forwards.  The least of all runs of 16..527 bytes, in ns: {least_of}.")
+
+
+class Callgrind:
+    """Instructions between entry and return of one function of pair.c, and below it."""
+
+    def __init__(self, bench):
+        need("valgrind")
+        self.bench = bench
+        self.inside = bench.out / "libprof-bench.so"  # the library stands aside under valgrind
+
+    def count(self, variant, function, calls, *args):
+        prefix = ("valgrind", "--tool=callgrind", f"--toggle-collect={function}",
+                  f"--callgrind-out-file={self.bench.out / 'callgrind.out'}")
+        done = self.bench.run([self.bench.out / "pair", *args],
+                              variant._replace(prefix=prefix))
+        total = re.search(r"refs:\s+([\d,]+)", done.out)
+        if not total:
+            raise Failed("callgrind printed no count: " + done.out[-300:])
+        return int(total[1].replace(",", "")) / calls
+
+    def libprof(self, **settings):
+        # valgrind's own launcher is a program too: the library is to leave it alone
+        return self.bench.libprof(self.inside, CPU="off", PROGRAMS="pair", **settings)
+
+
+def instructions(bench, notes):
+    """The same blocks counted by callgrind, in the loop and what it calls."""
+    grind = Callgrind(bench)
+    count, warm = 200_000, 4096
+    total = count + warm
+    for what, batch, limits in (("", 4, (6, 8)), (" of the arena", warm, (None, None))):
+        for function, limit in zip(("malloc", "free"), limits):
+            calls = batch * (-(-count // batch) + -(-warm // batch))
+            args = f"run_{function}s", calls, count, batch, 16, 527, 1
+            shim = grind.count(bench.shim, *args)
+            used = grind.count(grind.libprof(HEAP_BYTES="1T"), *args)
+            yield Row(f"instructions, {function}{what}, not sampled", "", [shim], [used],
+                      limit=limit, over="empty shim", counted=True)
+    bare = grind.count(BARE, "run_pairs", total, count)
+    shim = grind.count(bench.shim, "run_pairs", total, count)
+    used = grind.count(grind.libprof(SEED=1), "run_pairs", total, count)
+    yield Row("instructions, pair, samples included", "", [bare], [used], counted=True)
+    yield Row("instructions, pair: an empty shim", "", [bare], [shim], counted=True, bound=True)
+    notes.append("instructions: callgrind, in the loop and what it calls, exact; the library is "
+                 "linked once more without the part that stands aside under valgrind; "
+                 "LIBPROF_CPU=off, 512 KiB where samples are included.  Batches of 4 blocks stay "
+                 "within a thread's cache; of 4,096 most come from the arena, which glibc locks "
+                 "once the process has a second thread, the library's writer.")
+
+
+def threads(bench, notes):
+    for count, size in ((2, bench.pick(4_000_000, 2_000_000)),
+                        (16, bench.pick(500_000, 250_000))):
+        for cross, what in ((0, "own frees"), (1, "cross-thread frees")):
+            done = bench.compare([bench.out / "exchange", count, size, cross],
+                                 (BARE, bench.shim, bench.libprof()), bench.pick(15, 7),
+                                 bench.pick(12, 5))
+            wall = times(done, "exchange", 2, count * size)
+            limit = SHIM_SLOWER if count == 2 else None
+            yield Row(f"{count} threads, {what}: time a pair", "ns", wall["shim"],
+                      wall["libprof"], "ratio", limit, over="empty shim")
+            yield Row(f"{count} threads, {what}: an empty shim", "ns", wall["bare"],
+                      wall["shim"], "ratio", bound=True)
+    notes.append("threads: wall time of all pairs of all threads; +5.26 % time is 0.95 of the "
+                 "throughput.  Cross-thread: blocks wait in 4,096 slots for whichever thread comes "
+                 "by.")
+
+
+PROGRAMS = {"bignum (C)": ("bignum", "number arithmetic, every result a new block"),
+            "document (C++)": ("document", "documents of maps, vectors, lists, strings")}
+
+
+def calls_of(bench, argv):
+    """What the library itself counts: calls a second of CPU time."""
+    bench.remove_traces()
+    done = bench.run(argv, bench.libprof(CPU="off"))
+    report = bench.run([bench.prof, "json", bench.traces]).out
+    found = re.findall(r'"alloc_calls": ?(\d+)', report)
+    if not found:
+        raise Failed("prof json has no alloc_calls")
+    return sum(int(n) for n in found) / done.cpu
+
+
+def programs(bench, notes):
+    """Two allocation-bound programs: CPU time of the whole process, the writer's included."""
+    for name, (program, what) in PROGRAMS.items():
+        done = bench.compare([bench.out / program], (BARE, bench.shim, bench.libprof()),
+                             bench.pick(21, 7), bench.pick(70, 14))
+        ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
+        yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
+        yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
+        rate = calls_of(bench, [bench.out / program]) / 1e6
+        notes.append(f"{name}: {what}; {rate:.1f} million allocations a second of its CPU time.")
+
+
+def hold(bench, notes):
+    """Frees while 100 and 100,000 sampled blocks are alive."""
+    settings = {"HEAP_BYTES": "32K", "CPU": "off"}
+    runs = {}
+    for variant in (BARE, bench.libprof(**settings)):
+        for held in (100, 100_000):
+            runs[variant.name, held] = (lambda v=variant, n=held: bench.run(
+                [bench.out / "hold", n], v))
+    done = bench.in_turn(runs, bench.pick(11, 7), bench.pick(40, 12))
+    for n, what, limit in ((2, "the same few again", 0.3), (3, "a million others", None)):
+        ns = {k: [r.number("hold", n) / 100 for r in results] for k, results in done.items()}
+        used = [b - a for a, b in zip(ns["libprof", 100], ns["libprof", 100_000])]
+        base = [b - a for a, b in zip(ns["bare", 100], ns["bare", 100_000])]
+        yield Row(f"free, 100,000 samples alive: {what}", "ns", ns["libprof", 100],
+                  ns["libprof", 100_000], limit=limit, over="100 alive")
+        yield Row("the same without the library", "ns", ns["bare", 100], ns["bare", 100_000],
+                  over="100 alive", bound=True)
+        yield Row("the difference of both", "ns", base, used)
+    notes.append("free: pairs of 24 bytes, then a million blocks of 24 bytes freed one after the "
+                 "other, while blocks of 256 KiB are held, each sampled (LIBPROF_HEAP_BYTES=32K); "
+                 "LIBPROF_CPU=off.")
+
+
+def grow(bench, notes):
+    for what, step, limit in (("half as much again", 0, 5), ("64 KiB at a time", 2 ** 16, 5)):
+        argv = [bench.out / "grow", 2 ** 30, step]
+        done = bench.compare(argv, (BARE, bench.shim, bench.libprof()), bench.pick(13, 7),
+                             bench.pick(30, 10))
+        ms = times(done, "grow", 2, 1e6)
+        yield Row(f"realloc to 1 GiB, {what}", "ms", ms["bare"], ms["libprof"], "ratio", limit)
+        yield Row(f"realloc, {what}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio",
+                  bound=True)
+        count = int(done["bare"][0].number("grow", 1))
+        notes.append(f"realloc, {what}: {count} calls, each byte written once.")
+
+
+def storm(bench, notes):
+    """An allocation storm of 1 GiB/s: what it costs, and whether the rate was reached."""
+    rate, ms = 1024, bench.pick(2000, 1000)
+    done = bench.compare([bench.out / "storm", rate, ms], (BARE, bench.libprof()),
+                         bench.pick(11, 7), bench.pick(40, 14))
+    reached = min(r.number("storm", 1) / ms * 1000 for r in done["libprof"])
+    cpu = {v: [1e3 * r.cpu * 1000 / ms for r in results] for v, results in done.items()}
+    yield Row("storm of 1 GiB/s: CPU a second", "ms", cpu["bare"], cpu["libprof"])
+    notes.append(f"storm: 16 B to 128 KiB, {done['bare'][0].number('storm', 2) / ms:.0f} thousand "
+                 f"calls a second; at least {reached:.0f} MiB/s were reached.")
+    if reached < 0.95 * rate:
+        raise Missing(f"storm: only {reached:.0f} MiB/s on this machine")
+
+
+WORKS = {"pairs": pairs, "instructions": instructions, "threads": threads, "programs": programs,
+         "free": hold, "realloc": grow, "storm": storm}
