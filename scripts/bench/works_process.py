@@ -104,7 +104,7 @@ def crowd(bench, notes):
 
 def make_libraries(bench, count):
     """Copies of one small library, each a file of its own; the directory."""
-    where = bench.out / "libs"
+    where = bench.out / "copies"
     where.mkdir(exist_ok=True)
     for n in range(count):
         path = where / f"{n:04}.so"
