@@ -4,11 +4,13 @@ import collections
 import functools
 import os
 import shutil
+import signal
 import statistics
 import time
 
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # the system's programs
 ROUNDS_MIN = 7  # whatever the time
+RUN_SECONDS = 300  # a program that takes longer hangs
 
 # What a program is run with: a name, words before its own, additions to its environment.
 Variant = collections.namedtuple("Variant", "name prefix env", defaults=((), {}))
@@ -90,9 +92,13 @@ class Bench:
         if not program:
             raise Missing(f"{words[0]} is not there")
         read, write = os.pipe()
-        both = [(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)]
+        files = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                 (os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)]
+        env = {**self.clean, **variant.env}
         start = time.monotonic()
-        pid = os.posix_spawn(program, words, {**self.clean, **variant.env}, file_actions=both)
+        pid = os.posix_spawn(program, words, env, file_actions=files, setpgroup=0)
+        signal.signal(signal.SIGALRM, lambda *_: os.killpg(pid, signal.SIGKILL))
+        signal.alarm(RUN_SECONDS)
         os.close(write)
         try:
             if meanwhile:
@@ -102,6 +108,7 @@ class Bench:
         finally:
             _, status, usage = os.wait4(pid, 0)
             wall = time.monotonic() - start
+            signal.alarm(0)
         if status:
             raise Failed(f"{words[0]}: status {status}: {out[-300:]}")
         return Result(wall, usage, out)
@@ -126,6 +133,11 @@ class Bench:
 
     def pick(self, full, quick):
         return quick if self.quick else full
+
+
+def ended(pid):
+    """A child that can be waited for: its entries in /proc stay until then."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def need(*programs):

@@ -2,6 +2,7 @@
 """Lines of growth: what something costs against how much of it there is, and whether the
 line is straight."""
 import statistics
+import textwrap
 
 from measure import median_interval
 from table import number
@@ -23,8 +24,8 @@ class Point:
 class Scale:
     """Points (x: list of values of y), in rising order of x."""
 
-    def __init__(self, what, against, unit, points, note=""):
-        self.what, self.against, self.unit, self.note = what, against, unit, note
+    def __init__(self, what, against, unit, points):
+        self.what, self.against, self.unit = what, against, unit
         self.points = [Point(x, values) for x, values in points.items()]
 
     def middle(self):
@@ -65,7 +66,7 @@ class Scale:
 
     def as_json(self):
         return {"what": self.what, "against": self.against, "unit": self.unit,
-                "note": self.note, "verdict": self.verdict(),
+                "verdict": self.verdict(),
                 "points": [{"x": p.x, "values": p.values} for p in self.points]}
 
 
@@ -85,25 +86,33 @@ def number_small(value):
     return f"{value:.2g}" if abs(value) < 0.1 else number(value)
 
 
+HEAD = """Written by `make bench-scaling`.  What the library adds (with it less without it, in turn;
+medians) as there is more of something.  A line is to be flat or straight.  It is flat where the last
+point is above the first by less than a tenth, or not for certain; straight where it rises; a CURVE
+where its second half is for certain more than a quarter steeper than its first, by the 95 % intervals
+of the medians, and flattens where the first is.  Noise: it seems to rise by half or more, but the
+intervals do not tell."""
+
+
+def paragraph(text, bullet=""):
+    return textwrap.wrap(bullet + text, 118, subsequent_indent=" " * len(bullet),
+                         break_long_words=False, break_on_hyphens=False)
+
+
 def page(scales, about, notes):
     """scripts/bench/SCALING.md."""
-    bent = [s.what for s in scales if s.verdict() == "CURVE"]
-    lines = ["# How the library's cost grows", "",
-             "Written by `make bench-scaling`.  What the library adds (with it less without it, "
-             "in turn; medians) as there is more of something.  A line is to be flat or straight: "
-             "flat where the last point is not above the first for certain or by less than a "
-             "tenth; CURVE where the second half is for certain more than a quarter steeper than "
-             "the first, by the 95 % intervals of the medians; it flattens where the first is; "
-             "noise where it rises by half or more and the intervals do not tell.",
-             "", f"{len(bent)} of {len(scales)} lines are curves" +
-             (": " + "; ".join(bent) + "." if bent else "."), ""]
-    lines += [f"- {name.replace('_', ' ')}: {about[name]}"
-              for name in ("kernel", "cpu", "system", "libc", "mode", "load_at_start",
-                           "load_at_end")]
+    bent = [f"{s.what} against {s.against}" for s in scales if s.verdict() == "CURVE"]
+    lines = ["# How the library's cost grows", "", *paragraph(" ".join(HEAD.split())), "",
+             *paragraph(f"{len(bent)} of {len(scales)} lines are curves" +
+                        (": " + "; ".join(bent) if bent else "") + "."), ""]
+    for name in ("kernel", "cpu", "system", "libc", "mode", "load_at_start", "load_at_end"):
+        lines += paragraph(f"{name.replace('_', ' ')}: {about[name]}", "- ")
     lines += ["", *summary(scales), "", "## Every point", "",
               "x: median [95 % interval of the median].", ""]
     for s in scales:
-        lines.append(f"- {s.what}, {s.unit}, against {s.against}: " +
-                     "; ".join(p.text() for p in s.points) +
-                     (f".  {s.note}" if s.note else ""))
-    return "\n".join(lines + ["", "## Notes", "", *(f"- {n}" for n in notes), ""])
+        lines += paragraph(f"{s.what}, {s.unit}, against {s.against}: " +
+                           "; ".join(p.text() for p in s.points), "- ")
+    lines += ["", "## Notes", ""]
+    for note in notes:
+        lines += paragraph(note, "- ")
+    return "\n".join(lines + [""])

@@ -4,9 +4,9 @@ import importlib.util
 import os
 import time
 
-from measure import BARE, Variant, need
+from measure import BARE, Variant, ended, need
 from scales import Scale
-from works_process import ended, make_libraries, memory_of
+from works_process import make_libraries, memory_of
 from works_trace import trace_bytes
 
 

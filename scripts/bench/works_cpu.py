@@ -4,7 +4,7 @@ import os
 import statistics
 import time
 
-from measure import BARE, Failed, need
+from measure import BARE, Failed, ended, need
 from table import Row
 
 PAIRS_MIN = 30  # of the two rows that are judged by the interval's end
@@ -129,15 +129,15 @@ def writer_share(bench, hz):
 
     def watch(pid):
         time.sleep(0.1)  # start apart
-        while True:
-            time.sleep(0.05)
+        while not ended(pid):
             try:
                 seen.append(clocks(pid))
-            except OSError:  # its end
-                return
+            except OSError:  # a thread has ended between
+                pass
+            time.sleep(0.05)
 
     bench.run([bench.work / "w_frames40", bench.pick(1500, 700)], bench.libprof(CPU_HZ=hz), watch)
-    seen = [s for s in seen if s[1]]  # threads that have ended have no clock
+    seen = [s for s in seen if s[1]]  # at the end there are no others
     if len(seen) < 4:
         raise Failed("the program ended before its threads' clocks could be read")
     (main, others), (main_end, others_end) = seen[0], seen[-1]
@@ -149,7 +149,7 @@ def writer(bench, notes):
         share = [writer_share(bench, hz) for _ in range(bench.pick(5, 3))]
         yield Row(f"40 frames, {hz} Hz: the writer, of the program's time", "%", [], share)
     notes.append("the writer: CPU clocks of the library's threads against the main thread's, from "
-                 "0.15 s after the start to the end; start and end are not in it.  A difference of "
+                 "0.1 s after the start to the end; start and end are not in it.  A difference of "
                  "clocks within one run, so surer than the difference of two runs.")
     yield from overhead_a_sample(bench, notes)
 

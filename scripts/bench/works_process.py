@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 
-from measure import BARE, Failed, need
+from measure import BARE, Failed, ended, need
 from table import Row
 
 FOREVER = 10 ** 6
@@ -37,10 +37,6 @@ def memory_of(pid):
                 sum(int(end, 16) - int(start, 16) for start, end in rings) / 2 ** 20)
     except (OSError, KeyError):
         return None  # a zombie has no memory
-
-
-def ended(pid):
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def peak(bench, argv, variant):
