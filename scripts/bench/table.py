@@ -113,6 +113,8 @@ def print_row(row):
 
 def print_verdict(rows):
     judged = [row for row in rows if row.limit is not None]
+    if not judged:
+        return
     over = [row.name for row in judged if not row.met()]
     print(f"\n{len(judged) - len(over)} of {len(judged)} targets met" +
           ("; over: " + "; ".join(over) if over else ""))
