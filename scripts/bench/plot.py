@@ -28,7 +28,7 @@ def over_target(row):
     middle, low, high = row.interval()
     text = f"{number(middle, bool(row.change))}{' %' if row.change == 'ratio' else ''} {row.unit}"
     sign = "+" if row.change else ""
-    text += f"  (<= {sign}{row.limit:g})"
+    text += f"  (<= {sign}{row.limit:.3g})"
     scale = row.limit if row.limit > 0 else 1
     offset = 0 if row.limit > 0 else 1  # no worse: 1 is where both are the same
     values = [offset + v / scale for v in (middle, low, high)]

@@ -79,7 +79,7 @@ def limit_text(row):
     if row.limit is None:
         return ""
     sign = "+" if row.change and row.limit >= 0 else ""
-    return f"<= {sign}{row.limit:g}{' %' if row.change == 'ratio' else ''}"
+    return f"<= {sign}{row.limit:.3g}{' %' if row.change == 'ratio' else ''}"
 
 
 def verdict(row):
