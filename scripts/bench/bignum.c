@@ -3,7 +3,7 @@
  * bignum.c - an allocation-bound program in C: the convergents of the continued
  * fractions of square roots, in whole numbers of any length.  As in calculators
  * and interpreters, each result is a new block and each operand is freed when it
- * is used up.  Argument: how many square roots (100,000).
+ * is used up.  Argument: how many square roots (20,000).
  *
  *	bignum ROOTS CHECKSUM CPU_NS
  */
@@ -11,7 +11,7 @@
 
 #include "../../tests/work/work.h"
 
-#define STEPS 120 /* convergents of each root: numbers of up to some 200 digits */
+#define STEPS 300 /* convergents of each root: numbers of up to some 500 digits */
 #define MODULUS UINT64_C(1000000007)
 
 struct number {
@@ -153,7 +153,7 @@ static uint64_t root(uint32_t d, uint32_t floor)
 
 int main(int argc, char **argv)
 {
-	uint64_t roots = work_arg(argc, argv, 1, 100000), sum = 0, done = 0;
+	uint64_t roots = work_arg(argc, argv, 1, 20000), sum = 0, done = 0;
 	uint32_t floor = 1;
 
 	for (uint32_t d = 2; done < roots; d++) {

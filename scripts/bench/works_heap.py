@@ -98,7 +98,7 @@ def threads(bench, notes):
                  "by.")
 
 
-PROGRAMS = {"bignum (C)": ("bignum", "number arithmetic, every result a new block"),
+PROGRAMS = {"bignum (C)": ("bignum", "arithmetic of long numbers, every result a new block"),
             "document (C++)": ("document", "documents of maps, vectors, lists, strings")}
 
 

@@ -128,7 +128,7 @@ def program(bench, notes, name, size):
 
 
 def bignum(bench, notes):
-    yield from program(bench, notes, "bignum", bench.pick(50_000, 15_000))
+    yield from program(bench, notes, "bignum", bench.pick(15_000, 3_000))
 
 
 def document(bench, notes):

@@ -43,7 +43,7 @@ def disk(bench, notes):
         yield Row(f"trace, 999 Hz, {name}: {samples} samples", "B", [], [size], limit=9,
                   counted=True)
     for name, argv in (("pair", [bench.out / "pair", bench.pick(400_000, 100_000), 1000]),
-                       ("bignum (C)", [bench.out / "bignum", bench.pick(3000, 1000)]),
+                       ("bignum (C)", [bench.out / "bignum", bench.pick(1200, 400)]),
                        ("document (C++)", [bench.out / "document", 4])):
         count, size = bytes_an_allocation(bench, argv)
         yield Row(f"trace, {name}: {count} allocations, freed", "B", [], [size], limit=20,
