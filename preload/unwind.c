@@ -233,7 +233,8 @@ static enum step step_by_tables(struct walk *w, const struct row *r)
 		return w->missing ? STEP_MISSING : STEP_BROKEN;
 	if (!ret)
 		return STEP_END;
-	if (!signal && (w->f.regs[ARCH_SP] <= sp || w->f.regs[ARCH_SP] & 7))
+	/* As in step_by_rule; only a leaf may have its return address in a register. */
+	if (!signal && (w->f.regs[ARCH_SP] < sp + (w->out->frames > 1) || w->f.regs[ARCH_SP] & 7))
 		return STEP_BROKEN;
 	w->exact = signal;
 	return STEP_DONE;
