@@ -7,6 +7,7 @@
 #ifndef PROF_ARCH_X86_64_H
 #define PROF_ARCH_X86_64_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* DWARF numbers, which are also libunwind's UNW_X86_64_ numbers. */
@@ -48,6 +49,15 @@ enum arch_reg {
 
 /* The kernel's half of the address space. */
 #define ARCH_KERNEL_START UINT64_C(0xffff800000000000)
+
+/* *counter -= by, in one instruction with the comparison: true when something is left. */
+static inline bool arch_count_down(uint64_t *counter, uint64_t by)
+{
+	bool left;
+
+	__asm__("subq %2, %1" : "=@cca"(left), "+m"(*counter) : "er"(by) : "cc");
+	return left;
+}
 
 /* The registers an unwinder needs (stack and frame pointer, callee-saved,
  * pc), as they are at this point of the calling function.  Others are left

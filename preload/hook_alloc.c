@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hook_alloc.c - the malloc family, in front of the program's own allocator.
- * An allocation is one compare and one subtraction on a thread-local
- * countdown, a free one look into the filter; everything else is in heap.c.
+ * An allocation is one subtraction from a thread-local countdown, which also
+ * compares, a free one look into the filter; everything else is in heap.c.
  * Fresh TLS is zero, so a thread's first allocation takes the slow path, which
  * sets the thread up.  Blocks and errno are always the real call's.
  */
@@ -19,16 +19,13 @@
 #include "thread.h"
 
 /* [hook] True when bytes end before the next sample: counted, nothing more to
- * do.  The comparison also sends sizes no allocator can serve to the slow
- * path, where a failed call is not counted. */
+ * do.  Sizes no allocator can serve go to the slow path, where a failed call is
+ * not counted. */
 static inline bool passes(size_t bytes)
 {
-	struct thread_tls *tls = &thread_tls;
-
-	if (UNLIKELY(bytes >= tls->countdown))
+	if (UNLIKELY(!thread_count_down(bytes)))
 		return false;
-	tls->countdown -= bytes;
-	tls->calls++;
+	thread_tls.calls++;
 	return true;
 }
 

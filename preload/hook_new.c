@@ -123,8 +123,7 @@ static inline void *next_delete(struct next_operator *next, const char *name, co
 			return first_##name ARGS;                                                \
 		if (LIKELY(!next_##name.allocates))                                              \
 			return fn ARGS;                                                          \
-		if (LIKELY(bytes < thread_tls.countdown)) {                                      \
-			thread_tls.countdown -= bytes;                                           \
+		if (LIKELY(thread_count_down(bytes))) {                                          \
 			thread_tls.calls++;                                                      \
 			return fn ARGS;                                                          \
 		}                                                                                \

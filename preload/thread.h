@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch.h"
 #include "lock.h"
 
 #define THREAD_NAME_BYTES 16 /* the kernel's TASK_COMM_LEN */
@@ -35,6 +36,16 @@ _Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget");
 
 extern __thread struct thread_tls thread_tls
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* [hook] True when bytes end before the next sample: counted then.  A size that no allocator
+ * can serve does not pass. */
+static inline bool thread_count_down(uint64_t bytes)
+{
+	if (__builtin_expect(arch_count_down(&thread_tls.countdown, bytes), 1))
+		return true;
+	thread_tls.countdown += bytes;
+	return false;
+}
 
 enum thread_life { THREAD_FREE, THREAD_STARTING, THREAD_LIVE, THREAD_ENDED };
 
