@@ -79,6 +79,8 @@ static inline uint64_t prof_get_varint(struct prof_slice *s)
 {
 	uint64_t v = 0;
 
+	if (!s->bad && s->p != s->end && *s->p < 0x80) /* most are one byte */
+		return *s->p++;
 	for (unsigned shift = 0; !s->bad; shift += 7) {
 		if (s->p == s->end || shift > 63 || (shift == 63 && *s->p > 1))
 			break;

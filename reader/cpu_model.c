@@ -11,23 +11,23 @@
 #include "profile_private.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "interval.h"
 #include "stack_ends.h"
 #include "stack_root.h"
+#include "tally.h"
 
 #define KERNEL_PERIODS_MIN 20u /* below, the clock's user/system split means nothing */
 
 void cpu_sample(struct profile *p, uint32_t thread, const struct row_sample *row, uint32_t stack)
 {
-	struct cell *cell = intern_cell(p, thread, stack);
 	struct track *track = profile_track(p, thread);
 	struct thread *t = profile_thread(p, thread);
 	struct process *process = profile_process(p, t->process);
 
-	cell->samples++;
-	cell->cpu += row->weight_ns;
+	tally_add(p->private->tally, thread, stack, row->weight_ns);
 	t->n_samples++;
 	t->sampled_ns += row->weight_ns;
 	if (row->in_kernel)
@@ -222,13 +222,47 @@ static bool cpu_settle(struct profile *p, uint32_t id, struct thread_cells cells
 	return thread->not_sampled_ns > 0;
 }
 
-static int compare_cells(const void *a, const void *b)
-{
-	const struct cell *x = a, *y = b;
+struct cell_key {
+	uint64_t place; /* thread, then stack */
+	uint32_t index;
+};
 
-	if (x->thread != y->thread)
-		return x->thread < y->thread ? -1 : 1;
-	return x->stack < y->stack ? -1 : x->stack > y->stack;
+static int compare_cell_keys(const void *a, const void *b)
+{
+	const struct cell_key *x = a, *y = b;
+
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Moves each cell to where its key has come to, round after round in place. */
+static void cpu_move_cells(struct cell *cells, struct cell_key *keys, guint n)
+{
+	struct cell kept;
+	guint to, from;
+
+	for (guint i = 0; i < n; i++) {
+		kept = cells[i];
+		for (to = i; keys[to].index != i; to = from) {
+			from = keys[to].index;
+			cells[to] = cells[from];
+			keys[to].index = to;
+		}
+		cells[to] = kept;
+		keys[to].index = to;
+	}
+}
+
+/* Sorts the cells by thread and stack; entry 0 stays first. */
+static void cpu_sort_cells(struct profile *p)
+{
+	struct cell *cells = &g_array_index(p->cells, struct cell, 0);
+	struct cell_key *keys = g_new(struct cell_key, p->cells->len);
+
+	for (guint i = 0; i < p->cells->len; i++)
+		keys[i] = (struct cell_key){ (uint64_t)cells[i].thread << 32 | cells[i].stack, i };
+	qsort(keys + 1, p->cells->len - 1, sizeof(*keys), compare_cell_keys);
+	cpu_move_cells(cells, keys, p->cells->len);
+	g_free(keys);
 }
 
 static void cpu_sum_heap(struct thread *thread, struct thread_cells cells)
@@ -257,7 +291,7 @@ void profile_finish(struct profile *p)
 	struct thread_cells cells;
 	guint next = 1;
 
-	g_array_sort(p->cells, compare_cells); /* entry 0 stays first */
+	cpu_sort_cells(p);
 	roots = stack_roots_new(p);
 	for (uint32_t id = 0; id < p->threads->len; id++) {
 		struct thread *thread = profile_thread(p, id);
@@ -281,7 +315,7 @@ void profile_finish(struct profile *p)
 	}
 	stack_roots_free(roots);
 	g_array_append_vals(p->cells, added->data, added->len);
-	g_array_sort(p->cells, compare_cells);
+	cpu_sort_cells(p);
 	g_array_unref(added);
 	stack_ends_sum(p);
 	process_sum(p);

@@ -8,6 +8,10 @@
  */
 #include "decode.h"
 
+#include "decode_ahead.h"
+
+#define SAMPLE_VARINTS 5u
+
 /* One record being decoded. */
 struct record {
 	struct decoder *decoder;
@@ -58,7 +62,10 @@ static bool decode_row(struct record *r, enum err err)
 		return decode_refuse(r, ERR_RECORD_CUT);
 	if (err)
 		return decode_refuse(r, err);
-	r->decoder->event(r->decoder->arg, &r->event);
+	if (r->event.kind == PROF_REC_SAMPLES && r->decoder->samples)
+		r->decoder->samples(r->decoder->arg, &r->event.sample, 1);
+	else
+		r->decoder->event(r->decoder->arg, &r->event);
 	r->event.row++;
 	return true;
 }
@@ -180,6 +187,8 @@ static void get_nodes(struct record *r)
 	enum err err;
 
 	for (uint64_t i = 0; i < count; i++, id++) {
+		if (i % DECODE_AHEAD == 0)
+			decode_ahead_nodes(r->decoder, r->slice, id);
 		delta = get(r);
 		tag = get(r);
 		row->offset = get(r);
@@ -217,16 +226,58 @@ static void get_thread(struct record *r)
 	decode_row(r, row->thread ? err : ERR_RECORD_ID);
 }
 
+/* The next rows as long as nothing is wrong with them and there are more bytes
+ * than a row can have; returns how many were taken.  row is the row before, and
+ * then the last.  This is the loop that a large trace's time goes into. */
+static uint64_t get_good_samples(struct record *r, struct row_sample *row, uint64_t count)
+{
+	struct row_sample rows[DECODE_BATCH], next = *row;
+	const uint32_t nodes = r->decoder->nodes;
+	struct prof_slice s = r->slice, good = s;
+	uint64_t n, thread, cpu, stack;
+
+	for (n = 0; n < count && n < DECODE_BATCH; n++, good = s) {
+		if (prof_slice_left(&s) < SAMPLE_VARINTS * PROF_VARINT_BYTES_MAX)
+			break;
+		next.t += (uint64_t)prof_unzigzag(prof_get_varint(&s));
+		thread = prof_get_varint(&s);
+		cpu = prof_get_varint(&s);
+		next.weight = prof_get_varint(&s);
+		stack = prof_get_varint(&s);
+		if (s.bad || next.t > DECODE_NS_MAX || thread >= DECODE_THREAD_ID_MAX ||
+		    cpu > UINT32_MAX || stack > nodes ||
+		    __builtin_mul_overflow(next.weight, next.period_ns, &next.weight_ns) ||
+		    next.weight_ns > DECODE_WEIGHT_NS_MAX)
+			break;
+		next.thread = (uint32_t)thread;
+		next.cpu = (uint32_t)(cpu >> 1);
+		next.in_kernel = cpu & 1;
+		next.stack = (uint32_t)stack;
+		rows[n] = next;
+	}
+	if (!n)
+		return 0;
+	r->slice = good;
+	r->event.row += n;
+	*row = rows[n - 1];
+	r->decoder->samples(r->decoder->arg, rows, n);
+	return n;
+}
+
 static void get_samples(struct record *r)
 {
 	struct row_sample *row = &r->event.sample;
 	enum err err = ERR_NONE;
-	uint64_t count, cpu;
+	uint64_t count, cpu, good;
 
 	row->t = get_time(r, &err);
 	row->period_ns = get(r);
-	count = get_count(r, 5);
+	count = get_count(r, SAMPLE_VARINTS);
 	for (uint64_t i = 0; i < count; i++) {
+		while (r->decoder->samples && !err && (good = get_good_samples(r, row, count - i)))
+			i += good;
+		if (i == count)
+			break;
 		row->t = get_time_delta(r, row->t, &err);
 		row->thread = get_thread_id(r, &err);
 		cpu = get_below(r, UINT32_MAX, &err);
@@ -252,6 +303,8 @@ static void get_heap(struct record *r)
 	row->mean = get_below(r, DECODE_SIZE_MAX, &err);
 	count = get_count(r, 4);
 	for (uint64_t i = 0; i < count; i++) {
+		if (i % DECODE_AHEAD == 0)
+			decode_ahead_heap(r->decoder, r->slice);
 		row->op = get(r);
 		row->t = get_time_delta(r, row->t, &err);
 		row->thread = get_thread_id(r, &err);

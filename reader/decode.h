@@ -132,13 +132,30 @@ struct event {
 	};
 };
 
-/* Decodes one segment; a zeroed one with the three callbacks' fields set is
- * ready.  event is called for each row that is whole; error for each record
+/* Rows of samples are handed out by so many at most. */
+#define DECODE_BATCH 256u
+
+/* So many rows are looked at ahead. */
+#define DECODE_AHEAD 64u
+
+/* What a row to come may lead to; nobody has checked it. */
+struct decode_hint {
+	uint32_t node;	  /* nodes: the caller; heap: the stack */
+	uint32_t mapping; /* nodes */
+	uint64_t number;  /* nodes: the offset; heap: the block */
+};
+
+/* Decodes one segment; a zeroed one with the callbacks' fields set is ready.
+ * event is called for each row that is whole; error for each record
  * with something wrong (offset in the frame's content), once per record and
  * kind of error, after the rows before it.  Events must not be kept. */
 struct decoder {
 	void (*event)(void *arg, const struct event *event);
 	void (*error)(void *arg, size_t offset, const char *record, enum err err);
+	/* Not NULL: takes the rows of samples, several at once, and event does not. */
+	void (*samples)(void *arg, const struct row_sample *rows, size_t n);
+	/* Not NULL: told of rows of nodes and heap (kind) before they come. */
+	void (*ahead)(void *arg, unsigned kind, const struct decode_hint *hints, size_t n);
 	void *arg;
 	/* A part of the segment is missing: ids may have holes and references
 	 * may lead into them without being an error.  Set by the caller when a

@@ -13,8 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "keys.h"
-
 #define SPACE_MAX 0x1p57 /* bytes that one block may stand for */
 
 /* What one sampled allocation stands for.  An allocation of S bytes is sampled
@@ -35,21 +33,9 @@ struct heap_weight heap_weigh(uint64_t size, uint64_t sampled_size, uint64_t mea
 	return (struct heap_weight){ 1 / p, MIN(s / p, SPACE_MAX), var, s * s * var, (double)mean };
 }
 
-static void heap_charge_alloc(struct profile *p, const struct block *block)
-{
-	struct cell *cell = intern_cell(p, block->thread, block->stack);
-
-	cell->alloc_n++;
-	cell->alloc_objects += block->weight.objects;
-	cell->alloc_space += block->weight.space;
-	cell->alloc_objects_var += block->weight.objects_var;
-	cell->alloc_space_var += block->weight.space_var;
-	cell->heap_mean = MAX(cell->heap_mean, block->weight.mean);
-}
-
 static struct block *heap_find(struct trace_state *state, uint64_t id)
 {
-	return g_hash_table_lookup(state->blocks, key_pointer(id));
+	return live_blocks_find(state->blocks, id);
 }
 
 /* The blocks changed at t: is that the most so far?  Events of several threads
@@ -58,7 +44,7 @@ static void heap_note_peak(struct build *b, uint64_t t)
 {
 	struct trace_state *state = b->state;
 	struct process *s = build_process(b);
-	uint64_t n = g_hash_table_size(state->blocks);
+	uint64_t n = live_blocks_count(state->blocks);
 
 	if (state->live_space <= s->heap_peak_space || !profile_in_window(b->profile, t))
 		return;
@@ -70,27 +56,25 @@ static void heap_note_peak(struct build *b, uint64_t t)
 static void heap_drop(struct trace_state *state, uint64_t id, const struct block *block)
 {
 	state->live_space -= block->weight.space;
-	g_hash_table_remove(state->blocks, key_pointer(id));
-	if (!g_hash_table_size(state->blocks))
+	live_blocks_remove(state->blocks, id);
+	if (!live_blocks_count(state->blocks))
 		state->live_space = 0; /* and nothing left of rounding */
 }
 
 /* Takes a copy of block into the table of what is alive. */
-static void heap_keep(struct build *b, uint64_t id, const struct block *block)
+static void heap_keep(struct build *b, const struct block *block)
 {
 	struct trace_state *state = b->state;
-	struct block *known = heap_find(state, id), *copy;
+	struct block *known = heap_find(state, block->id);
 
 	if (known) {
 		state->live_space -= known->weight.space;
 		*known = *block;
-	} else if (profile_full(b->profile, "blocks alive", g_hash_table_size(state->blocks),
+	} else if (profile_full(b->profile, "blocks alive", live_blocks_count(state->blocks),
 				PROFILE_BLOCKS_MAX, PROFILE_BLOCKS_FREE)) {
 		return;
 	} else {
-		copy = g_new(struct block, 1);
-		*copy = *block;
-		g_hash_table_insert(state->blocks, key_pointer(id), copy);
+		live_blocks_add(state->blocks, block);
 	}
 	state->live_space += block->weight.space;
 	heap_note_peak(b, MAX(block->t, state->run_start_ns));
@@ -101,8 +85,8 @@ static void heap_take(struct build *b, const struct row_live *row, uint32_t thre
 		      bool counts)
 {
 	struct block block = {
+		.id = row->block,
 		.t = row->t,
-		.size = row->size,
 		.weight = heap_weigh(row->size, row->sampled_size, row->mean),
 		.thread = thread,
 		.stack = stack,
@@ -110,9 +94,9 @@ static void heap_take(struct build *b, const struct row_live *row, uint32_t thre
 	};
 
 	if (counts && profile_in_window(b->profile, row->t))
-		heap_charge_alloc(b->profile, &block);
+		tally_alloc(b->private->tally, thread, stack, &block.weight);
 	if (row->t <= b->profile->to_ns)
-		heap_keep(b, row->block, &block);
+		heap_keep(b, &block);
 }
 
 void heap_alloc(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack)
@@ -145,35 +129,24 @@ void heap_live(struct build *b, const struct row_live *row, uint32_t thread, uin
 		heap_take(b, row, thread, stack, row->t >= b->state->run_start_ns);
 }
 
-static int heap_compare_ids(const void *a, const void *b)
-{
-	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Calls fn for each block that is alive, in order of their ids: sums of their
- * weights are then the same each time. */
+/* Calls fn for each block in order of their ids: sums of numbers that are rounded
+ * depend on the order. */
 static void heap_each(struct profile *p, struct trace_state *state,
-		      void (*fn)(struct profile *, struct trace_state *, gpointer id,
-				 const struct block *))
+		      void (*fn)(struct profile *, struct trace_state *, const struct block *))
 {
-	guint n;
-	gpointer *ids = g_hash_table_get_keys_as_array(state->blocks, &n);
+	GArray *ids = live_blocks_ids(state->blocks);
 
-	qsort(ids, n, sizeof(*ids), heap_compare_ids);
-	for (guint i = 0; i < n; i++)
-		fn(p, state, ids[i], g_hash_table_lookup(state->blocks, ids[i]));
-	g_free(ids);
+	for (guint i = 0; i < ids->len; i++)
+		fn(p, state, heap_find(state, g_array_index(ids, uint64_t, i)));
+	g_array_unref(ids);
 }
 
 /* Forgets a block that the list before should have had. */
-static void heap_repair(struct profile *p, struct trace_state *state, gpointer id,
-			const struct block *block)
+static void heap_repair(struct profile *p, struct trace_state *state, const struct block *block)
 {
 	(void)p;
 	if (block->generation != state->generation)
-		g_hash_table_remove(state->blocks, id);
+		live_blocks_remove(state->blocks, block->id);
 	else
 		state->live_space += block->weight.space;
 }
@@ -190,13 +163,12 @@ void heap_live_end(struct build *b)
 	b->live_counts = false;
 }
 
-static void heap_charge_inuse(struct profile *p, struct trace_state *state, gpointer id,
+static void heap_charge_inuse(struct profile *p, struct trace_state *state,
 			      const struct block *block)
 {
 	struct cell *cell;
 
 	(void)state;
-	(void)id;
 	if (!profile_in_window(p, block->t))
 		return;
 	cell = intern_cell(p, block->thread, block->stack);
@@ -211,6 +183,6 @@ static void heap_charge_inuse(struct profile *p, struct trace_state *state, gpoi
 void heap_end(struct profile *p, struct trace_state *state)
 {
 	heap_each(p, state, heap_charge_inuse);
-	g_hash_table_unref(state->blocks);
+	live_blocks_free(state->blocks);
 	state->blocks = NULL;
 }

@@ -23,6 +23,11 @@ static inline gpointer key_pair(uint32_t high, uint32_t low)
 	return key_pointer((uint64_t)high << 32 | low);
 }
 
+/* What hashes of this run are made with; before the first table is there, and
+ * for those who have tables of their own, made by key_make_secret(). */
+extern uint64_t key_secret[2];
+void key_make_secret(void);
+
 guint key_text_hash(gconstpointer text);
 
 /* A table of integers; value_free may be NULL. */

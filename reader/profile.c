@@ -79,7 +79,7 @@ static bool load_trace(struct profile *p, struct trace *trace)
 	uint32_t id = p->processes->len;
 
 	state->threads = key_table_new(NULL);
-	state->blocks = key_table_new(g_free);
+	state->blocks = live_blocks_new();
 	g_ptr_array_add(p->private->states, state);
 	g_array_set_size(p->processes, id + 1);
 	process_init(p, id, trace);
@@ -117,6 +117,7 @@ struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 	intern_init(p);
 	p->private->traces = traces = trace_list_new(args, &p->partial);
 	p->private->file_bytes = traces_bytes(traces);
+	p->private->tally = tally_new(profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE));
 	for (guint i = 0; i < traces->len;) {
 		if (load_trace(p, g_ptr_array_index(traces, i)))
 			i++;

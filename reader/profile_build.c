@@ -130,8 +130,11 @@ static void build_one(struct build *b, struct trace_file *file, bool first)
 	b->frame_offset = 0;
 	b->damages = 0;
 	b->end_reason = 0;
-	b->decoder =
-		(struct decoder){ .event = build_event, .error = build_record_damage, .arg = b };
+	b->decoder = (struct decoder){ .event = build_event,
+				       .error = build_record_damage,
+				       .samples = build_samples,
+				       .ahead = build_ahead,
+				       .arg = b };
 	g_ptr_array_set_size(b->strings, 0);
 	g_array_set_size(b->mappings, 0);
 	g_array_set_size(b->nodes, 0);

@@ -30,9 +30,14 @@ void profile_limit(struct profile *p, const char *what, uint64_t max)
 		err_say("more than %" PRIu64 " %s: the rest is left out", max, what);
 }
 
+uint64_t profile_room(const struct profile *p, uint64_t max, uint64_t free)
+{
+	return MIN(max, free + p->private->file_bytes);
+}
+
 bool profile_full(struct profile *p, const char *what, uint64_t len, uint64_t max, uint64_t free)
 {
-	uint64_t room = MIN(max, free + p->private->file_bytes);
+	uint64_t room = profile_room(p, max, free);
 
 	if (len < room)
 		return false;
@@ -139,43 +144,41 @@ uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_ma
 	}
 	id = p->mappings->len;
 	g_array_append_val(p->mappings, mapping);
-	g_ptr_array_add(pp->frames, key_table_new(NULL));
 	g_hash_table_insert(pp->mappings, key, GUINT_TO_POINTER(id));
 	return id;
 }
 
-/* Markers and synthetic frames share the table of mapping 0. */
-static gpointer frame_key(enum frame_kind kind, uint64_t address)
-{
-	return key_pointer(kind == FRAME_CODE ? address : address << 1 | (kind == FRAME_SYNTHETIC));
-}
-
 uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping, uint64_t address)
 {
-	struct frame frame = { .address = address, .mapping = mapping, .kind = kind };
-	GHashTable *table = g_ptr_array_index(p->private->frames, mapping);
-	gpointer key = frame_key(kind, address);
-	uint32_t id = key_find(table, key);
+	struct frame frame = { .address = address, .mapping = mapping, .kind = kind }, *known;
+	struct id_table *table = &p->private->frames;
+	uint32_t hash = frame_hash(kind, mapping, address), at, id;
 
-	if (id)
-		return id;
+	for (id = id_table_first(table, hash, &at); id; id = id_table_next(table, hash, &at)) {
+		known = &g_array_index(p->frames, struct frame, id);
+		if (known->address == address && known->mapping == mapping && known->kind == kind)
+			return id;
+	}
 	if (profile_full(p, "places in the code", p->frames->len, PROFILE_FRAMES_MAX,
 			 PROFILE_FRAMES_FREE))
 		return 0;
 	id = p->frames->len;
 	g_array_append_val(p->frames, frame);
-	key_add(table, key, id);
+	id_table_add(table, hash, id);
 	return id;
 }
 
 uint32_t intern_node(struct profile *p, uint32_t parent, uint32_t frame, bool guessed)
 {
-	gpointer key = key_pair(parent, frame);
-	uint32_t id = key_find(p->private->nodes, key);
-	struct node node = { .parent = parent, .frame = frame, .guessed = guessed };
+	struct node node = { .parent = parent, .frame = frame, .guessed = guessed }, *known;
+	struct id_table *table = &p->private->nodes;
+	uint32_t hash = node_hash(parent, frame), at, id;
 
-	if (id)
-		return id;
+	for (id = id_table_first(table, hash, &at); id; id = id_table_next(table, hash, &at)) {
+		known = &g_array_index(p->nodes, struct node, id);
+		if (known->parent == parent && known->frame == frame)
+			return id;
+	}
 	node.depth = parent ? profile_node(p, parent)->depth + 1 : 1;
 	if (profile_full(p, "stacks", p->nodes->len, PROFILE_NODES_MAX, PROFILE_NODES_FREE))
 		return parent;
@@ -185,7 +188,7 @@ uint32_t intern_node(struct profile *p, uint32_t parent, uint32_t frame, bool gu
 	}
 	id = p->nodes->len;
 	g_array_append_val(p->nodes, node);
-	key_add(p->private->nodes, key, id);
+	id_table_add(table, hash, id);
 	return id;
 }
 
@@ -194,14 +197,13 @@ uint32_t intern_lone_node(struct profile *p, enum frame_kind kind, uint64_t addr
 	return intern_node(p, 0, intern_frame(p, kind, 0, address), false);
 }
 
-uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id)
+static uint32_t thread_find(struct profile *p, struct trace_state *state, uint32_t process,
+			    uint32_t trace_id)
 {
-	struct trace_state *state = g_ptr_array_index(p->private->states, process);
 	struct thread thread = { .process = process, .trace_id = trace_id, .name = "" };
 	struct track track = { 0 };
-	uint32_t id;
+	uint32_t id = key_find(state->threads, key_pointer(trace_id));
 
-	id = key_find(state->threads, key_pointer(trace_id));
 	if (id)
 		return id;
 	if (profile_full(p, "threads", p->threads->len, PROFILE_THREADS_MAX, PROFILE_THREADS_FREE))
@@ -213,6 +215,17 @@ uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id)
 	return id;
 }
 
+uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id)
+{
+	struct trace_state *state = g_ptr_array_index(p->private->states, process);
+	struct known_thread *known = &state->known[trace_id % KNOWN_THREADS];
+
+	if (!known->id || known->trace_id != trace_id)
+		*known =
+			(struct known_thread){ trace_id, thread_find(p, state, process, trace_id) };
+	return known->id;
+}
+
 struct track *profile_track(struct profile *p, uint32_t thread)
 {
 	return &g_array_index(p->private->tracks, struct track, thread);
@@ -220,18 +233,23 @@ struct track *profile_track(struct profile *p, uint32_t thread)
 
 struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack)
 {
-	struct cell cell = { .thread = thread, .stack = stack };
-	gpointer key = key_pair(thread, stack);
-	uint32_t id = key_find(p->private->cells, key);
+	struct cell cell = { .thread = thread, .stack = stack }, *known;
+	struct id_table *table = &p->private->cells;
+	/* Not the hash of tally.c: what comes in the order of its table would fill this
+	 * one from one side, and be searched for through all of that. */
+	uint32_t hash = id_hash((uint64_t)thread << 32 | stack, 1), at, id;
 
-	if (!id && profile_full(p, "pairs of thread and stack", p->cells->len, PROFILE_CELLS_MAX,
-				PROFILE_CELLS_FREE))
-		return &p->private->scrap;
-	if (!id) {
-		id = p->cells->len;
-		g_array_append_val(p->cells, cell);
-		key_add(p->private->cells, key, id);
+	for (id = id_table_first(table, hash, &at); id; id = id_table_next(table, hash, &at)) {
+		known = &g_array_index(p->cells, struct cell, id);
+		if (known->thread == thread && known->stack == stack)
+			return known;
 	}
+	if (profile_full(p, "pairs of thread and stack", p->cells->len, PROFILE_CELLS_MAX,
+			 PROFILE_CELLS_FREE))
+		return &p->private->scrap;
+	id = p->cells->len;
+	g_array_append_val(p->cells, cell);
+	id_table_add(table, hash, id);
 	return &g_array_index(p->cells, struct cell, id);
 }
 
@@ -265,20 +283,43 @@ void intern_init(struct profile *p)
 	pp->texts = key_text_table_new(NULL);
 	pp->modules = key_text_table_new(g_free);
 	pp->mappings = key_text_table_new(g_free);
-	pp->frames = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
-	g_ptr_array_add(pp->frames, key_table_new(NULL));
-	pp->nodes = key_table_new(NULL);
-	pp->cells = key_table_new(NULL);
+	id_table_init(&pp->frames);
+	id_table_init(&pp->nodes);
+	id_table_init(&pp->cells);
 	pp->tracks = table_new(sizeof(struct track));
 	pp->states = g_ptr_array_new();
 	g_ptr_array_add(pp->states, NULL);
 	pp->limits_told = g_hash_table_new(NULL, NULL);
 }
 
+static void take_sum(void *arg, const struct tally_sum *sum)
+{
+	struct cell *cell = intern_cell(arg, sum->thread, sum->stack);
+
+	cell->samples += sum->samples;
+	cell->cpu += sum->cpu;
+}
+
+static void take_allocs(void *arg, const struct cell *allocs)
+{
+	struct cell *cell = intern_cell(arg, allocs->thread, allocs->stack);
+
+	cell->alloc_n += allocs->alloc_n;
+	cell->alloc_objects += allocs->alloc_objects;
+	cell->alloc_space += allocs->alloc_space;
+	cell->alloc_objects_var += allocs->alloc_objects_var;
+	cell->alloc_space_var += allocs->alloc_space_var;
+	cell->heap_mean = MAX(cell->heap_mean, allocs->heap_mean);
+}
+
 void intern_end_loading(struct profile *p)
 {
-	g_hash_table_unref(p->private->cells);
-	p->private->cells = NULL;
+	uint64_t room = profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE);
+
+	if (!tally_end(p->private->tally, take_sum, take_allocs, p))
+		profile_limit(p, "pairs of thread and stack", room);
+	p->private->tally = NULL;
+	id_table_fini(&p->private->cells);
 }
 
 static void state_free(struct trace_state *state)
@@ -286,8 +327,7 @@ static void state_free(struct trace_state *state)
 	if (!state)
 		return;
 	g_hash_table_unref(state->threads);
-	if (state->blocks)
-		g_hash_table_unref(state->blocks);
+	live_blocks_free(state->blocks);
 	g_free(state);
 }
 
@@ -318,12 +358,11 @@ void intern_fini(struct profile *p)
 	g_array_unref(p->lines);
 	g_array_unref(p->functions);
 	g_array_unref(pp->tracks);
-	g_ptr_array_unref(pp->frames);
 	g_hash_table_unref(pp->modules);
 	g_hash_table_unref(pp->mappings);
-	g_hash_table_unref(pp->nodes);
-	if (pp->cells)
-		g_hash_table_unref(pp->cells);
+	id_table_fini(&pp->frames);
+	id_table_fini(&pp->nodes);
+	id_table_fini(&pp->cells);
 	g_hash_table_unref(pp->texts);
 	g_hash_table_unref(pp->limits_told);
 	g_string_chunk_free(pp->text_chunk);

@@ -8,8 +8,11 @@
 #define PROF_PROFILE_PRIVATE_H
 
 #include "decode.h"
+#include "id_table.h"
+#include "live_blocks.h"
 #include "profile.h"
 #include "segment_in.h"
+#include "tally.h"
 #include "trace_list.h"
 
 /* A thread's statistics between two of its records. */
@@ -21,31 +24,23 @@ struct track {
 	uint64_t tail_ns;  /* of samples in the window later than t */
 };
 
-/* What a sampled allocation stands for; variances are those estimates'. */
-struct heap_weight {
-	double objects, space;
-	double objects_var, space_var;
-	double mean; /* bytes from sample to sample; 0: every call is recorded */
-};
+#define KNOWN_THREADS 256u
 
-/* A sampled block that is alive. */
-struct block {
-	uint64_t t, size;
-	struct heap_weight weight;
-	uint32_t thread, stack;
-	uint32_t generation; /* of the last list of live blocks it was in */
+struct known_thread {
+	uint32_t trace_id, id; /* id 0: none */
 };
 
 /* A trace's own tables; ids of threads and blocks belong to it. */
 struct trace_state {
-	GHashTable *threads;		  /* trace's thread id -> id in profile->threads */
-	GHashTable *blocks;		  /* block id -> struct block; NULL after loading */
-	struct row_cumulative cumulative; /* the last */
-	uint64_t run_start_ns;		  /* of the current run of segments without a hole */
-	uint32_t run;			  /* its number, from 1 */
-	bool run_is_first;		  /* it begins with segment 1: nothing is before it */
-	uint32_t generation;		  /* of lists of live blocks */
-	bool off;			  /* sampling is switched off */
+	GHashTable *threads;			  /* trace's thread id -> id in profile->threads */
+	struct known_thread known[KNOWN_THREADS]; /* the last found, by trace's id */
+	struct live_blocks *blocks;		  /* NULL after loading */
+	struct row_cumulative cumulative;	  /* the last */
+	uint64_t run_start_ns; /* of the current run of segments without a hole */
+	uint32_t run;	       /* its number, from 1 */
+	bool run_is_first;     /* it begins with segment 1: nothing is before it */
+	uint32_t generation;   /* of lists of live blocks */
+	bool off;	       /* sampling is switched off */
 	uint64_t off_since;
 	uint64_t unknown_frees;
 	double live_space; /* of the blocks, estimated */
@@ -55,16 +50,17 @@ struct profile_private {
 	GStringChunk *text_chunk;
 	GHashTable *texts; /* set of strings in text_chunk */
 	uint64_t text_bytes;
-	uint64_t file_bytes;  /* of all segments, when they were listed */
-	GHashTable *modules;  /* text key -> id */
-	GHashTable *mappings; /* text key -> id */
-	GPtrArray *frames;    /* by mapping: GHashTable address -> frame; 0: see frame_key() */
-	GHashTable *nodes;    /* parent << 32 | frame -> id */
-	GHashTable *cells;    /* thread << 32 | stack -> id; NULL after loading */
-	struct cell scrap;    /* what goes past PROFILE_CELLS_MAX is added up here */
-	GArray *tracks;	      /* struct track, by thread */
-	GPtrArray *states;    /* struct trace_state, by process; entry 0 NULL */
-	GPtrArray *traces;    /* struct trace, process id - 1 */
+	uint64_t file_bytes;	/* of all segments, when they were listed */
+	GHashTable *modules;	/* text key -> id */
+	GHashTable *mappings;	/* text key -> id */
+	struct id_table frames; /* distinct in kind, mapping, address */
+	struct id_table nodes;	/* in parent, frame */
+	struct id_table cells;	/* in thread, stack; empty after loading */
+	struct tally *tally;	/* of samples, by thread and stack; NULL after loading */
+	struct cell scrap;	/* what goes past PROFILE_CELLS_MAX is added up here */
+	GArray *tracks;		/* struct track, by thread */
+	GPtrArray *states;	/* struct trace_state, by process; entry 0 NULL */
+	GPtrArray *traces;	/* struct trace, process id - 1 */
 	struct symbolize *symbolizer;
 	GHashTable *limits_told; /* set of literals */
 };
@@ -97,6 +93,16 @@ struct build {
 /* A copy that lives as long as the profile; NULs become spaces, what is too
  * long is cut. */
 const char *intern_text(struct profile *p, const void *text, size_t len);
+static inline uint32_t frame_hash(enum frame_kind kind, uint32_t mapping, uint64_t address)
+{
+	return id_hash((uint64_t)mapping << 2 | kind, address);
+}
+
+static inline uint32_t node_hash(uint32_t parent, uint32_t frame)
+{
+	return id_hash((uint64_t)parent << 32 | frame, 0);
+}
+
 uint32_t intern_mapping(struct profile *p, uint32_t process, const struct row_mapping *row,
 			const char *path);
 uint32_t intern_frame(struct profile *p, enum frame_kind kind, uint32_t mapping, uint64_t address);
@@ -112,6 +118,9 @@ struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack);
 struct track *profile_track(struct profile *p, uint32_t thread);
 /* Says once that things of this kind are left out; makes the profile partial. */
 void profile_limit(struct profile *p, const char *what, uint64_t max);
+/* How many entries a table may have: max, or the free ones and one for each byte
+ * of file. */
+uint64_t profile_room(const struct profile *p, uint64_t max, uint64_t free);
 /* True, and says so, when a table of len entries may not grow: it has max, or
  * more than the free ones and one for each byte of file. */
 bool profile_full(struct profile *p, const char *what, uint64_t len, uint64_t max, uint64_t free);
@@ -139,6 +148,13 @@ static inline struct process *build_process(const struct build *b)
 
 /* Takes one row; arg is the struct build.  For struct decoder. */
 void build_event(void *arg, const struct event *event);
+/* Takes rows of samples; n is at most DECODE_BATCH. */
+void build_samples(void *arg, const struct row_sample *rows, size_t n);
+
+/* ---- profile_ahead.c ---- */
+
+/* The memory that rows to come lead to is about to be needed. */
+void build_ahead(void *arg, unsigned kind, const struct decode_hint *hints, size_t n);
 
 /* ---- profile_losses.c: what was lost ---- */
 

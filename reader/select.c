@@ -93,6 +93,16 @@ static int compare_rows(const void *a, const void *b, void *profile)
 			    (struct view_place){ y->thread, y->stack });
 }
 
+/* So they come, unless threads of one process were met between another's. */
+static bool rows_are_sorted(const struct profile *p, const GArray *rows)
+{
+	for (guint i = 1; i < rows->len; i++)
+		if (compare_rows(&g_array_index(rows, struct view_row, i - 1),
+				 &g_array_index(rows, struct view_row, i), (void *)p) > 0)
+			return false;
+	return true;
+}
+
 struct view *view_new(const struct profile *p, const struct options *options, enum metric metric)
 {
 	guint8 *nodes = match_nodes(p, options), *threads = g_new0(guint8, p->threads->len);
@@ -118,7 +128,8 @@ struct view *view_new(const struct profile *p, const struct options *options, en
 			continue;
 		g_array_append_val(view->rows, row);
 	}
-	g_array_sort_with_data(view->rows, compare_rows, (void *)p);
+	if (!rows_are_sorted(p, view->rows))
+		g_array_sort_with_data(view->rows, compare_rows, (void *)p);
 	g_free(threads);
 	g_free(nodes);
 	return view;

@@ -4,7 +4,7 @@
  * when their bytes lie: every row that is whole arrives, nothing else does,
  * and each error is told.
  *
- * links: reader/decode.c
+ * links: reader/decode.c reader/decode_ahead.c
  * flags: $(pkg-config --cflags glib-2.0)
  */
 #include "../../reader/decode.h"

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tally.c - batches of samples go round between two threads: full ones one way,
+ * empty ones back.  The table of sums belongs to whoever adds: the worker from its
+ * start until it is joined, before and after that the caller.
+ */
+#include "tally.h"
+
+#include <glib.h>
+#include <stdlib.h>
+
+#include "big_alloc.h"
+#include "id_table.h"
+
+#define BATCH_SAMPLES 8192u
+#define BATCH_ALLOCS 2048u
+#define BATCHES 4u
+#define AHEAD 32u /* samples between asking for a sum's memory and using it */
+#define FIRST_SUMS 1024u
+
+struct sample {
+	uint32_t thread, stack;
+	uint64_t cpu;
+};
+
+struct alloc {
+	uint32_t thread, stack;
+	struct heap_weight weight;
+};
+
+struct batch {
+	unsigned n, n_allocs;
+	bool last;
+	struct sample samples[BATCH_SAMPLES];
+	struct alloc allocs[BATCH_ALLOCS];
+};
+
+struct tally {
+	struct tally_sum *sums;
+	uint64_t mask, used, room;
+	GArray *cells; /* struct cell, of allocations; entry 0 is empty */
+	struct id_table table;
+	bool full;
+	struct batch *batch; /* being filled */
+	GThread *worker;     /* NULL: not started */
+	GAsyncQueue *filled, *empty;
+};
+
+static struct batch *batch_new(void)
+{
+	struct batch *batch = g_new(struct batch, 1);
+
+	batch->n = batch->n_allocs = 0;
+	batch->last = false;
+	return batch;
+}
+
+struct tally *tally_new(uint64_t room)
+{
+	struct tally *t = g_new0(struct tally, 1);
+
+	key_make_secret();
+	t->room = room;
+	t->mask = FIRST_SUMS - 1;
+	t->sums = big_alloc0(FIRST_SUMS * sizeof(*t->sums));
+	t->cells = g_array_new(FALSE, TRUE, sizeof(struct cell));
+	g_array_set_size(t->cells, 1);
+	id_table_init(&t->table);
+	t->batch = batch_new();
+	return t;
+}
+
+/* The sum of this thread and stack, or the free place for it. */
+static struct tally_sum *tally_find(const struct tally *t, uint32_t thread, uint32_t stack)
+{
+	uint64_t at = id_hash((uint64_t)thread << 32 | stack, 0) & t->mask;
+
+	while (t->sums[at].samples && (t->sums[at].stack != stack || t->sums[at].thread != thread))
+		at = (at + 1) & t->mask;
+	return &t->sums[at];
+}
+
+static void tally_grow(struct tally *t)
+{
+	struct tally_sum *old = t->sums;
+	uint64_t n = t->mask + 1;
+
+	t->mask = 2 * n - 1;
+	t->sums = big_alloc0(2 * n * sizeof(*old));
+	for (uint64_t i = 0; i < n; i++)
+		if (old[i].samples)
+			*tally_find(t, old[i].thread, old[i].stack) = old[i];
+	free(old);
+}
+
+static void tally_sample(struct tally *t, const struct sample *sample)
+{
+	struct tally_sum *sum = tally_find(t, sample->thread, sample->stack);
+
+	if (!sum->samples) {
+		if (t->used >= t->room) {
+			t->full = true;
+			return;
+		}
+		if (++t->used > t->mask / 4 * 3) {
+			tally_grow(t);
+			sum = tally_find(t, sample->thread, sample->stack);
+		}
+		sum->thread = sample->thread;
+		sum->stack = sample->stack;
+	}
+	sum->samples++;
+	sum->cpu += sample->cpu;
+}
+
+/* The cell of a thread and stack; NULL when there is no room for one more. */
+static struct cell *tally_cell(struct tally *t, uint32_t thread, uint32_t stack)
+{
+	uint32_t hash = id_hash((uint64_t)thread << 32 | stack, 0), at, id;
+	struct cell cell = { .thread = thread, .stack = stack }, *known;
+
+	for (id = id_table_first(&t->table, hash, &at); id;
+	     id = id_table_next(&t->table, hash, &at)) {
+		known = &g_array_index(t->cells, struct cell, id);
+		if (known->thread == thread && known->stack == stack)
+			return known;
+	}
+	if (t->cells->len > t->room)
+		return NULL;
+	id = t->cells->len;
+	g_array_append_val(t->cells, cell);
+	id_table_add(&t->table, hash, id);
+	return &g_array_index(t->cells, struct cell, id);
+}
+
+static uint32_t alloc_hash(const struct batch *batch, unsigned i)
+{
+	const struct alloc *alloc = &batch->allocs[MIN(i, batch->n_allocs - 1)];
+
+	return id_hash((uint64_t)alloc->thread << 32 | alloc->stack, 0);
+}
+
+static void tally_allocs(struct tally *t, const struct batch *batch)
+{
+	const struct alloc *alloc;
+	struct cell *cell;
+	uint32_t at, id;
+
+	for (unsigned i = 0; i < batch->n_allocs; i++) {
+		alloc = &batch->allocs[i];
+		id_table_prefetch(&t->table, alloc_hash(batch, i + AHEAD));
+		id = id_table_first(&t->table, alloc_hash(batch, i + AHEAD / 2), &at);
+		__builtin_prefetch(&g_array_index(t->cells, struct cell, id), 1);
+		cell = tally_cell(t, alloc->thread, alloc->stack);
+		if (cell)
+			tally_add_weight(cell, &alloc->weight);
+		else
+			t->full = true;
+	}
+}
+
+static void tally_batch(struct tally *t, const struct batch *batch)
+{
+	const struct sample *ahead;
+
+	tally_allocs(t, batch);
+
+	for (unsigned i = 0; i < batch->n; i++) {
+		ahead = &batch->samples[MIN(i + AHEAD, batch->n - 1)];
+		__builtin_prefetch(
+			&t->sums[id_hash((uint64_t)ahead->thread << 32 | ahead->stack, 0) &
+				 t->mask],
+			1);
+		tally_sample(t, &batch->samples[i]);
+	}
+}
+
+static gpointer tally_work(gpointer tally)
+{
+	struct tally *t = tally;
+	struct batch *batch;
+	bool last;
+
+	do {
+		batch = g_async_queue_pop(t->filled);
+		tally_batch(t, batch);
+		last = batch->last;
+		g_async_queue_push(t->empty, batch);
+	} while (!last);
+	return NULL;
+}
+
+static void tally_start(struct tally *t)
+{
+	t->filled = g_async_queue_new();
+	t->empty = g_async_queue_new();
+	for (unsigned i = 1; i < BATCHES; i++)
+		g_async_queue_push(t->empty, batch_new());
+	t->worker = g_thread_new("tally", tally_work, t);
+}
+
+static void tally_hand_over(struct tally *t)
+{
+	if (!t->worker)
+		tally_start(t);
+	g_async_queue_push(t->filled, t->batch);
+	t->batch = g_async_queue_pop(t->empty);
+	t->batch->n = t->batch->n_allocs = 0;
+}
+
+void tally_add(struct tally *t, uint32_t thread, uint32_t stack, uint64_t cpu)
+{
+	t->batch->samples[t->batch->n++] = (struct sample){ thread, stack, cpu };
+	if (t->batch->n == BATCH_SAMPLES)
+		tally_hand_over(t);
+}
+
+void tally_alloc(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight)
+{
+	t->batch->allocs[t->batch->n_allocs++] = (struct alloc){ thread, stack, *weight };
+	if (t->batch->n_allocs == BATCH_ALLOCS)
+		tally_hand_over(t);
+}
+
+static void tally_stop(struct tally *t)
+{
+	t->batch->last = true;
+	g_async_queue_push(t->filled, t->batch);
+	g_thread_join(t->worker);
+	for (unsigned i = 0; i < BATCHES; i++)
+		g_free(g_async_queue_pop(t->empty));
+	g_async_queue_unref(t->filled);
+	g_async_queue_unref(t->empty);
+}
+
+bool tally_end(struct tally *t, void (*sum)(void *arg, const struct tally_sum *sum),
+	       void (*cell)(void *arg, const struct cell *cell), void *arg)
+{
+	bool full;
+
+	if (t->worker) {
+		tally_stop(t);
+	} else {
+		tally_batch(t, t->batch);
+		g_free(t->batch);
+	}
+	for (uint64_t i = 0; i <= t->mask; i++)
+		if (t->sums[i].samples)
+			sum(arg, &t->sums[i]);
+	free(t->sums);
+	for (guint i = 1; i < t->cells->len; i++)
+		cell(arg, &g_array_index(t->cells, struct cell, i));
+	full = t->full;
+	g_array_unref(t->cells);
+	id_table_fini(&t->table);
+	g_free(t);
+	return !full;
+}
