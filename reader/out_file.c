@@ -14,6 +14,9 @@
 
 #include "err.h"
 
+/* Of the stream; one output is written at a time. */
+static char buffer[1 << 20];
+
 static bool out_file_fail(const struct out_file *file, int error)
 {
 	char *safe = err_safe(file->path ? file->path : "standard output");
@@ -30,8 +33,10 @@ bool out_file_open(struct out_file *file, const char *path)
 	int fd;
 
 	*file = (struct out_file){ .stream = stdout, .path = path };
-	if (!path)
+	if (!path) {
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 		return true;
+	}
 	there = stat(path, &st) == 0;
 	if (there && !S_ISREG(st.st_mode)) {
 		file->stream = fopen(path, "we");
@@ -42,8 +47,10 @@ bool out_file_open(struct out_file *file, const char *path)
 			(void)!fchmod(fd, st.st_mode & 0777);
 		file->stream = fd < 0 ? NULL : fdopen(fd, "w");
 	}
-	if (file->stream)
+	if (file->stream) {
+		setvbuf(file->stream, buffer, _IOFBF, sizeof(buffer));
 		return true;
+	}
 	out_file_fail(file, errno);
 	g_clear_pointer(&file->temporary, g_free);
 	return false;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "frame_reader.h"
+
 #define DAMAGES_TOLD_MAX 20u /* messages per segment */
 
 static struct profile_segment *build_segment(struct build *b)
@@ -74,12 +76,12 @@ static void build_join(struct build *b, struct segment_in *segment, uint64_t num
 		s->t_first_ns = header->number[PROF_HDR_SEGMENT_START_NS];
 }
 
-static void build_frames(struct build *b, struct segment_in *segment)
+static void build_frames(struct build *b, struct segment_in *segment, struct frame_reader *reader)
 {
 	struct profile_segment facts = { 0 }, *kept;
 	struct segment_frame frame;
 
-	while (segment_next(segment, &frame)) {
+	while (frame_reader_next(reader, segment, &frame)) {
 		b->frame_offset = frame.offset;
 		b->frame_since_ns = build_process(b)->t_last_ns;
 		facts.frames++;
@@ -123,6 +125,7 @@ static void build_register(struct build *b, struct segment_in *segment)
 
 static void build_one(struct build *b, struct trace_file *file, bool first)
 {
+	struct frame_reader *reader;
 	struct segment_in *segment;
 	struct stat st;
 
@@ -142,15 +145,19 @@ static void build_one(struct build *b, struct trace_file *file, bool first)
 		return; /* was not read then, is not read now */
 	if (!b->fn && lstat(file->path, &st) && errno == ENOENT)
 		return; /* dropped by its writer since it was listed: a hole */
-	segment_open(&segment, file->path, file->bytes, build_damage, b);
-	if (!segment)
+	reader = frame_reader_new(build_damage, b);
+	segment_open(&segment, file->path, file->bytes, frame_reader_damage, reader);
+	if (!segment) {
+		frame_reader_free(reader);
 		return;
+	}
 	file->bytes = segment_bytes(segment);
 	if (b->fn)
 		b->live_counts = first && segment_number(segment) != 1;
 	else
 		build_register(b, segment);
-	build_frames(b, segment);
+	build_frames(b, segment, reader);
+	frame_reader_free(reader);
 	segment_close(segment);
 }
 
