@@ -257,10 +257,14 @@ static void cpu_sort_cells(struct profile *p)
 {
 	struct cell *cells = &g_array_index(p->cells, struct cell, 0);
 	struct cell_key *keys = g_new(struct cell_key, p->cells->len);
+	bool sorted = true;
 
 	for (guint i = 0; i < p->cells->len; i++)
 		keys[i] = (struct cell_key){ (uint64_t)cells[i].thread << 32 | cells[i].stack, i };
-	qsort(keys + 1, p->cells->len - 1, sizeof(*keys), compare_cell_keys);
+	for (guint i = 1; i < p->cells->len; i++)
+		sorted &= keys[i - 1].place <= keys[i].place;
+	if (!sorted)
+		qsort(keys + 1, p->cells->len - 1, sizeof(*keys), compare_cell_keys);
 	cpu_move_cells(cells, keys, p->cells->len);
 	g_free(keys);
 }

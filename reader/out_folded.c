@@ -171,7 +171,10 @@ static void folded_step(struct folded *f, GArray *levels)
 	node = name_tree_node(f->tree, e->node);
 	g_string_truncate(f->path, level->path_len);
 	if (!e->below) {
-		fprintf(f->out, "%s%s%s\n", f->path->str, node->name, e->count);
+		fwrite(f->path->str, 1, f->path->len, f->out);
+		fputs(node->name, f->out);
+		fputs(e->count, f->out);
+		fputc('\n', f->out);
 		return;
 	}
 	g_string_append(f->path, node->name);

@@ -43,7 +43,10 @@ static uint32_t build_stack(struct build *b, uint32_t id)
 
 static uint32_t build_thread(struct build *b, uint32_t trace_id, uint64_t t)
 {
-	uint32_t id = intern_thread(b->profile, b->process, trace_id);
+	const struct known_thread *known = &b->state->known[trace_id % KNOWN_THREADS];
+	uint32_t id = known->id && known->trace_id == trace_id
+			      ? known->id
+			      : intern_thread(b->profile, b->process, trace_id);
 	struct thread *thread = profile_thread(b->profile, id);
 
 	if (!b->fn) {

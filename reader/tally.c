@@ -233,6 +233,26 @@ static void tally_stop(struct tally *t)
 	g_async_queue_unref(t->empty);
 }
 
+static int compare_sums(const void *a, const void *b)
+{
+	const struct tally_sum *x = a, *y = b;
+
+	if (x->thread != y->thread)
+		return x->thread < y->thread ? -1 : 1;
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+/* The table is at its end: the sums in order, from its first place on. */
+static void tally_sort(struct tally *t)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i <= t->mask; i++)
+		if (t->sums[i].samples)
+			t->sums[n++] = t->sums[i];
+	qsort(t->sums, n, sizeof(*t->sums), compare_sums);
+}
+
 bool tally_end(struct tally *t, void (*sum)(void *arg, const struct tally_sum *sum),
 	       void (*cell)(void *arg, const struct cell *cell), void *arg)
 {
@@ -244,9 +264,9 @@ bool tally_end(struct tally *t, void (*sum)(void *arg, const struct tally_sum *s
 		tally_batch(t, t->batch);
 		g_free(t->batch);
 	}
-	for (uint64_t i = 0; i <= t->mask; i++)
-		if (t->sums[i].samples)
-			sum(arg, &t->sums[i]);
+	tally_sort(t);
+	for (uint64_t i = 0; i < t->used; i++)
+		sum(arg, &t->sums[i]);
 	free(t->sums);
 	for (guint i = 1; i < t->cells->len; i++)
 		cell(arg, &g_array_index(t->cells, struct cell, i));

@@ -42,8 +42,8 @@ void tally_alloc(struct tally *tally, uint32_t thread, uint32_t stack,
 /* One sample. */
 void tally_add(struct tally *tally, uint32_t thread, uint32_t stack, uint64_t cpu);
 
-/* Hands out all sums, of samples through sum, of allocations as cells, and ends
- * tally.  False: there was no room for some. */
+/* Hands out all sums, of samples through sum, in order of thread and stack, of
+ * allocations as cells, in the order of their first, and ends tally.  False: there was no room for some. */
 bool tally_end(struct tally *tally, void (*sum)(void *arg, const struct tally_sum *sum),
 	       void (*cell)(void *arg, const struct cell *cell), void *arg);
 

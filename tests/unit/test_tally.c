@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_tally.c - what a second thread adds up is what was handed in: few rows, which
+ * start none, and many.  Past the room it has, rows are left out and that is said.
+ *
+ * links: reader/tally.c reader/id_table.c reader/big_alloc.c reader/keys.c
+ * flags: $(pkg-config --cflags glib-2.0)
+ * libs: $(pkg-config --libs glib-2.0)
+ */
+#include "../../reader/tally.h"
+
+#undef TRUE /* GLib's; check.h has its own */
+#include "../check.h"
+
+#define THREADS 3u
+#define STACKS 5000u
+
+static uint64_t sums, samples, cpu, allocs, last;
+static double space;
+
+static void take_sum(void *arg, const struct tally_sum *sum)
+{
+	uint64_t place = (uint64_t)sum->thread << 32 | sum->stack;
+
+	(void)arg;
+	TRUE(!sums++ || place > last);
+	last = place;
+	EQ(sum->cpu, sum->samples * (sum->stack + 1));
+	samples += sum->samples;
+	cpu += sum->cpu;
+}
+
+static void take_cell(void *arg, const struct cell *cell)
+{
+	(void)arg;
+	allocs += cell->alloc_n;
+	space += cell->alloc_space;
+	EQ(cell->heap_mean, cell->stack);
+}
+
+/* True: all of it had room. */
+static bool run(uint64_t room, uint64_t rows)
+{
+	struct tally *tally = tally_new(room);
+	struct heap_weight weight = { 1, 2, 0, 0, 0 };
+
+	sums = samples = cpu = allocs = 0;
+	space = 0;
+	for (uint64_t i = 0; i < rows; i++) {
+		uint32_t thread = (uint32_t)(i % THREADS), stack = (uint32_t)(i * 7919 % STACKS);
+
+		tally_add(tally, thread, stack, stack + 1);
+		weight.mean = stack;
+		if (i % 2)
+			tally_alloc(tally, thread, stack, &weight);
+	}
+	return tally_end(tally, take_sum, take_cell, NULL);
+}
+
+TEST(few)
+{
+	TRUE(run(1000, 100));
+	EQ(samples, 100);
+	EQ(allocs, 50);
+	TRUE(run(1000, 0));
+	EQ(sums, 0);
+}
+
+TEST(many)
+{
+	TRUE(run(100000, 600000));
+	EQ(sums, THREADS * STACKS);
+	EQ(samples, 600000);
+	EQ(cpu, 600000 / STACKS * (STACKS * (STACKS + 1) / 2));
+	EQ(allocs, 300000);
+	TRUE(space == 600000);
+}
+
+TEST(no_room)
+{
+	TRUE(!run(100, 600000));
+	EQ(sums, 100);
+}
