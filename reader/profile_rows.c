@@ -7,6 +7,7 @@
 #include "profile_private.h"
 
 #define MARKS_MAX 4096u
+#define SAMPLES_AHEAD 32u
 
 /* ---- The segment's own ids ---- */
 
@@ -136,17 +137,24 @@ static void build_sample_event(struct build *b, const struct row_sample *row, ui
 	b->fn(&event, b->arg);
 }
 
-/* The memory that rows lead to is asked for before the first is looked at: a large
- * trace is beyond the caches, and to wait for one place after the other takes time. */
+static void build_prefetch(const struct build *b, uint32_t node)
+{
+	if (node < b->nodes->len)
+		__builtin_prefetch(&g_array_index(b->nodes, uint32_t, node));
+}
+
+/* The memory that rows lead to is asked for some rows ahead: a large trace is beyond
+ * the caches, and to wait for one place after the other takes time. */
 void build_samples(void *arg, const struct row_sample *rows, size_t n)
 {
 	uint32_t thread, stack;
 	struct build *b = arg;
 
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].stack < b->nodes->len)
-			__builtin_prefetch(&g_array_index(b->nodes, uint32_t, rows[i].stack));
+	for (size_t i = 0; i < n && i < SAMPLES_AHEAD; i++)
+		build_prefetch(b, rows[i].stack);
 	for (size_t i = 0; i < n; i++) {
+		if (i + SAMPLES_AHEAD < n)
+			build_prefetch(b, rows[i + SAMPLES_AHEAD].stack);
 		thread = build_thread(b, rows[i].thread, rows[i].t);
 		stack = build_stack(b, rows[i].stack);
 		if (!profile_in_window(b->profile, rows[i].t))
