@@ -107,6 +107,35 @@ static uint64_t traces_bytes(const GPtrArray *traces)
 	return bytes;
 }
 
+static void take_sum(void *arg, const struct tally_sum *sum)
+{
+	struct cell *cell = intern_cell(arg, sum->thread, sum->stack);
+
+	cell->samples += sum->samples;
+	cell->cpu += sum->cpu;
+}
+
+static void take_allocs(void *arg, const struct cell *allocs)
+{
+	struct cell *cell = intern_cell(arg, allocs->thread, allocs->stack);
+
+	cell->alloc_n += allocs->alloc_n;
+	cell->alloc_objects += allocs->alloc_objects;
+	cell->alloc_space += allocs->alloc_space;
+	cell->alloc_objects_var += allocs->alloc_objects_var;
+	cell->alloc_space_var += allocs->alloc_space_var;
+	cell->heap_mean = MAX(cell->heap_mean, allocs->heap_mean);
+}
+
+/* Makes the cells of what was added up while segments were read. */
+static void load_cells(struct profile *p)
+{
+	if (!tally_end(p->private->tally, take_sum, take_allocs, p))
+		profile_limit(p, "pairs of thread and stack",
+			      profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE));
+	p->private->tally = NULL;
+}
+
 struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 {
 	struct profile *p = g_new0(struct profile, 1);
@@ -124,6 +153,7 @@ struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 		else
 			g_ptr_array_remove_index(traces, i);
 	}
+	load_cells(p);
 	intern_end_loading(p);
 	if (p->processes->len > 1)
 		return p;

@@ -292,33 +292,8 @@ void intern_init(struct profile *p)
 	pp->limits_told = g_hash_table_new(NULL, NULL);
 }
 
-static void take_sum(void *arg, const struct tally_sum *sum)
-{
-	struct cell *cell = intern_cell(arg, sum->thread, sum->stack);
-
-	cell->samples += sum->samples;
-	cell->cpu += sum->cpu;
-}
-
-static void take_allocs(void *arg, const struct cell *allocs)
-{
-	struct cell *cell = intern_cell(arg, allocs->thread, allocs->stack);
-
-	cell->alloc_n += allocs->alloc_n;
-	cell->alloc_objects += allocs->alloc_objects;
-	cell->alloc_space += allocs->alloc_space;
-	cell->alloc_objects_var += allocs->alloc_objects_var;
-	cell->alloc_space_var += allocs->alloc_space_var;
-	cell->heap_mean = MAX(cell->heap_mean, allocs->heap_mean);
-}
-
 void intern_end_loading(struct profile *p)
 {
-	uint64_t room = profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE);
-
-	if (!tally_end(p->private->tally, take_sum, take_allocs, p))
-		profile_limit(p, "pairs of thread and stack", room);
-	p->private->tally = NULL;
 	id_table_fini(&p->private->cells);
 }
 
