@@ -166,18 +166,10 @@ void heap_live_end(struct build *b)
 static void heap_charge_inuse(struct profile *p, struct trace_state *state,
 			      const struct block *block)
 {
-	struct cell *cell;
-
 	(void)state;
 	if (!profile_in_window(p, block->t))
 		return;
-	cell = intern_cell(p, block->thread, block->stack);
-	cell->inuse_n++;
-	cell->inuse_objects += block->weight.objects;
-	cell->inuse_space += block->weight.space;
-	cell->inuse_objects_var += block->weight.objects_var;
-	cell->inuse_space_var += block->weight.space_var;
-	cell->heap_mean = MAX(cell->heap_mean, block->weight.mean);
+	tally_inuse(p->private->tally, block->thread, block->stack, &block->weight);
 }
 
 void heap_end(struct profile *p, struct trace_state *state)

@@ -107,30 +107,19 @@ static uint64_t traces_bytes(const GPtrArray *traces)
 	return bytes;
 }
 
-static void take_sum(void *arg, const struct tally_sum *sum)
+static void load_cell(void *profile, const struct cell *cell)
 {
-	struct cell *cell = intern_cell(arg, sum->thread, sum->stack);
+	struct profile *p = profile;
 
-	cell->samples += sum->samples;
-	cell->cpu += sum->cpu;
-}
-
-static void take_allocs(void *arg, const struct cell *allocs)
-{
-	struct cell *cell = intern_cell(arg, allocs->thread, allocs->stack);
-
-	cell->alloc_n += allocs->alloc_n;
-	cell->alloc_objects += allocs->alloc_objects;
-	cell->alloc_space += allocs->alloc_space;
-	cell->alloc_objects_var += allocs->alloc_objects_var;
-	cell->alloc_space_var += allocs->alloc_space_var;
-	cell->heap_mean = MAX(cell->heap_mean, allocs->heap_mean);
+	if (!profile_full(p, "pairs of thread and stack", p->cells->len, PROFILE_CELLS_MAX,
+			  PROFILE_CELLS_FREE))
+		g_array_append_vals(p->cells, cell, 1);
 }
 
 /* Makes the cells of what was added up while segments were read. */
 static void load_cells(struct profile *p)
 {
-	if (!tally_end(p->private->tally, take_sum, take_allocs, p))
+	if (!tally_end(p->private->tally, load_cell, p))
 		profile_limit(p, "pairs of thread and stack",
 			      profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE));
 	p->private->tally = NULL;
@@ -154,7 +143,6 @@ struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 			g_ptr_array_remove_index(traces, i);
 	}
 	load_cells(p);
-	intern_end_loading(p);
 	if (p->processes->len > 1)
 		return p;
 	profile_free(p);

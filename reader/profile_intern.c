@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * profile_intern.c - makes texts, modules, mappings, frames, nodes, threads and
- * cells distinct, and keeps each table below its limit.  Called while segments
+ * profile_intern.c - makes texts, modules, mappings, frames, nodes and threads
+ * distinct, and keeps each table below its limit.  Called while segments
  * are read, by profile_build.c and the models, on the reader's only thread.
  */
 #include "profile_private.h"
@@ -231,28 +231,6 @@ struct track *profile_track(struct profile *p, uint32_t thread)
 	return &g_array_index(p->private->tracks, struct track, thread);
 }
 
-struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack)
-{
-	struct cell cell = { .thread = thread, .stack = stack }, *known;
-	struct id_table *table = &p->private->cells;
-	/* Not the hash of tally.c: what comes in the order of its table would fill this
-	 * one from one side, and be searched for through all of that. */
-	uint32_t hash = id_hash((uint64_t)thread << 32 | stack, 1), at, id;
-
-	for (id = id_table_first(table, hash, &at); id; id = id_table_next(table, hash, &at)) {
-		known = &g_array_index(p->cells, struct cell, id);
-		if (known->thread == thread && known->stack == stack)
-			return known;
-	}
-	if (profile_full(p, "pairs of thread and stack", p->cells->len, PROFILE_CELLS_MAX,
-			 PROFILE_CELLS_FREE))
-		return &p->private->scrap;
-	id = p->cells->len;
-	g_array_append_val(p->cells, cell);
-	id_table_add(table, hash, id);
-	return &g_array_index(p->cells, struct cell, id);
-}
-
 /* An array whose entry 0 is empty. */
 static GArray *table_new(guint size)
 {
@@ -285,16 +263,10 @@ void intern_init(struct profile *p)
 	pp->mappings = key_text_table_new(g_free);
 	id_table_init(&pp->frames);
 	id_table_init(&pp->nodes);
-	id_table_init(&pp->cells);
 	pp->tracks = table_new(sizeof(struct track));
 	pp->states = g_ptr_array_new();
 	g_ptr_array_add(pp->states, NULL);
 	pp->limits_told = g_hash_table_new(NULL, NULL);
-}
-
-void intern_end_loading(struct profile *p)
-{
-	id_table_fini(&p->private->cells);
 }
 
 static void state_free(struct trace_state *state)
@@ -337,7 +309,6 @@ void intern_fini(struct profile *p)
 	g_hash_table_unref(pp->mappings);
 	id_table_fini(&pp->frames);
 	id_table_fini(&pp->nodes);
-	id_table_fini(&pp->cells);
 	g_hash_table_unref(pp->texts);
 	g_hash_table_unref(pp->limits_told);
 	g_string_chunk_free(pp->text_chunk);

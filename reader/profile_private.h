@@ -55,9 +55,7 @@ struct profile_private {
 	GHashTable *mappings;	/* text key -> id */
 	struct id_table frames; /* distinct in kind, mapping, address */
 	struct id_table nodes;	/* in parent, frame */
-	struct id_table cells;	/* in thread, stack; empty after loading */
 	struct tally *tally;	/* of samples, by thread and stack; NULL after loading */
-	struct cell scrap;	/* what goes past PROFILE_CELLS_MAX is added up here */
 	GArray *tracks;		/* struct track, by thread */
 	GPtrArray *states;	/* struct trace_state, by process; entry 0 NULL */
 	GPtrArray *traces;	/* struct trace, process id - 1 */
@@ -113,8 +111,6 @@ uint32_t intern_lone_node(struct profile *p, enum frame_kind kind, uint64_t addr
 /* The thread with this id in the trace's records; made when new.  Id 0 is one
  * of its own: events nobody could be named for. */
 uint32_t intern_thread(struct profile *p, uint32_t process, uint32_t trace_id);
-/* Valid until the next call. */
-struct cell *intern_cell(struct profile *p, uint32_t thread, uint32_t stack);
 struct track *profile_track(struct profile *p, uint32_t thread);
 /* Says once that things of this kind are left out; makes the profile partial. */
 void profile_limit(struct profile *p, const char *what, uint64_t max);
@@ -127,8 +123,6 @@ bool profile_full(struct profile *p, const char *what, uint64_t len, uint64_t ma
 void intern_init(struct profile *p);
 /* Takes back the newest process, of which nothing was read. */
 void intern_drop_process(struct profile *p, uint32_t process);
-/* Tables that only loading needs. */
-void intern_end_loading(struct profile *p);
 void intern_fini(struct profile *p);
 bool profile_in_window(const struct profile *p, uint64_t t);
 

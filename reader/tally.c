@@ -18,6 +18,11 @@
 #define AHEAD 32u /* samples between asking for a sum's memory and using it */
 #define FIRST_SUMS 1024u
 
+struct tally_sum {
+	uint32_t thread, stack;
+	uint64_t cpu, samples; /* samples 0: a free place of the table */
+};
+
 struct sample {
 	uint32_t thread, stack;
 	uint64_t cpu;
@@ -25,6 +30,7 @@ struct sample {
 
 struct alloc {
 	uint32_t thread, stack;
+	bool inuse;
 	struct heap_weight weight;
 };
 
@@ -38,13 +44,18 @@ struct batch {
 struct tally {
 	struct tally_sum *sums;
 	uint64_t mask, used, room;
-	GArray *cells; /* struct cell, of allocations; entry 0 is empty */
+	GArray *cells; /* struct cell, of blocks; entry 0 is empty */
 	struct id_table table;
 	bool full;
 	struct batch *batch; /* being filled */
 	GThread *worker;     /* NULL: not started */
 	GAsyncQueue *filled, *empty;
 };
+
+static uint64_t tally_place(uint32_t thread, uint32_t stack)
+{
+	return (uint64_t)thread << 32 | stack;
+}
 
 static struct batch *batch_new(void)
 {
@@ -73,7 +84,7 @@ struct tally *tally_new(uint64_t room)
 /* The sum of this thread and stack, or the free place for it. */
 static struct tally_sum *tally_find(const struct tally *t, uint32_t thread, uint32_t stack)
 {
-	uint64_t at = id_hash((uint64_t)thread << 32 | stack, 0) & t->mask;
+	uint64_t at = id_hash(tally_place(thread, stack), 0) & t->mask;
 
 	while (t->sums[at].samples && (t->sums[at].stack != stack || t->sums[at].thread != thread))
 		at = (at + 1) & t->mask;
@@ -116,7 +127,7 @@ static void tally_sample(struct tally *t, const struct sample *sample)
 /* The cell of a thread and stack; NULL when there is no room for one more. */
 static struct cell *tally_cell(struct tally *t, uint32_t thread, uint32_t stack)
 {
-	uint32_t hash = id_hash((uint64_t)thread << 32 | stack, 0), at, id;
+	uint32_t hash = id_hash(tally_place(thread, stack), 0), at, id;
 	struct cell cell = { .thread = thread, .stack = stack }, *known;
 
 	for (id = id_table_first(&t->table, hash, &at); id;
@@ -137,7 +148,27 @@ static uint32_t alloc_hash(const struct batch *batch, unsigned i)
 {
 	const struct alloc *alloc = &batch->allocs[MIN(i, batch->n_allocs - 1)];
 
-	return id_hash((uint64_t)alloc->thread << 32 | alloc->stack, 0);
+	return id_hash(tally_place(alloc->thread, alloc->stack), 0);
+}
+
+static void tally_weight(struct cell *cell, const struct alloc *alloc)
+{
+	const struct heap_weight *weight = &alloc->weight;
+
+	cell->heap_mean = MAX(cell->heap_mean, weight->mean);
+	if (alloc->inuse) {
+		cell->inuse_n++;
+		cell->inuse_objects += weight->objects;
+		cell->inuse_space += weight->space;
+		cell->inuse_objects_var += weight->objects_var;
+		cell->inuse_space_var += weight->space_var;
+	} else {
+		cell->alloc_n++;
+		cell->alloc_objects += weight->objects;
+		cell->alloc_space += weight->space;
+		cell->alloc_objects_var += weight->objects_var;
+		cell->alloc_space_var += weight->space_var;
+	}
 }
 
 static void tally_allocs(struct tally *t, const struct batch *batch)
@@ -153,7 +184,7 @@ static void tally_allocs(struct tally *t, const struct batch *batch)
 		__builtin_prefetch(&g_array_index(t->cells, struct cell, id), 1);
 		cell = tally_cell(t, alloc->thread, alloc->stack);
 		if (cell)
-			tally_add_weight(cell, &alloc->weight);
+			tally_weight(cell, alloc);
 		else
 			t->full = true;
 	}
@@ -168,8 +199,7 @@ static void tally_batch(struct tally *t, const struct batch *batch)
 	for (unsigned i = 0; i < batch->n; i++) {
 		ahead = &batch->samples[MIN(i + AHEAD, batch->n - 1)];
 		__builtin_prefetch(
-			&t->sums[id_hash((uint64_t)ahead->thread << 32 | ahead->stack, 0) &
-				 t->mask],
+			&t->sums[id_hash(tally_place(ahead->thread, ahead->stack), 0) & t->mask],
 			1);
 		tally_sample(t, &batch->samples[i]);
 	}
@@ -215,11 +245,21 @@ void tally_add(struct tally *t, uint32_t thread, uint32_t stack, uint64_t cpu)
 		tally_hand_over(t);
 }
 
-void tally_alloc(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight)
+static void tally_block(struct tally *t, struct alloc alloc)
 {
-	t->batch->allocs[t->batch->n_allocs++] = (struct alloc){ thread, stack, *weight };
+	t->batch->allocs[t->batch->n_allocs++] = alloc;
 	if (t->batch->n_allocs == BATCH_ALLOCS)
 		tally_hand_over(t);
+}
+
+void tally_alloc(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight)
+{
+	tally_block(t, (struct alloc){ thread, stack, false, *weight });
+}
+
+void tally_inuse(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight)
+{
+	tally_block(t, (struct alloc){ thread, stack, true, *weight });
 }
 
 static void tally_stop(struct tally *t)
@@ -236,10 +276,9 @@ static void tally_stop(struct tally *t)
 static int compare_sums(const void *a, const void *b)
 {
 	const struct tally_sum *x = a, *y = b;
+	uint64_t p = tally_place(x->thread, x->stack), q = tally_place(y->thread, y->stack);
 
-	if (x->thread != y->thread)
-		return x->thread < y->thread ? -1 : 1;
-	return x->stack < y->stack ? -1 : x->stack > y->stack;
+	return p < q ? -1 : p > q;
 }
 
 /* The table is at its end: the sums in order, from its first place on. */
@@ -253,8 +292,52 @@ static void tally_sort(struct tally *t)
 	qsort(t->sums, n, sizeof(*t->sums), compare_sums);
 }
 
-bool tally_end(struct tally *t, void (*sum)(void *arg, const struct tally_sum *sum),
-	       void (*cell)(void *arg, const struct cell *cell), void *arg)
+static int compare_cells(const void *a, const void *b)
+{
+	const struct cell *x = *(const struct cell *const *)a, *y = *(const struct cell *const *)b;
+	uint64_t p = tally_place(x->thread, x->stack), q = tally_place(y->thread, y->stack);
+
+	return p < q ? -1 : p > q;
+}
+
+/* Walks over both kinds of sums, each in order, at once. */
+static void tally_merge(struct tally *t, void (*take)(void *arg, const struct cell *cell),
+			void *arg)
+{
+	const struct tally_sum *sum = t->sums, *end = sum + t->used;
+	GPtrArray *blocks = g_ptr_array_sized_new(t->cells->len);
+	struct cell cell;
+	guint next = 0;
+
+	for (guint i = 1; i < t->cells->len; i++)
+		g_ptr_array_add(blocks, &g_array_index(t->cells, struct cell, i));
+	qsort(blocks->pdata, blocks->len, sizeof(*blocks->pdata), compare_cells);
+	while (sum < end || next < blocks->len) {
+		const struct cell *block = next < blocks->len ? blocks->pdata[next] : NULL;
+		struct cell samples = { 0 };
+		const struct cell *key = &samples;
+		int order = -1;
+
+		if (sum < end)
+			samples = (struct cell){ .thread = sum->thread,
+						 .stack = sum->stack,
+						 .samples = sum->samples,
+						 .cpu = sum->cpu };
+		if (block)
+			order = sum < end ? compare_cells(&key, &block) : 1;
+		cell = order < 0 ? samples : *block;
+		if (order == 0) {
+			cell.samples = samples.samples;
+			cell.cpu = samples.cpu;
+		}
+		sum += order <= 0;
+		next += order >= 0;
+		take(arg, &cell);
+	}
+	g_ptr_array_unref(blocks);
+}
+
+bool tally_end(struct tally *t, void (*take)(void *arg, const struct cell *cell), void *arg)
 {
 	bool full;
 
@@ -265,12 +348,9 @@ bool tally_end(struct tally *t, void (*sum)(void *arg, const struct tally_sum *s
 		g_free(t->batch);
 	}
 	tally_sort(t);
-	for (uint64_t i = 0; i < t->used; i++)
-		sum(arg, &t->sums[i]);
-	free(t->sums);
-	for (guint i = 1; i < t->cells->len; i++)
-		cell(arg, &g_array_index(t->cells, struct cell, i));
+	tally_merge(t, take, arg);
 	full = t->full;
+	free(t->sums);
 	g_array_unref(t->cells);
 	id_table_fini(&t->table);
 	g_free(t);

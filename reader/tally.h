@@ -16,35 +16,20 @@
 
 struct tally; /* opaque */
 
-struct tally_sum {
-	uint32_t thread, stack;
-	uint64_t cpu, samples; /* samples 0: a free place of the table */
-};
-
-/* room: sums it may have; what comes after is left out. */
+/* room: sums of each kind it may have; what comes after is left out. */
 struct tally *tally_new(uint64_t room);
 
-/* What an allocation adds to the cell of its thread and stack. */
-static inline void tally_add_weight(struct cell *cell, const struct heap_weight *weight)
-{
-	cell->alloc_n++;
-	cell->alloc_objects += weight->objects;
-	cell->alloc_space += weight->space;
-	cell->alloc_objects_var += weight->objects_var;
-	cell->alloc_space_var += weight->space_var;
-	cell->heap_mean = MAX(cell->heap_mean, weight->mean);
-}
-
-/* One sampled allocation. */
+/* One sampled allocation, or block in use at the end. */
 void tally_alloc(struct tally *tally, uint32_t thread, uint32_t stack,
+		 const struct heap_weight *weight);
+void tally_inuse(struct tally *tally, uint32_t thread, uint32_t stack,
 		 const struct heap_weight *weight);
 
 /* One sample. */
 void tally_add(struct tally *tally, uint32_t thread, uint32_t stack, uint64_t cpu);
 
-/* Hands out all sums, of samples through sum, in order of thread and stack, of
- * allocations as cells, in the order of their first, and ends tally.  False: there was no room for some. */
-bool tally_end(struct tally *tally, void (*sum)(void *arg, const struct tally_sum *sum),
-	       void (*cell)(void *arg, const struct cell *cell), void *arg);
+/* Hands out all sums as cells, in order of thread and stack, and ends tally.  False:
+ * there was no room for some. */
+bool tally_end(struct tally *tally, void (*take)(void *arg, const struct cell *cell), void *arg);
 
 #endif
