@@ -94,7 +94,7 @@ static void heap_take(struct build *b, const struct row_live *row, uint32_t thre
 	};
 
 	if (counts && profile_in_window(b->profile, row->t))
-		tally_alloc(b->private->tally, thread, stack, &block.weight);
+		tally_block(b->private->tally, thread, stack, &block.weight, false);
 	if (row->t <= b->profile->to_ns)
 		heap_keep(b, &block);
 }
@@ -169,7 +169,7 @@ static void heap_charge_inuse(struct profile *p, struct trace_state *state,
 	(void)state;
 	if (!profile_in_window(p, block->t))
 		return;
-	tally_inuse(p->private->tally, block->thread, block->stack, &block->weight);
+	tally_block(p->private->tally, block->thread, block->stack, &block->weight, true);
 }
 
 void heap_end(struct profile *p, struct trace_state *state)

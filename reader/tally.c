@@ -245,21 +245,12 @@ void tally_add(struct tally *t, uint32_t thread, uint32_t stack, uint64_t cpu)
 		tally_hand_over(t);
 }
 
-static void tally_block(struct tally *t, struct alloc alloc)
+void tally_block(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight,
+		 bool inuse)
 {
-	t->batch->allocs[t->batch->n_allocs++] = alloc;
+	t->batch->allocs[t->batch->n_allocs++] = (struct alloc){ thread, stack, inuse, *weight };
 	if (t->batch->n_allocs == BATCH_ALLOCS)
 		tally_hand_over(t);
-}
-
-void tally_alloc(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight)
-{
-	tally_block(t, (struct alloc){ thread, stack, false, *weight });
-}
-
-void tally_inuse(struct tally *t, uint32_t thread, uint32_t stack, const struct heap_weight *weight)
-{
-	tally_block(t, (struct alloc){ thread, stack, true, *weight });
 }
 
 static void tally_stop(struct tally *t)

@@ -19,11 +19,9 @@ struct tally; /* opaque */
 /* room: sums of each kind it may have; what comes after is left out. */
 struct tally *tally_new(uint64_t room);
 
-/* One sampled allocation, or block in use at the end. */
-void tally_alloc(struct tally *tally, uint32_t thread, uint32_t stack,
-		 const struct heap_weight *weight);
-void tally_inuse(struct tally *tally, uint32_t thread, uint32_t stack,
-		 const struct heap_weight *weight);
+/* One sampled allocation, or a block that is in use at the end. */
+void tally_block(struct tally *tally, uint32_t thread, uint32_t stack,
+		 const struct heap_weight *weight, bool inuse);
 
 /* One sample. */
 void tally_add(struct tally *tally, uint32_t thread, uint32_t stack, uint64_t cpu);

@@ -48,9 +48,9 @@ static bool run(uint64_t room, uint64_t rows)
 		tally_add(tally, thread, stack, stack + 1);
 		weight.mean = stack;
 		if (i % 2)
-			tally_alloc(tally, thread, stack, &weight);
+			tally_block(tally, thread, stack, &weight, false);
 		if (i % 5 == 0) /* in no sample's stack */
-			tally_inuse(tally, thread, STACKS + stack, &weight);
+			tally_block(tally, thread, STACKS + stack, &weight, true);
 	}
 	return tally_end(tally, take, NULL);
 }
