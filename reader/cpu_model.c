@@ -11,7 +11,6 @@
 #include "profile_private.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "interval.h"
@@ -222,51 +221,36 @@ static bool cpu_settle(struct profile *p, uint32_t id, struct thread_cells cells
 	return thread->not_sampled_ns > 0;
 }
 
-struct cell_key {
-	uint64_t place; /* thread, then stack */
-	uint32_t index;
-};
-
-static int compare_cell_keys(const void *a, const void *b)
+static int compare_cells(const void *a, const void *b)
 {
-	const struct cell_key *x = a, *y = b;
+	const struct cell *x = a, *y = b;
 
-	return x->place < y->place ? -1 : x->place > y->place;
+	if (x->thread != y->thread)
+		return x->thread < y->thread ? -1 : 1;
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
-/* Moves each cell to where its key has come to, round after round in place. */
-static void cpu_move_cells(struct cell *cells, struct cell_key *keys, guint n)
+/* Puts a few more cells among those of the profile, which are sorted: from the end
+ * on, so that each is moved once. */
+static void cpu_insert_cells(struct profile *p, GArray *added)
 {
-	struct cell kept;
-	guint to, from;
+	guint left = p->cells->len, n = added->len;
+	struct cell *cells;
 
-	for (guint i = 0; i < n; i++) {
-		kept = cells[i];
-		for (to = i; keys[to].index != i; to = from) {
-			from = keys[to].index;
-			cells[to] = cells[from];
-			keys[to].index = to;
+	g_array_sort(added, compare_cells);
+	g_array_set_size(p->cells, left + n);
+	cells = &g_array_index(p->cells, struct cell, 0);
+	while (n) {
+		const struct cell *next = &g_array_index(added, struct cell, n - 1);
+
+		if (left > 1 && compare_cells(&cells[left - 1], next) > 0) {
+			cells[left + n - 1] = cells[left - 1];
+			left--;
+		} else {
+			cells[left + n - 1] = *next;
+			n--;
 		}
-		cells[to] = kept;
-		keys[to].index = to;
 	}
-}
-
-/* Sorts the cells by thread and stack; entry 0 stays first. */
-static void cpu_sort_cells(struct profile *p)
-{
-	struct cell *cells = &g_array_index(p->cells, struct cell, 0);
-	struct cell_key *keys = g_new(struct cell_key, p->cells->len);
-	bool sorted = true;
-
-	for (guint i = 0; i < p->cells->len; i++)
-		keys[i] = (struct cell_key){ (uint64_t)cells[i].thread << 32 | cells[i].stack, i };
-	for (guint i = 1; i < p->cells->len; i++)
-		sorted &= keys[i - 1].place <= keys[i].place;
-	if (!sorted)
-		qsort(keys + 1, p->cells->len - 1, sizeof(*keys), compare_cell_keys);
-	cpu_move_cells(cells, keys, p->cells->len);
-	g_free(keys);
 }
 
 static void cpu_sum_heap(struct thread *thread, struct thread_cells cells)
@@ -295,7 +279,6 @@ void profile_finish(struct profile *p)
 	struct thread_cells cells;
 	guint next = 1;
 
-	cpu_sort_cells(p);
 	roots = stack_roots_new(p);
 	for (uint32_t id = 0; id < p->threads->len; id++) {
 		struct thread *thread = profile_thread(p, id);
@@ -318,8 +301,7 @@ void profile_finish(struct profile *p)
 				  thread->kernel_not_sampled_ns);
 	}
 	stack_roots_free(roots);
-	g_array_append_vals(p->cells, added->data, added->len);
-	cpu_sort_cells(p);
+	cpu_insert_cells(p, added);
 	g_array_unref(added);
 	stack_ends_sum(p);
 	process_sum(p);

@@ -5,18 +5,19 @@
  */
 #include "name_tree.h"
 
+#include "id_table.h"
 #include "keys.h"
 
 struct name_tree {
 	const struct view *view;
 	void (*name_of)(GString *name);
-	GArray *nodes;		/* struct name_node */
-	GHashTable *children;	/* parent node, name id -> node */
-	GHashTable *names;	/* text -> id, its keys own the texts */
-	GPtrArray *name_texts;	/* by id, borrowed from names */
-	GHashTable *line_names; /* model line (and frame under --lines) -> name id */
-	uint32_t *places;	/* by model node: its place under the current root */
-	uint32_t *epochs;	/* places[i] is valid while this equals epoch */
+	GArray *nodes;		  /* struct name_node */
+	struct id_table children; /* distinct in parent, name */
+	GHashTable *names;	  /* text -> id, its keys own the texts */
+	GPtrArray *name_texts;	  /* by id, borrowed from names */
+	GHashTable *line_names;	  /* model line (and frame under --lines) -> name id */
+	uint32_t *places;	  /* by model node: its place under the current root */
+	uint32_t *epochs;	  /* places[i] is valid while this equals epoch */
 	uint32_t epoch;
 };
 
@@ -37,19 +38,22 @@ static uint32_t tree_name(struct name_tree *tree, GString *text)
 
 static uint32_t tree_child(struct name_tree *tree, uint32_t parent, uint32_t name)
 {
-	gpointer key = key_pair(parent, name);
-	uint32_t id = GPOINTER_TO_UINT(g_hash_table_lookup(tree->children, key));
-	struct name_node node = { .parent = parent }, *above;
+	uint32_t hash = id_hash((uint64_t)parent << 32 | name, 0), at, id;
+	struct name_node node = { .parent = parent }, *above, *known;
 
-	if (id)
-		return id;
+	node.name = g_ptr_array_index(tree->name_texts, name);
+	for (id = id_table_first(&tree->children, hash, &at); id;
+	     id = id_table_next(&tree->children, hash, &at)) {
+		known = &g_array_index(tree->nodes, struct name_node, id);
+		if (known->parent == parent && known->name == node.name)
+			return id;
+	}
 	id = tree->nodes->len;
 	above = &g_array_index(tree->nodes, struct name_node, parent);
 	node.next_sibling = above->first_child;
-	node.name = g_ptr_array_index(tree->name_texts, name);
 	above->first_child = id;
 	g_array_append_val(tree->nodes, node);
-	g_hash_table_insert(tree->children, key, GUINT_TO_POINTER(id));
+	id_table_add(&tree->children, hash, id);
 	return id;
 }
 
@@ -151,7 +155,7 @@ struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString
 	tree->nodes = g_array_new(FALSE, TRUE, sizeof(struct name_node));
 	g_array_set_size(tree->nodes, 1);
 	g_array_index(tree->nodes, struct name_node, 0).name = "";
-	tree->children = key_table_new(NULL);
+	id_table_init(&tree->children);
 	tree->names = key_text_table_new(g_free);
 	tree->name_texts = g_ptr_array_new();
 	g_ptr_array_add(tree->name_texts, NULL);
@@ -192,7 +196,7 @@ void name_tree_free(struct name_tree *tree)
 	if (!tree)
 		return;
 	g_array_unref(tree->nodes);
-	g_hash_table_unref(tree->children);
+	id_table_fini(&tree->children);
 	g_hash_table_unref(tree->line_names);
 	g_hash_table_unref(tree->names);
 	g_ptr_array_unref(tree->name_texts);

@@ -186,24 +186,30 @@ static void build_alloc_event(struct build *b, const struct row_live *row)
 	b->fn(&event, b->arg);
 }
 
+static void build_free_event(const struct build *b, const struct row_heap *row, uint32_t thread)
+{
+	struct profile_event event = {
+		.kind = PROFILE_FREE,
+		.process = b->process,
+		.thread = thread,
+		.t_ns = row->t,
+		.block = row->block,
+	};
+
+	if (profile_in_window(b->profile, row->t))
+		b->fn(&event, b->arg);
+}
+
 static void build_heap(struct build *b, const struct row_heap *row)
 {
 	struct row_live alloc = { row->block, row->t,	   row->size, row->sampled_size,
 				  row->mean,  row->thread, row->stack };
-	struct profile_event event = {
-		.kind = PROFILE_FREE,
-		.process = b->process,
-		.t_ns = row->t,
-		.block = row->block,
-	};
 	uint32_t thread = build_thread(b, row->thread, row->t);
 
-	event.thread = thread;
 	if (b->fn && row->op == PROF_HEAP_ALLOC) {
 		build_alloc_event(b, &alloc);
 	} else if (b->fn) {
-		if (profile_in_window(b->profile, row->t))
-			b->fn(&event, b->arg);
+		build_free_event(b, row, thread);
 	} else {
 		heap_live_end(b);
 		build_process(b)->n_heap_rows++;
