@@ -20,13 +20,13 @@
 
 #define KERNEL_PERIODS_MIN 20u /* below, the clock's user/system split means nothing */
 
-void cpu_sample(struct profile *p, uint32_t thread, const struct row_sample *row, uint32_t stack)
+void cpu_sample(struct build *b, uint32_t thread, const struct row_sample *row, uint32_t stack)
 {
-	struct track *track = profile_track(p, thread);
-	struct thread *t = profile_thread(p, thread);
-	struct process *process = profile_process(p, t->process);
+	struct track *track = &g_array_index(b->private->tracks, struct track, thread);
+	struct thread *t = &g_array_index(b->profile->threads, struct thread, thread);
+	struct process *process = profile_process(b->profile, t->process);
 
-	tally_add(p->private->tally, thread, stack, row->weight_ns);
+	tally_add(b->private->tally, thread, stack, row->weight_ns);
 	t->n_samples++;
 	t->sampled_ns += row->weight_ns;
 	if (row->in_kernel)

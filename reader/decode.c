@@ -239,11 +239,11 @@ static uint64_t get_good_samples(struct record *r, struct row_sample *row, uint6
 	for (n = 0; n < count && n < DECODE_BATCH; n++, good = s) {
 		if (prof_slice_left(&s) < SAMPLE_VARINTS * PROF_VARINT_BYTES_MAX)
 			break;
-		next.t += (uint64_t)prof_unzigzag(prof_get_varint(&s));
-		thread = prof_get_varint(&s);
-		cpu = prof_get_varint(&s);
-		next.weight = prof_get_varint(&s);
-		stack = prof_get_varint(&s);
+		next.t += (uint64_t)prof_unzigzag(prof_get_varint_inside(&s));
+		thread = prof_get_varint_inside(&s);
+		cpu = prof_get_varint_inside(&s);
+		next.weight = prof_get_varint_inside(&s);
+		stack = prof_get_varint_inside(&s);
 		if (s.bad || next.t > DECODE_NS_MAX || thread >= DECODE_THREAD_ID_MAX ||
 		    cpu > UINT32_MAX || stack > nodes ||
 		    __builtin_mul_overflow(next.weight, next.period_ns, &next.weight_ns) ||

@@ -195,7 +195,7 @@ void heap_end(struct profile *p, struct trace_state *state);
 
 /* ---- cpu_model.c ---- */
 
-void cpu_sample(struct profile *p, uint32_t thread, const struct row_sample *row, uint32_t stack);
+void cpu_sample(struct build *b, uint32_t thread, const struct row_sample *row, uint32_t stack);
 void cpu_thread_stats(struct profile *p, struct trace_state *state, uint32_t thread,
 		      const struct row_thread_stats *row);
 

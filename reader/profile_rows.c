@@ -162,7 +162,7 @@ void build_samples(void *arg, const struct row_sample *rows, size_t n)
 		if (b->fn)
 			build_sample_event(b, &rows[i], thread, stack);
 		else
-			cpu_sample(b->profile, thread, &rows[i], stack);
+			cpu_sample(b, thread, &rows[i], stack);
 	}
 }
 
