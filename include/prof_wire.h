@@ -92,30 +92,6 @@ static inline uint64_t prof_get_varint(struct prof_slice *s)
 	return 0;
 }
 
-/* The same where at least PROF_VARINT_BYTES_MAX bytes are known to be left, and
- * without a look at bad. */
-static inline uint64_t prof_get_varint_inside(struct prof_slice *s)
-{
-	const uint8_t *p = s->p;
-	uint64_t v = p[0];
-
-	if (v < 0x80) {
-		s->p = p + 1;
-		return v;
-	}
-	v += ((uint64_t)p[1] << 7) - 0x80;
-	if (p[1] < 0x80) {
-		s->p = p + 2;
-		return v;
-	}
-	v += ((uint64_t)p[2] << 14) - (0x80 << 7);
-	if (p[2] < 0x80) {
-		s->p = p + 3;
-		return v;
-	}
-	return prof_get_varint(s);
-}
-
 /* n bytes, or NULL (and bad) when fewer are left. */
 static inline const uint8_t *prof_get_bytes(struct prof_slice *s, uint64_t n)
 {

@@ -226,38 +226,59 @@ static void get_thread(struct record *r)
 	decode_row(r, row->thread ? err : ERR_RECORD_ID);
 }
 
-/* The next rows as long as nothing is wrong with them and there are more bytes
- * than a row can have; returns how many were taken.  row is the row before, and
- * then the last.  This is the loop that a large trace's time goes into. */
+/* A varint of up to five bytes at *at, which are there; of a longer one says so. */
+static inline uint64_t take_varint(const uint8_t **at, bool *longer)
+{
+	const uint8_t *p = *at;
+	uint64_t v = *p++;
+
+	for (unsigned shift = 7; p[-1] & 0x80; shift += 7) {
+		if (shift > 28) {
+			*longer = true;
+			break;
+		}
+		v += ((uint64_t)*p++ << shift) - (UINT64_C(1) << shift);
+	}
+	*at = p;
+	return v;
+}
+
+/* The next rows as long as nothing is wrong with them, no field is longer than usual
+ * and there are more bytes than a row can have; returns how many were taken.  row is
+ * the row before, and then the last.  This is the loop that a large trace's time goes
+ * into. */
 static uint64_t get_good_samples(struct record *r, struct row_sample *row, uint64_t count)
 {
-	struct row_sample rows[DECODE_BATCH], next = *row;
+	const uint8_t *p = r->slice.p, *end = r->slice.end, *good = p;
+	uint64_t n, t = row->t, period_ns = row->period_ns, thread, cpu, stack, ns;
 	const uint32_t nodes = r->decoder->nodes;
-	struct prof_slice s = r->slice, good = s;
-	uint64_t n, thread, cpu, stack;
+	struct row_sample rows[DECODE_BATCH], *next = rows;
+	bool longer = r->slice.bad;
 
-	for (n = 0; n < count && n < DECODE_BATCH; n++, good = s) {
-		if (prof_slice_left(&s) < SAMPLE_VARINTS * PROF_VARINT_BYTES_MAX)
+	for (n = 0; n < count && n < DECODE_BATCH; n++, next++, good = p) {
+		if (end - p < (ptrdiff_t)SAMPLE_VARINTS * PROF_VARINT_BYTES_MAX)
 			break;
-		next.t += (uint64_t)prof_unzigzag(prof_get_varint_inside(&s));
-		thread = prof_get_varint_inside(&s);
-		cpu = prof_get_varint_inside(&s);
-		next.weight = prof_get_varint_inside(&s);
-		stack = prof_get_varint_inside(&s);
-		if (s.bad || next.t > DECODE_NS_MAX || thread >= DECODE_THREAD_ID_MAX ||
+		t += (uint64_t)prof_unzigzag(take_varint(&p, &longer));
+		thread = take_varint(&p, &longer);
+		cpu = take_varint(&p, &longer);
+		next->weight = take_varint(&p, &longer);
+		stack = take_varint(&p, &longer);
+		if (longer || t > DECODE_NS_MAX || thread >= DECODE_THREAD_ID_MAX ||
 		    cpu > UINT32_MAX || stack > nodes ||
-		    __builtin_mul_overflow(next.weight, next.period_ns, &next.weight_ns) ||
-		    next.weight_ns > DECODE_WEIGHT_NS_MAX)
+		    __builtin_mul_overflow(next->weight, period_ns, &ns) ||
+		    ns > DECODE_WEIGHT_NS_MAX)
 			break;
-		next.thread = (uint32_t)thread;
-		next.cpu = (uint32_t)(cpu >> 1);
-		next.in_kernel = cpu & 1;
-		next.stack = (uint32_t)stack;
-		rows[n] = next;
+		next->t = t;
+		next->period_ns = period_ns;
+		next->weight_ns = ns;
+		next->thread = (uint32_t)thread;
+		next->stack = (uint32_t)stack;
+		next->cpu = (uint32_t)(cpu >> 1);
+		next->in_kernel = cpu & 1;
 	}
 	if (!n)
 		return 0;
-	r->slice = good;
+	r->slice.p = good;
 	r->event.row += n;
 	*row = rows[n - 1];
 	r->decoder->samples(r->decoder->arg, rows, n);

@@ -32,7 +32,7 @@ static const char *build_text(const struct build *b, uint32_t id)
 }
 
 /* The model's node for a stack of a row; never 0. */
-static uint32_t build_stack(struct build *b, uint32_t id)
+static inline uint32_t build_stack(struct build *b, uint32_t id)
 {
 	uint32_t node = build_id(b->nodes, id);
 
@@ -42,17 +42,19 @@ static uint32_t build_stack(struct build *b, uint32_t id)
 		  : intern_lone_node(b->profile, FRAME_MARKER, PROF_MARKER_NO_STACK);
 }
 
-static uint32_t build_thread(struct build *b, uint32_t trace_id, uint64_t t)
+static inline uint32_t build_thread(struct build *b, uint32_t trace_id, uint64_t t)
 {
 	const struct known_thread *known = &b->state->known[trace_id % KNOWN_THREADS];
 	uint32_t id = known->id && known->trace_id == trace_id
 			      ? known->id
 			      : intern_thread(b->profile, b->process, trace_id);
 	struct thread *thread = profile_thread(b->profile, id);
+	struct process *process;
 
 	if (!b->fn) {
 		thread->t_end_ns = MAX(thread->t_end_ns, t);
-		process_saw_time(build_process(b), t);
+		process = build_process(b);
+		process->t_last_ns = MAX(process->t_last_ns, t);
 	}
 	return id;
 }
@@ -147,8 +149,9 @@ static void build_prefetch(const struct build *b, uint32_t node)
  * the caches, and to wait for one place after the other takes time. */
 void build_samples(void *arg, const struct row_sample *rows, size_t n)
 {
-	uint32_t thread, stack;
 	struct build *b = arg;
+	const uint64_t from = b->profile->from_ns, to = b->profile->to_ns;
+	uint32_t thread, stack;
 
 	for (size_t i = 0; i < n && i < SAMPLES_AHEAD; i++)
 		build_prefetch(b, rows[i].stack);
@@ -157,7 +160,7 @@ void build_samples(void *arg, const struct row_sample *rows, size_t n)
 			build_prefetch(b, rows[i + SAMPLES_AHEAD].stack);
 		thread = build_thread(b, rows[i].thread, rows[i].t);
 		stack = build_stack(b, rows[i].stack);
-		if (!profile_in_window(b->profile, rows[i].t))
+		if (rows[i].t < from || rows[i].t > to)
 			continue;
 		if (b->fn)
 			build_sample_event(b, &rows[i], thread, stack);
