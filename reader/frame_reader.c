@@ -30,6 +30,7 @@ struct frame_reader {
 	GThread *worker;     /* NULL: not started */
 	struct piece *piece; /* the worker's, being filled */
 	struct piece *taken; /* the caller's, whose frame is in use; NULL none */
+	GPtrArray *spent;    /* struct piece, to be given back */
 	GAsyncQueue *filled, *empty;
 	bool ended; /* the caller's: the last piece was taken */
 };
@@ -110,6 +111,7 @@ static void reader_start(struct frame_reader *r, struct segment_in *segment)
 	r->segment = segment;
 	r->filled = g_async_queue_new();
 	r->empty = g_async_queue_new();
+	r->spent = g_ptr_array_new_with_free_func((GDestroyNotify)piece_free);
 	r->piece = piece_new();
 	for (unsigned i = 1; i < PIECES; i++)
 		g_async_queue_push(r->empty, piece_new());
@@ -125,8 +127,12 @@ bool frame_reader_next(struct frame_reader *r, struct segment_in *segment,
 		reader_start(r, segment);
 	if (r->taken) {
 		g_array_set_size(r->taken->damages, 0);
-		g_async_queue_push(r->empty, r->taken);
+		g_ptr_array_add(r->spent, r->taken);
 	}
+	if (r->spent->len >= PIECES / 2) /* several at once: to wake a thread takes time */
+		while (r->spent->len)
+			g_async_queue_push(r->empty,
+					   g_ptr_array_steal_index(r->spent, r->spent->len - 1));
 	r->taken = g_async_queue_pop(r->filled);
 	for (guint i = 0; i < r->taken->damages->len; i++) {
 		const struct damage *d = &g_array_index(r->taken->damages, struct damage, i);
@@ -150,6 +156,7 @@ void frame_reader_free(struct frame_reader *r)
 		piece_free(r->taken);
 		while ((piece = g_async_queue_try_pop(r->empty)))
 			piece_free(piece);
+		g_ptr_array_unref(r->spent);
 		g_async_queue_unref(r->filled);
 		g_async_queue_unref(r->empty);
 	}

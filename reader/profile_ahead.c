@@ -18,14 +18,13 @@ static void ahead_prefetch_id(const GArray *ids, uint32_t id)
 		__builtin_prefetch(&g_array_index(ids, uint32_t, id));
 }
 
-/* Frames by their addresses, then nodes by caller and frame.  Callers that are in
- * these rows themselves come before them. */
-static void ahead_nodes(const struct build *b, const struct decode_hint *hints, size_t n)
+/* The rows' frames by their addresses. */
+static void ahead_frames(const struct build *b, const struct decode_hint *hints, size_t n,
+			 uint32_t *frame)
 {
 	const struct profile *p = b->profile;
-	const struct id_table *frames = &b->private->frames, *nodes = &b->private->nodes;
-	uint32_t found[DECODE_AHEAD], hash[DECODE_AHEAD], at, mapping, parent;
-	const uint32_t first = b->decoder.nodes + 1;
+	const struct id_table *frames = &b->private->frames;
+	uint32_t hash[DECODE_AHEAD], at, mapping;
 
 	for (size_t i = 0; i < n; i++) {
 		ahead_prefetch_id(b->nodes, hints[i].node);
@@ -35,16 +34,41 @@ static void ahead_nodes(const struct build *b, const struct decode_hint *hints, 
 		id_table_prefetch(frames, hash[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
-		found[i] = id_table_first(frames, hash[i], &at);
-		__builtin_prefetch(profile_frame(p, found[i]));
+		frame[i] = id_table_first(frames, hash[i], &at);
+		__builtin_prefetch(profile_frame(p, frame[i]));
 	}
+}
+
+/* Nodes by caller and frame.  A row whose caller is among the rows, too, comes a round
+ * later than that: so the rows of a round do not wait for each other. */
+static void ahead_nodes(const struct build *b, const struct decode_hint *hints, size_t n)
+{
+	const struct id_table *nodes = &b->private->nodes;
+	const uint32_t first = b->decoder.nodes + 1;
+	uint32_t frame[DECODE_AHEAD], node[DECODE_AHEAD], hash[DECODE_AHEAD], at;
+	uint8_t round[DECODE_AHEAD], rounds = 0;
+
+	ahead_frames(b, hints, n, frame);
 	for (size_t i = 0; i < n; i++) {
-		parent = hints[i].node;
-		parent = parent >= first && parent - first < i ? hash[parent - first]
-							       : ahead_id(b->nodes, parent);
-		found[i] = id_table_first(nodes, node_hash(parent, found[i]), &at);
-		hash[i] = found[i]; /* from here on: the node's id */
-		__builtin_prefetch(profile_node(p, found[i]));
+		at = hints[i].node - first;
+		round[i] = hints[i].node >= first && at < i ? (uint8_t)(round[at] + 1) : 0;
+		rounds = MAX(rounds, round[i]);
+	}
+	for (uint8_t now = 0; now <= rounds; now++) {
+		for (size_t i = 0; i < n; i++) {
+			if (round[i] != now)
+				continue;
+			hash[i] = node_hash(now ? node[hints[i].node - first]
+						: ahead_id(b->nodes, hints[i].node),
+					    frame[i]);
+			id_table_prefetch(nodes, hash[i]);
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (round[i] != now)
+				continue;
+			node[i] = id_table_first(nodes, hash[i], &at);
+			__builtin_prefetch(profile_node(b->profile, node[i]));
+		}
 	}
 }
 
