@@ -230,26 +230,37 @@ static int compare_cells(const void *a, const void *b)
 	return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
+/* How many of n sorted cells come before cell. */
+static guint cpu_cells_before(const struct cell *cells, guint n, const struct cell *cell)
+{
+	guint low = 0, middle;
+
+	while (low < n) {
+		middle = low + (n - low) / 2;
+		if (compare_cells(&cells[middle], cell) < 0)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
 /* Puts a few more cells among those of the profile, which are sorted: from the end
- * on, so that each is moved once. */
+ * on, so that each is moved once.  Entry 0 stays first. */
 static void cpu_insert_cells(struct profile *p, GArray *added)
 {
-	guint left = p->cells->len, n = added->len;
+	guint left = p->cells->len, n = added->len, before;
 	struct cell *cells;
 
 	g_array_sort(added, compare_cells);
 	g_array_set_size(p->cells, left + n);
 	cells = &g_array_index(p->cells, struct cell, 0);
-	while (n) {
+	for (; n; n--, left = before) {
 		const struct cell *next = &g_array_index(added, struct cell, n - 1);
 
-		if (left > 1 && compare_cells(&cells[left - 1], next) > 0) {
-			cells[left + n - 1] = cells[left - 1];
-			left--;
-		} else {
-			cells[left + n - 1] = *next;
-			n--;
-		}
+		before = 1 + cpu_cells_before(cells + 1, left - 1, next);
+		memmove(&cells[before + n], &cells[before], (left - before) * sizeof(*cells));
+		cells[before + n - 1] = *next;
 	}
 }
 
