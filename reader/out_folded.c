@@ -128,7 +128,11 @@ static void entries_add(const struct name_tree *tree, GArray *entries, uint32_t 
 	struct entry entry = { .node = id };
 
 	if (node->self >= 0.5) {
-		g_snprintf(entry.count, sizeof(entry.count), " %.0f", round(node->self));
+		if (node->self < 0x1p53)
+			g_snprintf(entry.count, sizeof(entry.count), " %" PRIu64,
+				   (uint64_t)round(node->self));
+		else
+			g_snprintf(entry.count, sizeof(entry.count), " %.0f", round(node->self));
 		g_array_append_val(entries, entry);
 	}
 	if (node->first_child) {

@@ -11,6 +11,7 @@
 
 #include "big_alloc.h"
 #include "id_table.h"
+#include "place_sort.h"
 
 #define BATCH_SAMPLES 8192u
 #define BATCH_ALLOCS 2048u
@@ -264,68 +265,61 @@ static void tally_stop(struct tally *t)
 	g_async_queue_unref(t->empty);
 }
 
-static int compare_sums(const void *a, const void *b)
+/* The sums of samples in order of their places, as indexes into the table. */
+static struct place *tally_sums(const struct tally *t)
 {
-	const struct tally_sum *x = a, *y = b;
-	uint64_t p = tally_place(x->thread, x->stack), q = tally_place(y->thread, y->stack);
-
-	return p < q ? -1 : p > q;
-}
-
-/* The table is at its end: the sums in order, from its first place on. */
-static void tally_sort(struct tally *t)
-{
+	struct place *places = g_new(struct place, t->used + 1);
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i <= t->mask; i++)
 		if (t->sums[i].samples)
-			t->sums[n++] = t->sums[i];
-	qsort(t->sums, n, sizeof(*t->sums), compare_sums);
+			places[n++] =
+				(struct place){ tally_place(t->sums[i].thread, t->sums[i].stack),
+						(uint32_t)i };
+	place_sort(places, n);
+	places[n].key = UINT64_MAX;
+	return places;
 }
 
-static int compare_cells(const void *a, const void *b)
+/* The same of blocks. */
+static struct place *tally_blocks(const struct tally *t)
 {
-	const struct cell *x = *(const struct cell *const *)a, *y = *(const struct cell *const *)b;
-	uint64_t p = tally_place(x->thread, x->stack), q = tally_place(y->thread, y->stack);
+	struct place *places = g_new(struct place, t->cells->len);
+	const struct cell *cell;
+	guint n = t->cells->len - 1;
 
-	return p < q ? -1 : p > q;
+	for (guint i = 0; i < n; i++) {
+		cell = &g_array_index(t->cells, struct cell, i + 1);
+		places[i] = (struct place){ tally_place(cell->thread, cell->stack), i + 1 };
+	}
+	place_sort(places, n);
+	places[n].key = UINT64_MAX;
+	return places;
 }
 
-/* Walks over both kinds of sums, each in order, at once. */
+/* Walks over both kinds of sums, each in order, at once.  No thread has the number that
+ * stands behind the last. */
 static void tally_merge(struct tally *t, void (*take)(void *arg, const struct cell *cell),
 			void *arg)
 {
-	const struct tally_sum *sum = t->sums, *end = sum + t->used;
-	GPtrArray *blocks = g_ptr_array_sized_new(t->cells->len);
+	struct place *sums = tally_sums(t), *blocks = tally_blocks(t), *s = sums, *b = blocks;
+	const struct tally_sum *sum;
 	struct cell cell;
-	guint next = 0;
+	uint64_t key;
 
-	for (guint i = 1; i < t->cells->len; i++)
-		g_ptr_array_add(blocks, &g_array_index(t->cells, struct cell, i));
-	qsort(blocks->pdata, blocks->len, sizeof(*blocks->pdata), compare_cells);
-	while (sum < end || next < blocks->len) {
-		const struct cell *block = next < blocks->len ? blocks->pdata[next] : NULL;
-		struct cell samples = { 0 };
-		const struct cell *key = &samples;
-		int order = -1;
-
-		if (sum < end)
-			samples = (struct cell){ .thread = sum->thread,
-						 .stack = sum->stack,
-						 .samples = sum->samples,
-						 .cpu = sum->cpu };
-		if (block)
-			order = sum < end ? compare_cells(&key, &block) : 1;
-		cell = order < 0 ? samples : *block;
-		if (order == 0) {
-			cell.samples = samples.samples;
-			cell.cpu = samples.cpu;
+	while ((key = MIN(s->key, b->key)) != UINT64_MAX) {
+		cell = (struct cell){ .thread = (uint32_t)(key >> 32), .stack = (uint32_t)key };
+		if (b->key == key)
+			cell = g_array_index(t->cells, struct cell, (b++)->index);
+		if (s->key == key) {
+			sum = &t->sums[(s++)->index];
+			cell.samples = sum->samples;
+			cell.cpu = sum->cpu;
 		}
-		sum += order <= 0;
-		next += order >= 0;
 		take(arg, &cell);
 	}
-	g_ptr_array_unref(blocks);
+	g_free(sums);
+	g_free(blocks);
 }
 
 bool tally_end(struct tally *t, void (*take)(void *arg, const struct cell *cell), void *arg)
@@ -338,7 +332,6 @@ bool tally_end(struct tally *t, void (*take)(void *arg, const struct cell *cell)
 		tally_batch(t, t->batch);
 		g_free(t->batch);
 	}
-	tally_sort(t);
 	tally_merge(t, take, arg);
 	full = t->full;
 	free(t->sums);
