@@ -2,7 +2,7 @@
  *
  * profile_intern.c - makes texts, modules, mappings, frames, nodes and threads
  * distinct, and keeps each table below its limit.  Called while segments
- * are read, by profile_build.c and the models, on the reader's only thread.
+ * are read, by profile_build.c and the models, on the reader's main thread.
  */
 #include "profile_private.h"
 

@@ -6,8 +6,8 @@
  * by one.  ELF files are opened in child processes with limits of time and
  * memory, so a hostile binary costs its own names and nothing else.
  *
- * Called by the reader's only thread (it forks: call it before any other
- * thread exists).  Nothing here prints; what went wrong is in each result.
+ * Called by the reader's main thread (it forks: call it while there is no
+ * other thread).  Nothing here prints; what went wrong is in each result.
  */
 #ifndef PROF_SYMBOLIZE_H
 #define PROF_SYMBOLIZE_H
