@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 
-from measure import BARE, Failed
+from measure import Failed
+from scales import Scale
 from table import Row
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "tests/trace"))
@@ -26,18 +27,19 @@ def make_trace(bench, name, *arguments):
         directory.mkdir(parents=True, exist_ok=True)
         for file in directory.iterdir():
             file.unlink()
-        bench.run([bench.out / "gentrace", directory, *arguments], bench.env(BARE))
+        bench.run([bench.out / "gentrace", directory, *arguments])
         (directory / "whole").touch()
     return directory
 
 
-def make_events(bench, times):
+def make_events(bench, times, part=1):
     program = bench.out / "generated"
     if not program.exists():
         program.write_bytes(mktrace.elf(
             [(f"project::module_{i % 97}::function_{i}", TEXT + i * FUNCTION_BYTES, FUNCTION_BYTES)
              for i in range(FUNCTIONS)], b"", base=TEXT))
-    return make_trace(bench, f"events-{times}", SAMPLES * times, EVENTS * times, STACKS, program,
+    return make_trace(bench, f"events-{times / part:g}", SAMPLES * times // part,
+                      EVENTS * times // part, STACKS, program,
                       f"{TEXT:x}", FUNCTIONS * FUNCTION_BYTES, 3 * FUNCTIONS)
 
 
@@ -79,8 +81,8 @@ def folded(bench, trace):
         done.set()
         thread.join()
 
-    run = bench.run([bench.prof, "folded", "-o", bench.out / "folded", trace], bench.env(BARE),
-                    watch)
+    run = bench.run([bench.prof, "folded", "-o", bench.out / "folded", trace],
+                    meanwhile=watch)
     size = (bench.out / "folded").stat().st_size
     if size < 1 << 20:
         raise Failed(f"an output of {size} bytes")
@@ -114,4 +116,15 @@ def reader(bench, notes):
                  "up.  Resident memory is looked at every 5 ms, files in memory included.")
 
 
+def events(bench, notes):
+    """Seconds and MiB of prof folded by the length of the trace."""
+    runs = {SAMPLES // part // 10 ** 6: repeat(bench, make_events(bench, 1, part), bench.pick(5, 3))
+            for part in (10, 5, 2, 1)}
+    yield Scale("prof folded, CPU time", "million samples", "s", {n: r[1] for n, r in runs.items()})
+    yield Scale("prof folded, resident", "million samples", "MiB",
+                {n: r[2] for n, r in runs.items()})
+    notes.append("million samples: and a fifth as many heap events, on the same 100,000 stacks.")
+
+
 WORKS = {"reader": reader}
+SCALES = {"events": events}

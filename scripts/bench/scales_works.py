@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured for the page on growth: each function yields scales."""
-import importlib.util
 import os
 import time
 
+import reader_works
 from measure import BARE, Variant, ended, need
 from scales import Scale
 from works_process import make_libraries, memory_of
@@ -164,6 +164,4 @@ def lengths(bench, notes):
 
 
 SCALES = {"threads": threads, "cpus": cpus, "allocation": allocation, "rates": rates,
-          "depths": depths, "libraries": libraries, "lengths": lengths}
-if importlib.util.find_spec("reader_works"):
-    SCALES.update(getattr(importlib.import_module("reader_works"), "SCALES", {}))
+          "depths": depths, "libraries": libraries, "lengths": lengths, **reader_works.SCALES}
