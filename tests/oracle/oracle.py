@@ -62,6 +62,8 @@ MASKS = {name: (re.compile(pattern, re.M), by, why) for name, pattern, by, why i
      "what the programs of tests/work measured: CPU time in ns, thread ids"),
     ("numbers", r"(?<=\s)\d{3,}(?=\s|$)", "NUMBER",
      "the same with ids of three digits, which come again when they wrap"),
+    ("parts", r"^(part \S+ \S+) (\d+|NUMBER) (\d+|NUMBER)$", r"\1 NUMBER NUMBER",
+     "CPU time of parts so short that a busy machine may leave one out"),
     ("reused", r"(?<=^reused )\d+", "TIMES",
      "how often a library comes to lie where one lay before: what else is mapped meanwhile"),
     ("shm", r"/dev/shm/pym-\d+-\w+", "/dev/shm/pym-PID-NAME", "python's heap for processes"),

@@ -38,7 +38,7 @@ PROGRAMS = (
     ("w_recursion", "100 20", MEASURES),
     ("w_frames40", "20", MEASURES),
     ("w_deep", "down 20", {}),
-    ("w_truth_shares", "1 20", NAMES_IDS),
+    ("w_truth_shares", "1 20", dict(masks="parts numbers")),
     ("w_truth_phases", "1 100 20 2", NAMES_IDS),
     ("w_truth_totals", "8", dict(NAMES_IDS, short="perf")),
     ("w_truth_time", "3", NAMES_IDS),
