@@ -50,12 +50,13 @@ enum arch_reg {
 /* The kernel's half of the address space. */
 #define ARCH_KERNEL_START UINT64_C(0xffff800000000000)
 
-/* *counter -= by, in one instruction with the comparison: true when something is left. */
+/* *counter -= by, in one instruction with the comparison: true when what is left is, as a
+ * signed number, above 0.  by is below 2^63. */
 static inline bool arch_count_down(uint64_t *counter, uint64_t by)
 {
 	bool left;
 
-	__asm__("subq %2, %1" : "=@cca"(left), "+m"(*counter) : "er"(by) : "cc");
+	__asm__("subq %2, %1" : "=@ccg"(left), "+m"(*counter) : "er"(by) : "cc");
 	return left;
 }
 

@@ -94,7 +94,7 @@ bool cpu_timer_expiry(const siginfo_t *info)
 static void record_sample(const siginfo_t *info, const void *context)
 {
 	uint32_t weight = 1 + (uint32_t)info->si_overrun, cpu = 0, room;
-	uint64_t regs[ARCH_REGS], now = sys_now_ns(); /* before the place in the ring */
+	uint64_t regs[ARCH_REGS], now = sys_now_ns();
 	struct ring_event *e;
 
 	arch_signal_regs(context, regs);

@@ -74,8 +74,11 @@ static bool account(struct thread_tls *tls, size_t bytes)
 		tls->bytes += bytes;
 		return true;
 	}
-	if (!tls->gap)
+	/* Above the gap: below 0 (see thread_count_down), or bytes added back to a new one. */
+	if (!tls->gap || tls->countdown > tls->gap) {
+		tls->bytes += tls->gap - tls->countdown;
 		tls->gap = tls->countdown = next_gap(tls);
+	}
 	if (bytes < tls->countdown) {
 		tls->countdown -= bytes;
 		return false;

@@ -49,10 +49,12 @@ static struct ring_event *reserve(uint32_t bytes, enum ring_kind kind)
 
 /* [hook] The time is that of the commit: what perf reports of a library mapped later is
  * not taken before it. */
-static void commit(struct thread_state *t, struct ring_event *e)
+static void commit(struct ring_event *e)
 {
-	e->thread = t->index;
-	e->tid = t->tid;
+	const struct thread_state *t = thread_tls.self; /* a child's, if a handler has forked */
+
+	e->thread = t ? t->index : 0;
+	e->tid = t ? t->tid : (uint32_t)sys_gettid();
 	e->t_ns = sys_now_ns();
 	ring_commit(e);
 }
@@ -76,7 +78,7 @@ static struct ring_event *capture_here(enum ring_kind kind)
 	return e;
 }
 
-static void record_free(struct thread_state *t, uint64_t id)
+static void record_free(uint64_t id)
 {
 	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
 
@@ -85,14 +87,16 @@ static void record_free(struct thread_state *t, uint64_t id)
 		return;
 	}
 	e->block = id;
-	commit(t, e);
+	commit(e);
 }
 
-static void record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes)
+static void record_alloc(void *block, size_t bytes, size_t sampled_bytes)
 {
 	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
-	struct ring_event *e = capture_here(RING_ALLOC);
+	struct ring_event *e;
 
+	live_keep_sparse(); /* before room is taken in the ring */
+	e = capture_here(RING_ALLOC);
 	if (!e) {
 		stats_lose(PROF_LOSS_HEAP_RING, 1);
 		return;
@@ -104,16 +108,16 @@ static void record_alloc(struct thread_state *t, void *block, size_t bytes, size
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 		e->kind = RING_VOID;
 	}
-	commit(t, e);
+	commit(e);
 	if (old)
-		record_free(t, old);
+		record_free(old);
 }
 
 void heap_record_free(struct thread_state *t, uint64_t id)
 {
 	uint32_t outer = thread_record_begin(t);
 
-	record_free(t, id);
+	record_free(id);
 	thread_record_end(t, outer);
 }
 
@@ -121,7 +125,7 @@ void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t
 {
 	uint32_t outer = thread_record_begin(t);
 
-	record_alloc(t, block, bytes, sampled_bytes);
+	record_alloc(block, bytes, sampled_bytes);
 	thread_record_end(t, outer);
 }
 
@@ -156,7 +160,7 @@ static bool within_rate(void)
 	return atomic_fetch_add(&count, 1) < SITES_PER_SECOND;
 }
 
-static void record_creation(struct thread_state *t, uint64_t pc)
+static void record_creation(uint64_t pc)
 {
 	struct ring_event *e = within_rate() ? capture_here(RING_CREATE) : NULL;
 
@@ -165,7 +169,7 @@ static void record_creation(struct thread_state *t, uint64_t pc)
 		return;
 	}
 	e->block = pc;
-	commit(t, e);
+	commit(e);
 }
 
 void heap_record_creation(struct thread_state *t, uint64_t pc)
@@ -173,6 +177,6 @@ void heap_record_creation(struct thread_state *t, uint64_t pc)
 	uint32_t outer = thread_record_begin(t);
 
 	if (site_is_new(pc))
-		record_creation(t, pc);
+		record_creation(pc);
 	thread_record_end(t, outer);
 }

@@ -52,13 +52,15 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 	if (thread_tls.busy)
 		return NULL;
 	guard_enter(&g);
-	if (state_recording()) {
+	if (state_recording())
 		creator = thread_self();
-		t = thread_prepare(attr, start, arg, site);
-	}
 	guard_leave(&g);
-	if (t && creator)
-		heap_record_creation(creator, site);
+	if (creator)
+		heap_record_creation(creator, site); /* may be jumped out of: nothing is held yet */
+	guard_enter(&g);
+	if (state_recording())
+		t = thread_prepare(attr, start, arg, site);
+	guard_leave(&g);
 	errno = saved;
 	return t;
 }

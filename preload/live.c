@@ -152,7 +152,7 @@ static bool is_crowded(void)
 	return atomic_load_explicit(&entries, memory_order_relaxed) > cells / FILTER_FULL_PER_CELLS;
 }
 
-static void filter_keep_sparse(void)
+void live_keep_sparse(void)
 {
 	struct guard g;
 
@@ -176,6 +176,16 @@ bool live_has(uint64_t address)
 	       live_table_find(address, &p);
 }
 
+/* Not below 0: in a child forked in between, all were forgotten. */
+static void count_down_entries(void)
+{
+	uint64_t n = atomic_load_explicit(&entries, memory_order_relaxed);
+
+	while (n && !atomic_compare_exchange_weak_explicit(
+			    &entries, &n, n - 1, memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
 /* Takes the block out of its place; its id, or 0 when somebody else has. */
 static uint64_t take(const struct live_place *p, uint64_t address)
 {
@@ -186,7 +196,7 @@ static uint64_t take(const struct live_place *p, uint64_t address)
 	if (!id)
 		return 0;
 	filter_sub(filters[counted_in(id)], address);
-	atomic_fetch_sub_explicit(&entries, 1, memory_order_relaxed);
+	count_down_entries();
 	return id & ID_MASK;
 }
 
@@ -197,7 +207,7 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old)
 	struct live_place p;
 
 	*old = 0;
-	filter_keep_sparse();
+	live_keep_sparse();
 	if (live_maybe(address) && live_table_find(address, &p))
 		*old = take(&p, address);
 	/* The filter in force first, so that no block is there uncounted. */

@@ -45,6 +45,9 @@ bool live_has(uint64_t address);
  * 0, or -ENOMEM and nothing remembered. */
 int live_put(uint64_t address, uint64_t id, uint64_t *old);
 
+/* [hook] Lets the filter grow where that is due, which live_put does otherwise: it may take long. */
+void live_keep_sparse(void);
+
 /* [hook] Takes address out; its block id, or 0 when it was not there. */
 uint64_t live_take(uint64_t address);
 

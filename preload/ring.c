@@ -84,7 +84,8 @@ static uint64_t kept_for_frees(enum ring_kind kind)
 {
 	bool may_use_all = kind == RING_FREE || kind == RING_FORK || kind == RING_UNLOAD;
 
-	return may_use_all ? 0 : (ring.n + 9) / 10;
+	/* two at least are for all: one is left while the other is filled */
+	return may_use_all || ring.n == 2 ? 0 : (ring.n + 9) / 10;
 }
 
 static uint16_t counts_of(enum ring_kind kind)

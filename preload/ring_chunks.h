@@ -21,7 +21,7 @@
 
 #include "ring.h"
 
-#define CHUNK_BYTES (128u << 10) /* the largest record is half as large */
+#define CHUNK_BYTES (128u << 10) /* the largest record, of 64 KiB of stack, is a little over half */
 #define CHUNKS_MAX 128u
 
 /* A chunk's word: what is reserved of it in units of 8 bytes, whether it is closed, and in

@@ -8,8 +8,9 @@
 #include "stats.h"
 #include "sys.h"
 
-#define SLOW_NS UINT64_C(1000000000)	/* after that a reserved record is given up ... */
-#define HURRY_NS UINT64_C(100000000)	/* ... and after that where room is short */
+#define SLOW_NS UINT64_C(1000000000) /* after that a reserved record is given up ... */
+#define HURRY_NS UINT64_C(100000000) /* ... and after that where room is short */
+#define WIPES 32u
 #define GIVEN_UP_MAX_BYTES (1ull << 30) /* of address space; then the ring may fill for good */
 
 /* The writer's: what it has taken off the list, the oldest first. */
@@ -18,6 +19,8 @@ static struct {
 	_Atomic uint64_t consumed;
 	uint64_t trimmed_at; /* turn */
 	uint64_t given_up_bytes;
+	uint8_t *to_wipe[WIPES]; /* memory given up at the last look */
+	uint32_t wipes;
 } hand;
 
 void ring_drop_hand(void)
@@ -94,21 +97,28 @@ static void note_reserved(struct chunk *c)
 		c->noted[k] = reserved(word, k);
 }
 
+/* What is committed late there is on the list until the next take(), its next with it: so
+ * memory given up is wiped a look later. */
+static void wipe(void)
+{
+	while (hand.wipes)
+		SYS_CALL(SYS_madvise, hand.to_wipe[--hand.wipes], CHUNK_BYTES, MADV_DONTNEED, 0, 0,
+			 0);
+}
+
 /* Other memory for a chunk that holds records which nobody will commit. */
 static void give_up(struct chunk *c)
 {
 	uint8_t *memory = NULL;
 
-	if (hand.given_up_bytes < GIVEN_UP_MAX_BYTES)
+	if (hand.given_up_bytes < GIVEN_UP_MAX_BYTES && hand.wipes < WIPES)
 		memory = ring_map_chunks(1);
 	if (!memory)
 		return;
 	hand.given_up_bytes += CHUNK_BYTES;
 	note_reserved(c);
 	lose(c, c->noted);
-	/* take() has just been: what is on the list is not in it, but for what a producer
-	 * late by HURRY_NS commits at this very moment. */
-	SYS_CALL(SYS_madvise, atomic_load(&c->memory), CHUNK_BYTES, MADV_DONTNEED, 0, 0, 0);
+	hand.to_wipe[hand.wipes++] = atomic_load(&c->memory);
 	atomic_store(&c->memory, memory);
 	c->touched = false;
 	ring_queue_chunk(c);
@@ -179,10 +189,12 @@ const struct ring_event *ring_ahead(void)
 
 void ring_tidy(void)
 {
-	uint64_t now = sys_now_ns(), patience = behind() > ring.n / 2 ? HURRY_NS : SLOW_NS;
+	uint64_t now, patience = behind() > ring.n / 2 ? HURRY_NS : SLOW_NS;
 
 	settle_all();
 	take();
+	wipe();
+	now = sys_now_ns(); /* after what has just been closed */
 	for (uint32_t i = 0; i < ring.n; i++) {
 		struct chunk *c = &ring.chunks[i];
 

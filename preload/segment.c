@@ -158,21 +158,24 @@ static int write_header(int fd, const struct buffer *fields)
 	return err ? err : (int)(sizeof(head) + fields->used);
 }
 
-static bool allocate(int fd, uint64_t from, uint64_t bytes)
+static int allocate(int fd, uint64_t from, uint64_t bytes)
 {
-	return SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, from, bytes, 0, 0) == 0;
+	return (int)SYS_CALL(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, from, bytes, 0, 0);
 }
 
 /* Room for a last word: on a full disk there must still be space to say so.  Where there is
  * more, it is not asked for each time. */
 static void reserve_room(int fd, uint64_t bytes)
 {
+	int err;
+
 	if (bytes + LAST_WORD_BYTES <= seg.reserved)
 		return;
-	if (allocate(fd, bytes, ROOM_AHEAD_BYTES))
-		seg.reserved = bytes + ROOM_AHEAD_BYTES;
-	else
+	err = allocate(fd, bytes, ROOM_AHEAD_BYTES);
+	if (err && err != -EOPNOTSUPP)
 		allocate(fd, bytes, LAST_WORD_BYTES);
+	else
+		seg.reserved = err ? UINT64_MAX : bytes + ROOM_AHEAD_BYTES;
 }
 
 /* The file gets its name when its header is in it: there is no instant at

@@ -24,7 +24,7 @@
 
 #include "arch.h"
 
-/* What waits while our code holds a lock or fills a record on a thread of the program:
+/* What waits while our code holds a lock on a thread of the program (guard.h):
  * every signal.  Faults too, which may be sent by kill: a handler of the program that
  * leaves by siglongjmp would leave things half done, and its frame may not fit on a small
  * alternate stack beside ours; what we read there is mapped, or read through the

@@ -2,9 +2,8 @@
  *
  * table.h - the one open-addressing hash table of the preload: a non-zero
  * 64-bit key to a 64-bit value.  Linear probing, power-of-two capacity, at
- * most three quarters full, memory straight from mmap.  Not thread-safe: the
- * writer's tables are the writer's alone, others are changed under their owner's
- * lock.  A zeroed struct is an empty table, which is what a forked child has to
+ * most three quarters full, memory straight from mmap.  Not thread-safe: all are
+ * the writer's alone.  A zeroed struct is an empty table, which is what a forked child has to
  * make of its copy: it does not get the memory.
  */
 #ifndef PROF_TABLE_H
@@ -25,7 +24,6 @@ struct table_slot {
 struct table {
 	struct table_slot *slots;
 	uint32_t capacity, used;
-	bool read_unlocked; /* slots outgrown stay mapped, empty: somebody may be reading them */
 };
 
 #define TABLE_FIRST_CAPACITY 256u
@@ -61,8 +59,7 @@ static inline uint64_t *table_get(const struct table *t, uint64_t key)
 static inline int table_grow(struct table *t)
 {
 	struct table bigger = { .capacity = t->capacity ? 2 * t->capacity : TABLE_FIRST_CAPACITY,
-				.used = t->used,
-				.read_unlocked = t->read_unlocked };
+				.used = t->used };
 	size_t bytes = (size_t)t->capacity * sizeof(*t->slots);
 
 	if (!bigger.capacity)
@@ -73,9 +70,7 @@ static inline int table_grow(struct table *t)
 	for (uint32_t i = 0; i < t->capacity; i++)
 		if (t->slots[i].key)
 			*table_probe(&bigger, t->slots[i].key) = t->slots[i];
-	if (t->slots && t->read_unlocked)
-		SYS_CALL(SYS_madvise, t->slots, bytes, MADV_DONTNEED, 0, 0, 0);
-	else if (t->slots)
+	if (t->slots)
 		sys_unmap(t->slots, bytes);
 	*t = bigger;
 	return 0;

@@ -38,9 +38,12 @@ extern __thread struct thread_tls thread_tls
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* [hook] True when bytes end before the next sample: counted then.  A size that no allocator
- * can serve does not pass. */
+ * can serve does not pass.  A handler that comes before the bytes are added back, and one that
+ * never lets them be, find a countdown below 0: heap.c draws anew then. */
 static inline bool thread_count_down(uint64_t bytes)
 {
+	if (__builtin_expect((int64_t)bytes < 0, 0))
+		return false;
 	if (__builtin_expect(arch_count_down(&thread_tls.countdown, bytes), 1))
 		return true;
 	thread_tls.countdown += bytes;
@@ -82,7 +85,7 @@ struct thread_state {
 	uint64_t other_blocked;	   /* what else was then blocked */
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
-	uint32_t recording; /* records begun (ring.h); those jumped out of stay counted */
+	uint32_t recording; /* records begun, see thread_record_begin */
 	uint32_t next_free;
 	uint32_t writer_id; /* the writer's: thread id in the trace, 0 not met */
 };
@@ -95,8 +98,8 @@ int thread_init(void);
  * that is not possible (counted).  The caller has marked itself busy. */
 struct thread_state *thread_self(void);
 
-/* [hook] Around a record, on its thread t: says that a fork here may come in between.
- * begin's answer is for end, so that one jumped out of does not count for ever. */
+/* [hook] Around a record, on its thread t: says that a fork here comes in between.  begin's
+ * answer is for end.  One jumped out of may stay counted, which is no harm. */
 static inline uint32_t thread_record_begin(struct thread_state *t)
 {
 	uint32_t outer = t->recording;
@@ -108,7 +111,8 @@ static inline uint32_t thread_record_begin(struct thread_state *t)
 static inline void thread_record_end(struct thread_state *t, uint32_t outer)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	t->recording = outer;
+	if (thread_tls.self == t) /* else this is a child, forked in between */
+		t->recording = outer;
 }
 
 /* [signal] Index of the calling thread's state, 0 when it has none yet. */

@@ -302,7 +302,8 @@ static bool resume(struct walk *w)
 {
 	int k;
 
-	if (!w->last || w->out->frames >= UNWIND_FRAMES_MAX - LAST_FRAMES_MAX)
+	if (!w->last || w->last->generation != maps_generation || /* it may change on the way */
+	    w->out->frames >= UNWIND_FRAMES_MAX - LAST_FRAMES_MAX)
 		return false;
 	k = last_find(w->last, &w->last_limit, w->frame);
 	if (k < 0 || !last_holds(w->last, (uint32_t)k, w->c, &w->last_limit))
@@ -320,7 +321,8 @@ static void remember(struct walk *w)
 {
 	uint32_t kept = (uint32_t)(w->resumed + 1), n = w->out->frames - kept;
 
-	if (!w->last || w->out->end != UNWIND_WHOLE || n > LAST_FRAMES_MAX)
+	if (!w->last || w->last->generation != maps_generation || w->out->end != UNWIND_WHOLE ||
+	    n > LAST_FRAMES_MAX)
 		return;
 	if (!kept && n)
 		walked[n - 1].simple = !walked[n - 1].guessed; /* the root */

@@ -26,7 +26,7 @@ static uint64_t self_bytes(void)
 }
 
 /* A program that has used next to nothing since then has the memory it had. */
-#define IDLE_CPU_NS UINT64_C(50000)
+#define IDLE_CPU_NS INT64_C(50000)
 #define IDLE_SECONDS_NS UINT64_C(10000000000)
 
 static struct {
@@ -35,11 +35,13 @@ static struct {
 
 static void write_stats(uint64_t now, bool last)
 {
-	uint64_t rss = 0, vsize = 0, peak = 0, process_ns = thread_process_cpu_ns();
+	uint64_t rss = 0, vsize = 0, peak = 0;
+	/* In this order the program's part is never below 0. */
 	uint64_t own_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns();
+	uint64_t process_ns = thread_process_cpu_ns();
+	int64_t since = (int64_t)(process_ns - own_ns - written.program_ns);
 
-	if (!last && written.at && now - written.at < IDLE_SECONDS_NS &&
-	    process_ns - own_ns - written.program_ns < IDLE_CPU_NS)
+	if (!last && written.at && now - written.at < IDLE_SECONDS_NS && since < IDLE_CPU_NS)
 		return;
 	written.at = now;
 	written.program_ns = process_ns - own_ns;

@@ -250,6 +250,37 @@ TEST(committed_late)
 	EQ(stats_lost[PROF_LOSS_HEAP_RING], 0);
 }
 
+/* The chunk is seen to be over only now: its slow producer has a second from here. */
+TEST(tidy_does_not_give_up_what_it_closes)
+{
+	struct ring_event *slow, *e;
+
+	EQ(ring_init(RING_BYTES), 0);
+	slow = put(RING_ALLOC, 100, 7);
+	for (uint64_t i = 100; (e = put(RING_ALLOC, 1000, i))->chunk == slow->chunk; i++) {
+		ring_commit(e);
+		expect(i);
+	}
+	e->size = 9;
+	memset(e->stack, 9, 1000);
+	ring_commit(e);
+	ring_tidy();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 0);
+	ring_commit(slow);
+	expect(9);
+	expect(7);
+}
+
+/* The least that there may be goes round, too. */
+TEST(two_chunks)
+{
+	EQ(ring_init(RING_BYTES_MIN), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		TRUE(fill(RING_ALLOC) > 100);
+		take_all();
+	}
+}
+
 TEST(reserved_at_the_end_is_lost)
 {
 	struct ring_event *e;
