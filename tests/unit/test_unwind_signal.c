@@ -4,7 +4,7 @@
  * interrupted one, handlers on a stack of their own, a call of NULL.
  *
  * links: preload/arena.c preload/elf_image.c preload/file_view.c preload/elf_image_memory.c preload/maps.c
- * links: preload/maps_loader.c preload/maps_proc.c preload/rows.c preload/unwind.c preload/unwind_last.c preload/unwind_cfi.c
+ * links: preload/maps_loader.c preload/maps_proc.c preload/rows.c preload/unwind.c preload/unwind_last.c preload/unwind_step.c preload/unwind_cfi.c
  * links: preload/unwind_ns.c
  * flags: -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
  * libs: -ldl

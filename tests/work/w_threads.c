@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 		pthread_join(w->id, NULL);
 		printf("thread %d %s %llu\n", w->tid, w->name, (unsigned long long)w->cpu_ns);
 	}
-	printf("thread %d w_threads %llu\n", work_tid(), (unsigned long long)(work_thread_cpu() - before));
+	printf("thread %d w_threads %llu\n", work_tid(),
+	       (unsigned long long)(work_thread_cpu() - before));
 	return 0;
 }
