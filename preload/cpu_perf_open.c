@@ -14,8 +14,10 @@
 #include "cpu_perf_rings.h"
 #include "sys.h"
 
-/* A ring this large has room for enough samples behind the one that wakes the writer. */
+/* The writer is woken by so much at most: by half of a ring, of a small one, which has
+ * little room behind the sample that wakes, by a quarter. */
 #define LARGE_RING_BYTES (512u << 10)
+#define WAKEUP_BYTES_MAX (512u << 10)
 #define RING_BYTES_MIN (64u << 10)
 #define CPUS_MAX 8192u
 
@@ -97,6 +99,13 @@ int perf_event_open_on(int tid, int cpu)
 			     PERF_FLAG_FD_CLOEXEC, 0);
 }
 
+static uint32_t wakeup_bytes(uint32_t ring_bytes)
+{
+	uint32_t bytes = ring_bytes / (ring_bytes < LARGE_RING_BYTES ? 4 : 2);
+
+	return bytes < WAKEUP_BYTES_MAX ? bytes : WAKEUP_BYTES_MAX;
+}
+
 static void fill_attr(const struct cpu_perf_options *options, uint32_t ring_bytes)
 {
 	struct perf_event_attr *a = &perf_engine.attr;
@@ -124,7 +133,7 @@ static void fill_attr(const struct cpu_perf_options *options, uint32_t ring_byte
 		.task = 1,
 		.sample_id_all = 1,
 		.watermark = 1,
-		.wakeup_watermark = ring_bytes / (ring_bytes < LARGE_RING_BYTES ? 4 : 2),
+		.wakeup_watermark = wakeup_bytes(ring_bytes),
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.sample_regs_user = ARCH_PERF_REGS_MASK,

@@ -21,10 +21,12 @@
 #include "table.h"
 #include "trace.h"
 
-/* 31 samples; what is left of it when the writer is woken is 15 ms at 1000 a second, and more
- * often it gets twice as much where the locked memory allows. */
+/* 31 samples.  Who wants more than 500 a second gets four times as much, where that is no more
+ * than so much on all CPUs, and the locked memory allows. */
 #define RING_FIRST_BYTES (512u << 10)
 #define OFTEN_HZ 500u
+#define OFTEN_BYTES (2u << 20)
+#define OFTEN_BYTES_OF_ALL (32u << 20)
 
 static struct {
 	int perf_error, timer_error;
@@ -62,13 +64,24 @@ static void follow(int tid, void *arg)
 		cpu_perf_follow(tid);
 }
 
+static uint32_t ring_bytes(void)
+{
+	uint32_t bytes = OFTEN_BYTES;
+
+	if (config.cpu_hz <= OFTEN_HZ)
+		return RING_FIRST_BYTES;
+	while (bytes > RING_FIRST_BYTES &&
+	       bytes > OFTEN_BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
+		bytes /= 2;
+	return bytes;
+}
+
 static int open_perf(struct header_engines *engines)
 {
 	struct cpu_perf_options options = { .period_ns = period_ns(),
 					    .stack_bytes = (uint32_t)config.stack_bytes,
 					    .pid = state.pid,
-					    .ring_bytes = RING_FIRST_BYTES
-							  << (config.cpu_hz > OFTEN_HZ),
+					    .ring_bytes = ring_bytes(),
 					    .clock_offset_ns = proc_clock_offset_ns() };
 	struct cpu_perf_info info = { 0 };
 
