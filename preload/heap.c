@@ -141,27 +141,21 @@ static bool is_live(const void *block)
 	       (!state_is_ours() || live_has((uint64_t)(uintptr_t)block));
 }
 
-/* [hook] Takes a sampled block out of the table; its id, or 0 when it is none, and who is to
- * record its end (NULL: nobody is, a thread that has left). */
-static uint64_t take_live(const void *block, struct thread_state **t)
+/* [hook] Takes a sampled block out of the table, and says that it ended.  A thread that has
+ * left (NULL) can only count it. */
+static void end_live(struct thread_state *t, const void *block)
 {
-	*t = recorded_self(); /* a forked child's first look: it forgets its parent's blocks */
-	return state_phase() == STATE_ON ? live_take((uint64_t)(uintptr_t)block) : 0;
-}
-
-static void record_end(struct thread_state *t, uint64_t id)
-{
+	if (state_phase() != STATE_ON)
+		return;
 	if (t)
-		heap_record_free(t, id);
-	else
+		heap_record_free(t, block);
+	else if (live_take((uint64_t)(uintptr_t)block))
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 }
 
 bool heap_free(void *block)
 {
-	struct thread_state *t;
 	int saved = errno;
-	uint64_t id;
 
 	if (real_is_bootstrap(block)) {
 		real_bootstrap_free(block);
@@ -174,9 +168,7 @@ bool heap_free(void *block)
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 		return true;
 	}
-	id = take_live(block, &t);
-	if (id)
-		record_end(t, id);
+	end_live(recorded_self(), block); /* a child's first look forgets its parent's blocks */
 	errno = saved;
 	return true;
 }
@@ -195,6 +187,21 @@ static void *realloc_bootstrap(void *block, size_t bytes)
 		real_bootstrap_free(block);
 	}
 	return to;
+}
+
+/* [hook] The calling thread, and the id of block, taken out of the table; 0: it is none. */
+static uint64_t take_live(const void *block, struct thread_state **t)
+{
+	*t = recorded_self();
+	return state_phase() == STATE_ON ? live_take((uint64_t)(uintptr_t)block) : 0;
+}
+
+static void end_moved(struct thread_state *t, uint64_t id)
+{
+	if (t)
+		heap_record_end(t, id);
+	else
+		stats_lose(PROF_LOSS_FREE_RING, 1);
 }
 
 /* The entry is taken out before the call, since another thread may get the
@@ -220,7 +227,7 @@ void *heap_realloc(void *block, size_t bytes)
 		if (live_put(address, id, &old)) /* its free will pass by */
 			stats_lose(PROF_LOSS_FREE_RING, 1);
 	} else if (id && state_phase() == STATE_ON) {
-		record_end(t, id);
+		end_moved(t, id);
 	}
 	errno = saved;
 	heap_after(to, bytes);

@@ -78,16 +78,23 @@ static struct ring_event *capture_here(enum ring_kind kind)
 	return e;
 }
 
-static void record_free(uint64_t id)
+/* [hook] The end of block id, 0 for none after all, in the room taken for it. */
+static void end_block(struct ring_event *e, uint64_t id)
 {
-	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
-
 	if (!e) {
-		stats_lose(PROF_LOSS_FREE_RING, 1);
+		if (id)
+			stats_lose(PROF_LOSS_FREE_RING, 1);
 		return;
 	}
 	e->block = id;
+	if (!id)
+		e->kind = RING_VOID;
 	commit(e);
+}
+
+static void record_free(uint64_t id)
+{
+	end_block(reserve(RING_SHORT_BYTES, RING_FREE), id);
 }
 
 static void record_alloc(void *block, size_t bytes, size_t sampled_bytes)
@@ -113,7 +120,18 @@ static void record_alloc(void *block, size_t bytes, size_t sampled_bytes)
 		record_free(old);
 }
 
-void heap_record_free(struct thread_state *t, uint64_t id)
+void heap_record_free(struct thread_state *t, const void *block)
+{
+	uint32_t outer = thread_record_begin(t);
+	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
+
+	/* Room first: what is reserved and never committed is counted as lost, what is only
+	 * taken out of the table is not. */
+	end_block(e, live_take((uint64_t)(uintptr_t)block));
+	thread_record_end(t, outer);
+}
+
+void heap_record_end(struct thread_state *t, uint64_t id)
 {
 	uint32_t outer = thread_record_begin(t);
 

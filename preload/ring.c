@@ -40,18 +40,24 @@ void ring_forget(bool in_use)
 	ring_drop_hand();
 }
 
-void ring_queue_chunk(struct chunk *c)
+void ring_give_turn(struct chunk *c, uint64_t turn)
 {
-	uint64_t turn = atomic_load_explicit(&ring.limit, memory_order_relaxed);
-
 	c->turn = turn;
 	c->closed_ns = 0;
 	memset(c->taken, 0, sizeof(c->taken));
 	memset(c->noted, 0, sizeof(c->noted));
 	atomic_store_explicit(&ring.order[turn % CHUNKS_MAX], (uint8_t)(c - ring.chunks),
 			      memory_order_relaxed);
-	/* release: pairs with ring_reserve's acquire of the word, and next_turn's of limit */
+	/* release: pairs with ring_reserve's acquire of the word */
 	atomic_store_explicit(&c->word, 0, memory_order_release);
+}
+
+void ring_queue_chunk(struct chunk *c)
+{
+	uint64_t turn = atomic_load_explicit(&ring.limit, memory_order_relaxed);
+
+	ring_give_turn(c, turn);
+	/* release: pairs with next_turn's acquire */
 	atomic_store_explicit(&ring.limit, turn + 1, memory_order_release);
 }
 

@@ -9,7 +9,8 @@
  * the writer.
  *
  * A chunk left behind is closed by the writer, and used again when all that was reserved in
- * it has been taken.  A record that is never committed (its producer was jumped out of)
+ * it has been taken, before those that never were: so the ring touches no more of its memory
+ * than is in use at a time.  A record that is never committed (its producer was jumped out of)
  * keeps its chunk: after a while that chunk's memory is given up, and another takes its
  * place.  Its addresses are never used for anything else, since the producer may only have
  * been slow: it then writes to memory that nobody reads, and what it commits is passed over.
@@ -63,7 +64,8 @@ extern struct ring {
 /* [init] [writer] Memory for n chunks, or NULL. */
 uint8_t *ring_map_chunks(uint32_t n);
 
-/* [init] [child] [writer] Has the chunk its turn after all others. */
+/* [init] [child] [writer] Opens the chunk, for a turn; for the one after all others. */
+void ring_give_turn(struct chunk *c, uint64_t turn);
 void ring_queue_chunk(struct chunk *c);
 
 /* [child] Forgets what the parent's writer had in hand. */

@@ -124,14 +124,34 @@ static void give_up(struct chunk *c)
 	ring_queue_chunk(c);
 }
 
-/* A chunk whose turn is over: closed, and queued again when everything in it is done with. */
+/* Has the chunk its turn before the first that is still untouched, which goes to the end.
+ * A producer that comes by meanwhile finds that one closed and goes on to the next; the turn
+ * is then over as it is given, and the chunk settled once more. */
+static void reuse(struct chunk *c)
+{
+	uint64_t limit = atomic_load_explicit(&ring.limit, memory_order_relaxed);
+
+	for (uint64_t turn = atomic_load(&ring.current) + 1; turn < limit; turn++) {
+		struct chunk *cold = &ring.chunks[atomic_load(&ring.order[turn % CHUNKS_MAX])];
+		uint64_t unused = 0;
+
+		if (cold->touched || !atomic_compare_exchange_strong(&cold->word, &unused, CLOSED))
+			continue;
+		ring_give_turn(c, turn);
+		ring_queue_chunk(cold);
+		return;
+	}
+	ring_queue_chunk(c);
+}
+
+/* A chunk whose turn is over: closed, and used again when everything in it is done with. */
 static void settle(struct chunk *c)
 {
 	uint64_t word = atomic_fetch_or(&c->word, CLOSED);
 
 	c->touched = true;
 	if (all_taken(c, word) && !c->in_hand)
-		ring_queue_chunk(c);
+		reuse(c);
 	else if (!c->closed_ns)
 		c->closed_ns = sys_now_ns();
 }

@@ -311,6 +311,24 @@ TEST(memory_is_given_back)
 	}
 }
 
+/* What was used is used again before what was not. */
+TEST(memory_untouched_stays_so)
+{
+	EQ(ring_init(RING_BYTES * 8), 0);
+	for (uint32_t i = 0; i < 100000; i++) {
+		struct ring_event *e = put(RING_ALLOC, 1000, i);
+
+		TRUE(e);
+		ring_commit(e);
+		expect(i);
+		TRUE(!ring_peek());
+	}
+	TRUE(ring_touched_bytes() <= RING_BYTES);
+	TRUE(fill(RING_ALLOC) * (sizeof(struct ring_event) + 100) > RING_BYTES * 6); /* all is there */
+	take_all();
+	TRUE(ring_touched_bytes() > RING_BYTES * 6);
+}
+
 /* A child begins with an empty ring; what it was in the middle of goes nowhere. */
 static void child_of(bool in_use)
 {
