@@ -285,6 +285,21 @@ struct mapping *maps_get(uint32_t serial)
 	return serial && serial <= maps.serials ? maps.by_serial[serial - 1] : NULL;
 }
 
+uint32_t maps_newest(void)
+{
+	return maps.serials;
+}
+
+void maps_drop_after(uint32_t serial)
+{
+	for (uint32_t i = maps.used; i--;)
+		if (maps.intervals[i].mapping->serial > serial) {
+			maps.intervals[i].mapping->replaced = true;
+			remove_interval(i);
+		}
+	maps_generation++;
+}
+
 void maps_forget(uint64_t start, uint64_t end)
 {
 	cut_range(start, end, NULL);

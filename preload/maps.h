@@ -44,7 +44,8 @@ int maps_refresh(uint64_t t_ns);
 /* [writer] The same for what is not known yet: a file that is known at an address stays
  * there, because what /proc shows may be of later than the events that are being taken.
  * Perf or a dlclose tells of the end of it in its time.  Code that is in no file is
- * taken.  Where unloadings are still to be taken, only what holds pc is looked for. */
+ * taken.  Where unloadings are still to be taken, or come meanwhile, only what holds pc (0:
+ * all the same) is looked for. */
 int maps_fill(uint64_t t_ns, uint64_t pc);
 
 /* [writer] Nothing is known of a range any more: it was unloaded. */

@@ -59,6 +59,11 @@ void maps_note_loader(void)
 	read_loader(loader.counters);
 }
 
+void maps_forget_loader(void)
+{
+	memset(loader.counters, 0, sizeof(loader.counters));
+}
+
 bool maps_changed(void)
 {
 	uint64_t now[2];
@@ -75,6 +80,14 @@ static bool tells_ahead(uint64_t pc)
 static uint64_t missing_of(uint64_t removed)
 {
 	return removed - loader.told - atomic_load(&unload_pending) - loader.missed;
+}
+
+bool maps_unloading(void)
+{
+	uint64_t counters[2];
+
+	return atomic_load(&unload_pending) ||
+	       (!maps_reported && read_loader(counters) && missing_of(counters[1]));
 }
 
 /* The object is gone a moment before its event comes. */

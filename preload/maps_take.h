@@ -19,10 +19,20 @@ void maps_classify(struct mapping *m, uint64_t header, char *text, size_t text_b
  * 0 or -ENOMEM. */
 int maps_take(const struct mapping *m, uint64_t header, bool newer);
 
+/* [writer] The serial of the newest mapping; leaves out those after it again. */
+uint32_t maps_newest(void);
+void maps_drop_after(uint32_t serial);
+
 /* maps_loader.c: [writer] starts its counts anew; remembers the loader's counters, against
- * which maps_changed compares; counts an object that maps_forget was told of. */
+ * which maps_changed compares, or forgets them, so that it finds a change; counts an object
+ * that maps_forget was told of. */
 void maps_loader_init(void);
 void maps_note_loader(void);
+void maps_forget_loader(void);
 void maps_note_unload(void);
+
+/* [writer] Whether an object was unloaded and its event is still ahead of us: what lies in
+ * memory now is not what the events at hand are of. */
+bool maps_unloading(void);
 
 #endif

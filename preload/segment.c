@@ -42,6 +42,7 @@ static struct {
 	int next_fd;
 	uint32_t next; /* its number, or the last that was tried */
 	uint64_t next_bytes;
+	bool unnamed_left;	   /* of an attempt to make it: to be removed before the next */
 	uint32_t sizes[SIZES_MAX]; /* bytes of segment n at n % SIZES_MAX */
 	uint8_t *out;
 	uint8_t lz4_state[1 << 15]; /* LZ4_sizeofState() is below; checked */
@@ -66,7 +67,7 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 	seg.fd = -1;
 	seg.open = false;
 	seg.number = seg.next = 0;
-	seg.next_made = false;
+	seg.next_made = seg.unnamed_left = false;
 	seg.oldest = 1;
 	seg.bytes = seg.total = 0;
 	if (!seg.out)
@@ -87,7 +88,7 @@ void segment_reattach(bool keep_descriptors)
 void segment_reset_in_child(void)
 {
 	seg.out = NULL;
-	seg.open = seg.next_made = false;
+	seg.open = seg.next_made = seg.unnamed_left = false;
 	seg.number = seg.next = 0;
 }
 
@@ -188,6 +189,10 @@ static int create_file(int dir, uint32_t number, const struct buffer *header_fie
 
 	if (SYS_CALL(SYS_newfstatat, dir, name.text, &st, AT_SYMLINK_NOFOLLOW, 0, 0) == 0)
 		return -EEXIST;
+	n = seg.unnamed_left ? sys_unlinkat(dir, unnamed.text, 0) : 0;
+	if (n < 0 && n != -ENOENT)
+		return n;
+	seg.unnamed_left = false;
 	fd = sys_openat(dir, unnamed.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
 		return fd;
@@ -201,7 +206,8 @@ static int create_file(int dir, uint32_t number, const struct buffer *header_fie
 	if (n >= 0)
 		return fd;
 	sys_close(fd);
-	sys_unlinkat(dir, unnamed.text, 0);
+	/* Not where the rights were lost in between. */
+	seg.unnamed_left = sys_unlinkat(dir, unnamed.text, 0) < 0;
 	return n;
 }
 

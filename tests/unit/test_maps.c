@@ -14,12 +14,16 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "../../include/prof_format.h"
 #include "../../preload/arch.h"
 #include "../../preload/elf_image.h"
+#include "../../preload/maps_take.h"
+#include "../../preload/unload.h"
 #include "../check.h"
 
 #define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
@@ -164,6 +168,57 @@ TEST(filling_leaves_what_perf_told)
 	EQ(maps_find(at)->flags, PROF_MAP_ANON);
 	munmap(place, 4096);
 	munmap(other, 4096);
+}
+
+#define PLACES 1500
+
+static uint32_t known; /* the newest before the reading */
+
+/* Tells of an unloading as soon as the reading has begun. */
+static void *unload_meanwhile(void *begun)
+{
+	atomic_store((_Atomic bool *)begun, true);
+	while (*(volatile uint32_t *)&unload_pending == 0 && maps_newest() == known)
+		;
+	atomic_store(&unload_pending, 1);
+	return NULL;
+}
+
+/* What comes into the place of what is unloaded while /proc is read was not there for the
+ * events before: only what was asked for is taken. */
+TEST(filling_meets_an_unloading)
+{
+	uint8_t *places[PLACES];
+	_Atomic bool begun;
+	pthread_t t;
+	bool met = false;
+
+	/* not side by side: they would be one mapping */
+	for (unsigned i = 0; i < PLACES; i++)
+		places[i] = put_at(NULL, i % 2 ? "/bin/true" : "/bin/false");
+	/* Should the other thread not get a CPU before the reading ends, all is taken. */
+	for (unsigned tries = 0; tries < 100 && !met; tries++) {
+		maps_init(&arena);
+		known = maps_newest();
+		begun = false;
+		EQ(pthread_create(&t, NULL, unload_meanwhile, (void *)&begun), 0);
+		while (!begun)
+			;
+		EQ(maps_fill(8, (uint64_t)(uintptr_t)places[7]), 0);
+		TRUE(maps_find((uint64_t)(uintptr_t)places[7]));
+		met = !maps_find((uint64_t)(uintptr_t)places[PLACES / 2]);
+		EQ(maps_newest() > known, true);
+		atomic_store(&unload_pending, 1);
+		pthread_join(t, NULL);
+		atomic_store(&unload_pending, 0);
+		if (!met)
+			continue;
+		TRUE(maps_changed()); /* so what was left out is looked for */
+		TRUE(maps_find_new((uint64_t)(uintptr_t)places[PLACES / 2]));
+	}
+	TRUE(met);
+	for (unsigned i = 0; i < PLACES; i++)
+		munmap(places[i], 4096);
 }
 
 static const char *copy_of_libc(void)

@@ -201,9 +201,9 @@ TEST(limit_does_not_drift)
 	end();
 }
 
-/* Lets child run up to its next pwrite, which it has not made yet when this
+/* Lets child run up to its next call of this number, which it has not made yet when this
  * returns; false when it has ended or stopped otherwise before. */
-static bool run_to_pwrite(pid_t child, struct user_regs_struct *regs)
+static bool run_to(pid_t child, long call, struct user_regs_struct *regs)
 {
 	int status;
 
@@ -213,7 +213,7 @@ static bool run_to_pwrite(pid_t child, struct user_regs_struct *regs)
 			return false;
 		EQ(ptrace(PTRACE_GETREGS, child, 0, regs), 0);
 		/* -ENOSYS stands in rax at the entry of a call. */
-		if (regs->orig_rax == SYS_pwrite64 && (long)regs->rax == -ENOSYS)
+		if ((long)regs->orig_rax == call && (long)regs->rax == -ENOSYS)
 			return true;
 	}
 }
@@ -255,10 +255,10 @@ TEST(killed_between_the_two_writes)
 	if (child == 0)
 		write_two_frames(told);
 	EQ(waitpid(child, NULL, 0), child);
-	TRUE(run_to_pwrite(child, &regs));
+	TRUE(run_to(child, SYS_pwrite64, &regs));
 	EQ(regs.r10, told->whole);
 	TRUE(regs.rdx > 8);
-	TRUE(run_to_pwrite(child, &regs));
+	TRUE(run_to(child, SYS_pwrite64, &regs));
 	EQ(regs.r10, told->whole);
 	EQ(regs.rdx, 8);
 	kill(child, SIGKILL);
@@ -272,4 +272,46 @@ TEST(killed_between_the_two_writes)
 	/* The runner removes what is left in its directory. */
 	snprintf(command, sizeof(command), "lz4 -t -q %s", told->path);
 	EQ(system(command), 0);
+}
+
+static void refuse(pid_t child, long call)
+{
+	struct user_regs_struct regs;
+
+	TRUE(run_to(child, call, &regs));
+	regs.orig_rax = UINT64_MAX; /* no such call: -ENOSYS */
+	EQ(ptrace(PTRACE_SETREGS, child, 0, &regs), 0);
+}
+
+/* Rights that are lost between the making of a file and its naming leave it there without
+ * its name: it is no reason to pass that number over. */
+TEST(file_left_without_its_name)
+{
+	pid_t child = fork();
+	unsigned files;
+	int status;
+
+	if (child == 0) {
+		struct buffer header = bytes_of(50, 1);
+
+		begin(true);
+		EQ(segment_open(&header), 0);
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		EQ(segment_open(&header), -ENOSYS);
+		EQ(segment_number(), 1);
+		EQ(segment_open(&header), 0);
+		EQ(segment_number(), 2);
+		bytes_on_disk(&files);
+		EQ(files, 2);
+		end();
+		_exit(0);
+	}
+	EQ(waitpid(child, &status, 0), child);
+	EQ(WIFSTOPPED(status), true);
+	refuse(child, SYS_renameat);
+	refuse(child, SYS_unlinkat);
+	EQ(ptrace(PTRACE_DETACH, child, 0, 0), 0);
+	EQ(waitpid(child, &status, 0), child);
+	EQ(status, 0);
 }
