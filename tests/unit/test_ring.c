@@ -324,7 +324,8 @@ TEST(memory_untouched_stays_so)
 		TRUE(!ring_peek());
 	}
 	TRUE(ring_touched_bytes() <= RING_BYTES);
-	TRUE(fill(RING_ALLOC) * (sizeof(struct ring_event) + 100) > RING_BYTES * 6); /* all is there */
+	TRUE(fill(RING_ALLOC) * (sizeof(struct ring_event) + 100) >
+	     RING_BYTES * 6); /* all is there */
 	take_all();
 	TRUE(ring_touched_bytes() > RING_BYTES * 6);
 }
