@@ -3,6 +3,7 @@
  * ring_take.c - see ring.h and ring_chunks.h: the writer's end of the event ring.
  */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "ring_chunks.h"
 #include "stats.h"
@@ -12,6 +13,7 @@
 #define HURRY_NS UINT64_C(100000000) /* ... and after that where room is short */
 #define WIPES 32u
 #define GIVEN_UP_MAX_BYTES (1ull << 30) /* of address space; then the ring may fill for good */
+#define GIVEN_UP_MAX_PART 256u		/* of what `ulimit -v` leaves the program */
 
 /* The writer's: what it has taken off the list, the oldest first. */
 static struct {
@@ -106,12 +108,22 @@ static void wipe(void)
 			 0);
 }
 
+static uint64_t given_up_most(void)
+{
+	struct rlimit space = { RLIM_INFINITY, RLIM_INFINITY };
+	uint64_t part;
+
+	SYS_CALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &space, 0, 0);
+	part = space.rlim_cur / GIVEN_UP_MAX_PART;
+	return part < GIVEN_UP_MAX_BYTES ? part : GIVEN_UP_MAX_BYTES;
+}
+
 /* Other memory for a chunk that holds records which nobody will commit. */
 static void give_up(struct chunk *c)
 {
 	uint8_t *memory = NULL;
 
-	if (hand.given_up_bytes < GIVEN_UP_MAX_BYTES && hand.wipes < WIPES)
+	if (hand.given_up_bytes + CHUNK_BYTES <= given_up_most() && hand.wipes < WIPES)
 		memory = ring_map_chunks(1);
 	if (!memory)
 		return;

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../../preload/stats.h"
@@ -208,6 +209,26 @@ TEST(never_committed)
 	TRUE(fill(RING_ALLOC) > 100);
 	ring_tidy();
 	EQ(stats_lost[PROF_LOSS_HEAP_RING], 4);
+}
+
+/* What is given up is address space that the program may want, too. */
+TEST(no_more_is_given_up_than_a_part_of_the_limit)
+{
+	struct rlimit space = { 64u << 20, 64u << 20 }; /* of which two chunks are the part */
+
+	EQ(ring_init(RING_BYTES), 0);
+	EQ(setrlimit(RLIMIT_AS, &space), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		TRUE(put(RING_ALLOC, 100, 1));
+		fill(RING_FREE);
+		take_all();
+		usleep(LATE_US);
+		ring_tidy();
+		EQ(stats_lost[PROF_LOSS_HEAP_RING], i < 3 ? i : 2);
+	}
+	ring_note_reserved();
+	ring_lose_reserved();
+	EQ(stats_lost[PROF_LOSS_HEAP_RING], 3);
 }
 
 /* ... and one that is committed after all is not taken: it was counted. */
