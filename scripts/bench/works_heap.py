@@ -68,6 +68,10 @@ def instructions(bench, notes):
             used = grind.count(grind.libprof(HEAP_BYTES="1T"), *args)
             yield Row(f"instructions, {function}{what}, not sampled", "", [shim], [used],
                       limit=limit, over="empty shim", counted=True)
+            if limit is None:
+                locked = grind.count(bench.shim_thread, *args)
+                yield Row(f"instructions, {function}{what}: a sleeping thread beside the shim",
+                          "", [shim], [locked], over="empty shim", counted=True, bound=True)
     bare = grind.count(BARE, "run_pairs", total, count)
     shim = grind.count(bench.shim, "run_pairs", total, count)
     used = grind.count(grind.libprof(SEED=1), "run_pairs", total, count)
@@ -116,11 +120,14 @@ def calls_of(bench, argv):
 def programs(bench, notes):
     """Two allocation-bound programs: CPU time of the whole process, the writer's included."""
     for name, (program, what) in PROGRAMS.items():
-        done = bench.compare([bench.out / program], (BARE, bench.shim, bench.libprof()),
-                             bench.pick(21, 7), bench.pick(70, 14))
+        done = bench.compare([bench.out / program],
+                             (BARE, bench.shim, bench.shim_thread, bench.libprof()),
+                             bench.pick(21, 7), bench.pick(90, 14))
         ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
         yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
         yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
+        yield Row(f"{name}: that and a sleeping thread", "ms", ms["bare"], ms["shim, thread"],
+                  "ratio", bound=True)
         rate = calls_of(bench, [bench.out / program]) / 1e6
         notes.append(f"{name}: {what}; {rate:.1f} million allocations a second of its CPU time.")
 
