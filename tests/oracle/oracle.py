@@ -64,6 +64,8 @@ MASKS = {name: (re.compile(pattern, re.M), by, why) for name, pattern, by, why i
      "the same with ids of three digits, which come again when they wrap"),
     ("parts", r"^(part \S+ \S+) (\d+|NUMBER) (\d+|NUMBER)$", r"\1 NUMBER NUMBER",
      "CPU time of parts so short that a busy machine may leave one out"),
+    ("ticks", r"^cpu (\d+|NUMBER) (\d+|NUMBER) (\d+|NUMBER)$", "cpu NUMBER NUMBER NUMBER",
+     "user and system time by the kernel's ticks, of which either may have got none"),
     ("reused", r"(?<=^reused )\d+", "TIMES",
      "how often a library comes to lie where one lay before: what else is mapped meanwhile"),
     ("shm", r"/dev/shm/pym-\d+-\w+", "/dev/shm/pym-PID-NAME", "python's heap for processes"),

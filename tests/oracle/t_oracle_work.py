@@ -44,7 +44,7 @@ PROGRAMS = (
     ("w_truth_time", "3", NAMES_IDS),
     ("w_truth_heap", "4096 4 4", dict(short="perf")),
     ("w_truth_forks", "3 2000", dict(short="perf")),
-    ("w_syscalls", "50", MEASURES),
+    ("w_syscalls", "50", dict(masks="number ticks")),
     ("w_fork", "40", dict(NAMES_IDS, programs="w_fork*4")),
     ("w_exec", "3 20", dict(NAMES_IDS, status=3, programs="exe*4")),
     ("w_dlopen", "5 10", dict(masks="reused number")),

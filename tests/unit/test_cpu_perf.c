@@ -278,7 +278,8 @@ static void run(void)
 }
 
 /* Samples of w against its own clock.  Where the kernel is not sampled, an
- * expiry that falls into it is lost, and a busy machine makes these many. */
+ * expiry that falls into it is lost, and a busy machine makes these many.  Perf's
+ * clock goes on where a virtual machine's host takes the CPU away: 7 % more were seen. */
 static void expect_worker(const struct worker *w)
 {
 	double expected = (double)w->used_ns / (double)PERIOD_NS;
@@ -286,7 +287,7 @@ static void expect_worker(const struct worker *w)
 	printf("  thread %d: %u samples, %.1f expected, %u with its marker\n", w->tid, w->samples,
 	       expected, w->with_marker);
 	TRUE(w->samples > expected * (info.kernel ? 0.88 : 0.5) - 4 &&
-	     w->samples < expected * 1.06 + 4);
+	     w->samples < expected * 1.12 + 4);
 	TRUE(w->with_marker + 2 >= w->samples);
 }
 
