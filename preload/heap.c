@@ -199,7 +199,7 @@ static uint64_t take_live(const void *block, struct thread_state **t)
 static void end_moved(struct thread_state *t, uint64_t id)
 {
 	if (t)
-		heap_record_end(t, id);
+		heap_record_moved(t, id);
 	else
 		stats_lose(PROF_LOSS_FREE_RING, 1);
 }

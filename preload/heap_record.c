@@ -131,7 +131,7 @@ void heap_record_free(struct thread_state *t, const void *block)
 	thread_record_end(t, outer);
 }
 
-void heap_record_end(struct thread_state *t, uint64_t id)
+void heap_record_moved(struct thread_state *t, uint64_t id)
 {
 	uint32_t outer = thread_record_begin(t);
 

@@ -22,7 +22,7 @@ void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t
 void heap_record_free(struct thread_state *t, const void *block);
 
 /* [hook] The sampled block id, taken out of the live table, was moved by realloc. */
-void heap_record_end(struct thread_state *t, uint64_t id);
+void heap_record_moved(struct thread_state *t, uint64_t id);
 
 /* [hook] Records the calling site of pthread_create once a site: pc is the call's
  * return address. */

@@ -82,12 +82,13 @@ static uint64_t missing_of(uint64_t removed)
 	return removed - loader.told - atomic_load(&unload_pending) - loader.missed;
 }
 
-bool maps_unloading(void)
+bool maps_unloaded(void)
 {
-	uint64_t counters[2];
+	uint64_t now[2];
 
-	return atomic_load(&unload_pending) ||
-	       (!maps_reported && read_loader(counters) && missing_of(counters[1]));
+	if (maps_reported)
+		return false;
+	return atomic_load(&unload_pending) || (read_loader(now) && now[1] != loader.counters[1]);
 }
 
 /* The object is gone a moment before its event comes. */

@@ -211,11 +211,13 @@ int maps_refresh(uint64_t t_ns)
  * never was in: then nothing counts but what is at pc, where its event ahead is looked for. */
 int maps_fill(uint64_t t_ns, uint64_t pc)
 {
-	struct reading r = { .t_ns = t_ns, .fill = true, .pc = maps_unloading() ? pc : 0 };
+	struct reading r = { .t_ns = t_ns,
+			     .fill = true,
+			     .pc = atomic_load(&unload_pending) ? pc : 0 };
 	uint32_t before = maps_newest();
 	int err = read_maps(&r);
 
-	if (err || !pc || r.pc || !maps_unloading())
+	if (err || !pc || r.pc || !maps_unloaded())
 		return err;
 	maps_drop_after(before);
 	maps_forget_loader();

@@ -31,8 +31,8 @@ void maps_note_loader(void);
 void maps_forget_loader(void);
 void maps_note_unload(void);
 
-/* [writer] Whether an object was unloaded and its event is still ahead of us: what lies in
- * memory now is not what the events at hand are of. */
-bool maps_unloading(void);
+/* [writer] Where perf does not tell of mappings: whether an unloading is told of and still ahead of us, or was counted since
+ * maps_note_loader: what lies in memory now may not be what the events at hand are of. */
+bool maps_unloaded(void);
 
 #endif

@@ -172,53 +172,72 @@ TEST(filling_leaves_what_perf_told)
 
 #define PLACES 1500
 
-static uint32_t known; /* the newest before the reading */
+static uint32_t known;	/* the newest before the reading */
+static void *to_unload; /* a library, or NULL: the event of one comes */
+static _Atomic bool waits;
 
-/* Tells of an unloading as soon as the reading has begun. */
-static void *unload_meanwhile(void *begun)
+/* Unloads as soon as the reading has begun. */
+static void *unload_meanwhile(void *arg)
 {
-	atomic_store((_Atomic bool *)begun, true);
-	while (*(volatile uint32_t *)&unload_pending == 0 && maps_newest() == known)
+	atomic_store(&waits, true);
+	while (atomic_load(&waits) && maps_newest() == known)
 		;
-	atomic_store(&unload_pending, 1);
-	return NULL;
+	if (to_unload)
+		EQ(dlclose(to_unload), 0);
+	else
+		atomic_store(&unload_pending, 1);
+	return arg;
+}
+
+/* Whether all that is known after a reading is what was asked for. */
+static bool fill_and_unload(const char *library, uint64_t at, uint64_t other)
+{
+	pthread_t t;
+	bool alone;
+
+	to_unload = library ? dlopen(library, RTLD_NOW) : NULL;
+	TRUE(!library || to_unload);
+	maps_init(&arena);
+	known = maps_newest();
+	EQ(pthread_create(&t, NULL, unload_meanwhile, NULL), 0);
+	while (!waits)
+		;
+	EQ(maps_fill(8, at), 0);
+	TRUE(maps_find(at));
+	alone = !maps_find(other);
+	atomic_store(&waits, false); /* the thread ends, whatever it saw */
+	pthread_join(t, NULL);
+	atomic_store(&unload_pending, 0);
+	return alone;
 }
 
 /* What comes into the place of what is unloaded while /proc is read was not there for the
  * events before: only what was asked for is taken. */
-TEST(filling_meets_an_unloading)
+static void filling_meets(const char *library)
 {
-	uint8_t *places[PLACES];
-	_Atomic bool begun;
-	pthread_t t;
-	bool met = false;
+	uint64_t places[PLACES];
+	unsigned tries = 0;
 
 	/* not side by side: they would be one mapping */
 	for (unsigned i = 0; i < PLACES; i++)
-		places[i] = put_at(NULL, i % 2 ? "/bin/true" : "/bin/false");
+		places[i] = (uint64_t)(uintptr_t)put_at(NULL, i % 2 ? "/bin/true" : "/bin/false");
 	/* Should the other thread not get a CPU before the reading ends, all is taken. */
-	for (unsigned tries = 0; tries < 100 && !met; tries++) {
-		maps_init(&arena);
-		known = maps_newest();
-		begun = false;
-		EQ(pthread_create(&t, NULL, unload_meanwhile, (void *)&begun), 0);
-		while (!begun)
-			;
-		EQ(maps_fill(8, (uint64_t)(uintptr_t)places[7]), 0);
-		TRUE(maps_find((uint64_t)(uintptr_t)places[7]));
-		met = !maps_find((uint64_t)(uintptr_t)places[PLACES / 2]);
-		EQ(maps_newest() > known, true);
-		atomic_store(&unload_pending, 1);
-		pthread_join(t, NULL);
-		atomic_store(&unload_pending, 0);
-		if (!met)
-			continue;
-		TRUE(maps_changed()); /* so what was left out is looked for */
-		TRUE(maps_find_new((uint64_t)(uintptr_t)places[PLACES / 2]));
-	}
-	TRUE(met);
+	while (!fill_and_unload(library, places[7], places[PLACES / 2]))
+		TRUE(++tries < 100);
+	TRUE(maps_changed()); /* so what was left out is looked for */
+	TRUE(maps_find_new(places[PLACES / 2]));
 	for (unsigned i = 0; i < PLACES; i++)
-		munmap(places[i], 4096);
+		munmap((void *)(uintptr_t)places[i], 4096);
+}
+
+TEST(filling_meets_an_unloading_that_is_told)
+{
+	filling_meets(NULL);
+}
+
+TEST(filling_meets_an_unloading_that_is_counted)
+{
+	filling_meets("libresolv.so.2");
 }
 
 static const char *copy_of_libc(void)
@@ -278,7 +297,7 @@ TEST(replaced_file_is_not_believed)
 	real = maps_find(address_of("gnu_get_libc_version"));
 	p = map_library(path, real);
 	unlink(path);
-	EQ(system("cp -L /lib/x86_64-linux-gnu/libm.so.6 /tmp/prof-test-maps.so"), 0);
+	EQ(system("cp -L /lib/x86_64-linux-gnu/libresolv.so.2 /tmp/prof-test-maps.so"), 0);
 	maps_add(9, (uint64_t)(uintptr_t)p + real->file_offset, real->end - real->start,
 		 real->file_offset, 1, 1, path);
 	unlink(path);
