@@ -33,15 +33,19 @@ class Hung(Exception):
 
 
 def where_threads_are(pid):
-    """For the report of a hang: state, kernel function and call of each thread."""
-    for task in sorted(pathlib.Path(f"/proc/{pid}/task").glob("*")):
+    """For the report of a hang: name, kernel function and call of the threads, those that
+    are alike together, the fewest first."""
+    places = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
         words = []
         for name in ("comm", "wchan", "syscall"):
             try:
-                words.append((task / name).read_text().strip())
-            except OSError:
+                words.append((task / name).read_text().split()[0])
+            except (OSError, IndexError):
                 words.append("?")
-        note("   ", task.name, *words)
+        places.setdefault(tuple(words), []).append(task.name)
+    for words, tids in sorted(places.items(), key=lambda place: len(place[1])):
+        note("   ", len(tids), "threads:", *words, "such as", tids[0])
 
 
 def run_limited(command, user, env, limit, cwd=None):

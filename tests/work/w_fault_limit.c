@@ -21,6 +21,7 @@
 
 #define BLOCKS 500
 #define DEPTH 64
+#define SPARE 4 /* levels, 4 KB each: room for a hook's frames and for a signal's */
 
 static _Atomic uint64_t made;
 static pthread_barrier_t warm; /* both threads have all the memory they will need */
@@ -64,14 +65,20 @@ static int work(uint64_t ms)
 {
 	uint64_t end = work_clock(CLOCK_MONOTONIC) + ms * MS;
 
-	limit_blocks(DEPTH); /* the stack, and the heap, are as large as they get */
 	for (unsigned depth = 0; work_clock(CLOCK_MONOTONIC) < end; depth = (depth + 1) % DEPTH)
 		limit_blocks(depth);
 	return 1;
 }
 
+/* The stack, and the heap, are as large as they get. */
+static void warm_up(void)
+{
+	limit_blocks(DEPTH + SPARE);
+}
+
 static FRAME void *thread_body(void *arg)
 {
+	warm_up();
 	work(50);
 	pthread_barrier_wait(&warm);
 	work(*(uint64_t *)arg);
@@ -112,6 +119,7 @@ int main(int argc, char **argv)
 	pthread_barrier_init(&warm, NULL, 2);
 	if (argc < 2 || pthread_create(&thread, NULL, thread_body, &ms))
 		return 125;
+	warm_up();
 	before = work(50);
 	pthread_barrier_wait(&warm);
 	if (!strcmp(argv[1], "lock"))
