@@ -212,6 +212,15 @@ static void find_rule(uint64_t pc, struct row *r)
 	}
 }
 
+/* Is what takes a walk from here to the caller two registers and words next to the CFA?
+ * So it is of nearly all rows; these are walked by unwind_walk.h. */
+static bool is_plain(const struct row *r)
+{
+	return r->kind == ROW_RULE && !r->deref && !r->signal && !r->lands &&
+	       (r->reg == ARCH_SP || r->reg == ARCH_FP) && r->ra_where == ROW_CFA &&
+	       (r->fp_where == ROW_LOST || r->fp_where == ROW_SAME || r->fp_where == ROW_CFA);
+}
+
 static int resize(uint32_t slots)
 {
 	struct rows old = rows;
@@ -261,6 +270,7 @@ const struct row *rows_make(uint64_t pc)
 	if (rows.used >= (rows.mask + 1) / 4 * 3 && resize(2 * (rows.mask + 1)) < 0)
 		rows_init(); /* no memory for more: start over */
 	find_rule(pc, &row);
+	row.plain = is_plain(&row);
 	while ((r = &rows.slots[i & rows.mask])->pc && r->pc != pc)
 		i++;
 	rows.used += !r->pc;

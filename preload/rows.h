@@ -40,6 +40,7 @@ struct row {
 	uint8_t reg;
 	uint8_t kind : 3, deref : 1, signal : 1;
 	uint8_t lands : 1; /* a handler's registers are being written over the saved ones */
+	uint8_t plain : 1; /* CFA off the stack or frame pointer, what is saved is at the CFA */
 	uint8_t ra_where : 4, fp_where : 4;
 };
 

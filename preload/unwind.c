@@ -57,7 +57,7 @@ static enum unwind_end end_of(const struct walk *w, enum step s)
 	return UNWIND_BROKEN;
 }
 
-static void push(struct walk *w, uint64_t pc, struct mapping *map, bool guessed)
+static inline void push(struct walk *w, uint64_t pc, struct mapping *map, bool guessed)
 {
 	uint32_t n = w->out->frames++;
 
@@ -137,7 +137,9 @@ static enum step walk_on(struct walk *w, bool all_regs)
 		push(w, pc + (r && r->signal && !w->exact), r ? r->map : maps_find(pc),
 		     s == STEP_GUESSED);
 		w->f.regs[ARCH_IP] = pc; /* what tables are asked for */
-		s = unwind_step(w, r, all_regs);
+		w->exact = false;
+		s = r && r->plain && !all_regs ? unwind_step_plain(w, r)
+					       : unwind_step_odd(w, r, all_regs);
 	}
 	return s;
 }
@@ -151,6 +153,7 @@ static bool walk(struct walk *w, const struct capture *c, bool all_regs, struct 
 	*w = (struct walk){ .c = c,
 			    .out = out,
 			    .stack_start = c->regs[ARCH_SP],
+			    .stack_words_end = c->stack_bytes >= 8 ? c->stack_bytes - 7u : 0,
 			    .exact = true,
 			    .last = all_regs ? NULL : last_of(c->thread),
 			    .resumed = -1 };

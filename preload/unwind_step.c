@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unwind_step.c - one step of a walk: by a row, by the tables, along the frame pointer.  Rows
- * track the stack pointer and the frame pointer alone.
+ * unwind_step.c - the steps of a walk that are not plain (unwind_walk.h): by a row of another
+ * form, by the tables, along the frame pointer.  Rows track the stack pointer and the frame
+ * pointer alone.
  */
 #include "unwind_walk.h"
 
@@ -22,38 +23,17 @@ void unwind_step_init(void)
 	next_refresh_ns = 0;
 }
 
-bool unwind_read_stack(struct walk *w, uint64_t address, uint64_t *word)
+const struct row *unwind_find_new_row(uint64_t pc)
 {
-	uint64_t at = address - w->stack_start;
-
-	if (at >= w->c->stack_bytes || w->c->stack_bytes - at < sizeof(*word)) {
-		w->missing = address;
-		return false;
-	}
-	memcpy(word, w->c->stack + at, sizeof(*word));
-	return true;
-}
-
-const struct row *unwind_find_row(uint64_t pc)
-{
-	const struct row *r = rows_get(pc);
 	uint64_t now;
 
-	if (r || pc < 4096 || pc >= ARCH_KERNEL_START)
-		return r;
+	if (pc < 4096 || pc >= ARCH_KERNEL_START)
+		return NULL;
 	now = sys_now_ns();
 	if (now < next_refresh_ns)
 		return NULL;
 	next_refresh_ns = now + REFRESH_NS;
 	return maps_fill(now, pc) < 0 ? NULL : rows_get(pc);
-}
-
-/* Is what took the walk from here to the caller all that struct last_frame can say? */
-static bool is_simple(const struct row *r)
-{
-	return r->kind == ROW_RULE && !r->deref && !r->signal && !r->lands &&
-	       (r->reg == ARCH_SP || r->reg == ARCH_FP) && r->ra_where != ROW_IN_REG &&
-	       r->fp_where != ROW_IN_REG;
 }
 
 /* The caller's frame pointer; one that cannot be had is unknown from here on,
@@ -69,9 +49,6 @@ static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint6
 	case ROW_CFA:
 	case ROW_BASE:
 		known = unwind_read_stack(w, at, &w->f.regs[ARCH_FP]);
-		w->frame->fp_at = at;
-		w->frame->fp_word = w->f.regs[ARCH_FP];
-		w->frame->simple &= known;
 		break;
 	case ROW_IN_REG:
 		known = from < ARCH_REGS && KNOWN(w, from);
@@ -82,6 +59,7 @@ static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint6
 	w->f.valid |= (uint32_t)known << ARCH_FP;
 }
 
+/* Any rule that a row can hold. */
 static enum step step_by_rule(struct walk *w, const struct row *r)
 {
 	uint64_t base = w->f.regs[r->reg], cfa = base, at, ra;
@@ -104,13 +82,10 @@ static enum step step_by_rule(struct walk *w, const struct row *r)
 	} else if (!unwind_read_stack(w, at, &ra)) {
 		return STEP_MISSING;
 	}
-	w->frame->ra_at = at;
-	w->frame->ra = ra;
-	w->frame->simple = is_simple(r) && !w->frame->guessed;
 	restore_fp(w, r, base, cfa);
 	w->f.regs[ARCH_IP] = ra;
 	w->f.regs[ARCH_SP] = cfa;
-	w->f.valid &= 1u << ARCH_IP | 1u << ARCH_SP | 1u << ARCH_FP;
+	w->f.valid &= UNWIND_TRACKED;
 	w->exact = r->signal;
 	return STEP_DONE;
 }
@@ -182,9 +157,8 @@ static enum step step_by_tables(struct walk *w, const struct row *r)
 	return STEP_DONE;
 }
 
-enum step unwind_step(struct walk *w, const struct row *r, bool all_regs)
+enum step unwind_step_odd(struct walk *w, const struct row *r, bool all_regs)
 {
-	w->exact = false;
 	if (!r)
 		return w->out->frames == 1 ? step_over_leaf(w, false) : STEP_BROKEN;
 	/* Any of what is saved there, the return address too, may be another frame's. */
