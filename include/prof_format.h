@@ -17,8 +17,8 @@
 
 /* Format version written, and the oldest reader version that can make sense
  * of it.  A reader refuses a segment whose minimum is above its own number. */
-#define PROF_FORMAT_VERSION 1
-#define PROF_FORMAT_MIN_READER 1
+#define PROF_FORMAT_VERSION 2
+#define PROF_FORMAT_MIN_READER 2
 
 /* "LIBPROF" and 0x1a; see FORMAT.md, "The header". */
 #define PROF_HEADER_MAGIC "LIBPROF\x1a"
@@ -87,7 +87,8 @@
 	X(REC_ENGINE, 11, "engine")              \
 	X(REC_MARK, 12, "mark")                  \
 	X(REC_CUMULATIVE, 13, "cumulative")      \
-	X(REC_END, 14, "end")
+	X(REC_END, 14, "end")                    \
+	X(REC_SAMPLE_COLUMNS, 15, "sample_columns")
 
 /* Reasons to have lost something; LOSS records count them. */
 #define PROF_LOSSES(X)                                                                          \

@@ -6,26 +6,22 @@
 #ifndef PROF_BUFFER_H
 #define PROF_BUFFER_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "../include/prof_wire.h"
-#include "sys.h"
 
 struct buffer {
 	uint8_t *bytes;
 	size_t used, capacity;
 };
 
-/* 0 or -ENOMEM.  Memory is touched only as it fills. */
-static inline int buffer_init(struct buffer *b, size_t capacity)
+/* Of capacity bytes at *memory, which moves behind them. */
+static inline void buffer_init(struct buffer *b, uint8_t **memory, size_t capacity)
 {
-	b->bytes = sys_map_unforked(capacity);
-	b->used = 0;
-	b->capacity = b->bytes ? capacity : 0;
-	return b->bytes ? 0 : -ENOMEM;
+	*b = (struct buffer){ .bytes = *memory, .capacity = capacity };
+	*memory += capacity;
 }
 
 static inline bool buffer_room(const struct buffer *b, size_t bytes)

@@ -15,6 +15,7 @@
 #include "roster.h"
 #include "stack.h"
 #include "stats.h"
+#include "sys.h"
 
 /* One event writes at most UNWIND_FRAMES_MAX nodes of 25 bytes and as many
  * mappings as they touch; anything above a path a frame is out of reach. */
@@ -22,12 +23,28 @@
 #define DEFS_BYTES (768u << 10)
 #define NODES_BYTES (768u << 10)
 #define BATCH_BYTES (640u << 10)
+#define COLUMN_BYTES (384u << 10)
 #define TEXT_MAX 4096u
 
 struct buffer encode_defs, encode_misc;
-static struct buffer node_rows, threads, sample_rows, heap_rows, live_rows, frame;
-static struct buffer *const parts[] = { &encode_defs, &node_rows, &threads,    &sample_rows,
-					&heap_rows,   &live_rows, &encode_misc };
+static struct buffer node_rows, threads, heap_rows, live_rows, frame;
+static struct {
+	struct buffer dt, thread, cpu, weight, stack;
+} sample;
+
+/* Each gives its bytes to the frame, which is compressed into as many again. */
+static const struct part {
+	struct buffer *buffer;
+	size_t bytes;
+} parts[] = {
+	{ &encode_defs, DEFS_BYTES },	 { &node_rows, NODES_BYTES },
+	{ &threads, BATCH_BYTES },	 { &heap_rows, BATCH_BYTES },
+	{ &live_rows, BATCH_BYTES },	 { &encode_misc, BATCH_BYTES },
+	{ &sample.dt, COLUMN_BYTES },	 { &sample.thread, COLUMN_BYTES },
+	{ &sample.cpu, COLUMN_BYTES },	 { &sample.weight, COLUMN_BYTES },
+	{ &sample.stack, COLUMN_BYTES },
+};
+#define PARTS (sizeof(parts) / sizeof(*parts))
 
 /* A batch record being filled: its fixed fields are written when it is taken. */
 struct batch {
@@ -42,12 +59,17 @@ static uint32_t next_string, next_mapping, next_node;
 
 int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint64_t frame_bytes)
 {
-	static const size_t bytes[] = { DEFS_BYTES,  NODES_BYTES, BATCH_BYTES, BATCH_BYTES,
-					BATCH_BYTES, BATCH_BYTES, BATCH_BYTES };
-	int err = buffer_init(&frame, PROF_FRAME_BYTES_MAX);
+	size_t bytes = PROF_FRAME_BYTES_MAX;
+	uint8_t *memory;
 
-	for (size_t i = 0; !err && i < sizeof(bytes) / sizeof(*bytes); i++)
-		err = buffer_init(parts[i], bytes[i]);
+	for (size_t i = 0; i < PARTS; i++)
+		bytes += parts[i].bytes;
+	memory = sys_map_unforked(bytes); /* touched only as it fills */
+	if (!memory)
+		return -ENOMEM;
+	buffer_init(&frame, &memory, PROF_FRAME_BYTES_MAX);
+	for (size_t i = 0; i < PARTS; i++)
+		buffer_init(parts[i].buffer, &memory, parts[i].bytes);
 	start = start_ns;
 	period = period_ns;
 	mean = mean_bytes;
@@ -57,7 +79,7 @@ int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint
 	segment = 0;
 	samples.count = heap.count = live.count = nodes_count = 0;
 	encode_new_segment();
-	return err;
+	return 0;
 }
 
 void encode_new_segment(void)
@@ -187,17 +209,15 @@ static uint32_t thread_id(struct thread_info *t)
 	return t->id;
 }
 
-/* Time of a batch's next row, as its difference from the row before. */
-static int64_t batch_step(struct batch *b, uint64_t t_ns)
+/* Time of a batch's next row, as its difference from pace behind the row before. */
+static int64_t batch_step(struct batch *b, uint64_t t_ns, uint64_t pace)
 {
-	uint64_t t = encode_since_start(t_ns);
-	int64_t step;
+	uint64_t t = encode_since_start(t_ns), due = b->t_last + pace;
 
 	if (!b->count++)
-		b->t0 = b->t_last = t;
-	step = (int64_t)(t - b->t_last);
+		b->t0 = due = t;
 	b->t_last = t;
-	return step;
+	return (int64_t)(t - due);
 }
 
 void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_kernel,
@@ -205,11 +225,11 @@ void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_k
 {
 	uint32_t id = node_id(node);
 
-	buffer_put_signed(&sample_rows, batch_step(&samples, t_ns));
-	buffer_put(&sample_rows, thread_id(t));
-	buffer_put(&sample_rows, (uint64_t)cpu << 1 | in_kernel);
-	buffer_put(&sample_rows, weight);
-	buffer_put(&sample_rows, id);
+	buffer_put_signed(&sample.dt, batch_step(&samples, t_ns, period));
+	buffer_put(&sample.thread, thread_id(t));
+	buffer_put(&sample.cpu, (uint64_t)cpu << 1 | in_kernel);
+	buffer_put(&sample.weight, weight);
+	buffer_put(&sample.stack, id);
 }
 
 void encode_alloc(struct thread_info *t, const struct block *b)
@@ -218,7 +238,7 @@ void encode_alloc(struct thread_info *t, const struct block *b)
 	uint32_t id = node_id(b->node);
 
 	buffer_put(&heap_rows, as ? PROF_HEAP_ALLOC_AS : PROF_HEAP_ALLOC);
-	buffer_put_signed(&heap_rows, batch_step(&heap, b->t_ns));
+	buffer_put_signed(&heap_rows, batch_step(&heap, b->t_ns, 0));
 	buffer_put(&heap_rows, thread_id(t));
 	buffer_put(&heap_rows, b->id);
 	buffer_put(&heap_rows, b->size);
@@ -230,7 +250,7 @@ void encode_alloc(struct thread_info *t, const struct block *b)
 void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
 {
 	buffer_put(&heap_rows, PROF_HEAP_FREE);
-	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns));
+	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns, 0));
 	buffer_put(&heap_rows, thread_id(t));
 	buffer_put(&heap_rows, block);
 }
@@ -252,29 +272,29 @@ bool encode_full(void)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		if (!buffer_room(parts[i], SLACK))
+	for (size_t i = 0; i < PARTS; i++) {
+		if (!buffer_room(parts[i].buffer, SLACK))
 			return true;
-		used += parts[i]->used;
+		used += parts[i].buffer->used;
 	}
 	return used > frame_limit;
 }
 
 bool encode_pending(void)
 {
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-		if (parts[i]->used)
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].buffer->used)
 			return true;
 	return false;
 }
 
 /* Most bytes each part has ever held, summed: the memory they really use. */
-static uint64_t touched[8];
+static uint64_t touched[PARTS];
 
 static void take(struct buffer *b)
 {
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-		if (parts[i] == b && b->used > touched[i])
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].buffer == b && b->used > touched[i])
 			touched[i] = b->used;
 	buffer_put_bytes(&frame, b->bytes, b->used);
 	b->used = 0;
@@ -294,6 +314,26 @@ static void take_batch(struct buffer *rows, enum prof_record kind, const uint64_
 	encode_record_end(&frame, payload);
 }
 
+/* By column: what most rows share is then next to nothing, compressed. */
+static void take_samples(void)
+{
+	struct buffer *const columns[] = { &sample.dt, &sample.thread, &sample.cpu, &sample.weight,
+					   &sample.stack };
+	size_t payload;
+
+	if (!samples.count)
+		return;
+	payload = encode_record_begin(&frame, PROF_REC_SAMPLE_COLUMNS);
+	buffer_put(&frame, samples.t0);
+	buffer_put(&frame, period);
+	buffer_put(&frame, samples.count);
+	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
+		buffer_put(&frame, columns[i]->used);
+		take(columns[i]);
+	}
+	encode_record_end(&frame, payload);
+}
+
 const struct buffer *encode_take(void)
 {
 	frame.used = 0;
@@ -301,8 +341,7 @@ const struct buffer *encode_take(void)
 	take_batch(&node_rows, PROF_REC_NODES, (uint64_t[]){ nodes_first, nodes_count }, 2);
 	take(&threads);
 	take_batch(&live_rows, PROF_REC_LIVE, (uint64_t[]){ mean, live.count }, 2);
-	take_batch(&sample_rows, PROF_REC_SAMPLES,
-		   (uint64_t[]){ samples.t0, period, samples.count }, 3);
+	take_samples();
 	take_batch(&heap_rows, PROF_REC_HEAP, (uint64_t[]){ heap.t0, mean, heap.count }, 3);
 	take(&encode_misc);
 	samples.count = heap.count = live.count = nodes_count = 0;
@@ -314,7 +353,7 @@ uint64_t encode_touched_bytes(void)
 	uint64_t bytes = 0;
 
 	/* Every part goes through the frame, and compressed through as much again. */
-	for (size_t i = 0; i < sizeof(touched) / sizeof(*touched); i++)
+	for (size_t i = 0; i < PARTS; i++)
 		bytes += 3 * touched[i];
 	return bytes;
 }

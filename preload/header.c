@@ -17,6 +17,7 @@
 #include "config.h"
 #include "proc.h"
 #include "state.h"
+#include "sys.h"
 
 #define FIELDS_BYTES (96u << 10)
 #define TEXT_BYTES 4096u

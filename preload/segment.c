@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "../include/prof_format.h"
+#include "sys.h"
 #include "trace_dir.h"
 
 #define FILE_MODE 0600

@@ -47,9 +47,7 @@ static void restore_fp(struct walk *w, const struct row *r, uint64_t base, uint6
 	switch (r->fp_where) {
 	case ROW_SAME: return;
 	case ROW_CFA:
-	case ROW_BASE:
-		known = unwind_read_stack(w, at, &w->f.regs[ARCH_FP]);
-		break;
+	case ROW_BASE: known = unwind_read_stack(w, at, &w->f.regs[ARCH_FP]); break;
 	case ROW_IN_REG:
 		known = from < ARCH_REGS && KNOWN(w, from);
 		if (known)

@@ -33,7 +33,7 @@ struct walk {
 	struct cfi_frame f; /* the registers of the frame being left */
 	const struct capture *c;
 	struct unwound *out;
-	uint64_t stack_start; /* run-time address of c->stack */
+	uint64_t stack_start;	  /* run-time address of c->stack */
 	uint64_t stack_words_end; /* from there, where no whole word begins any more */
 	uint64_t missing;
 	bool exact;		  /* the next pc is exact: a signal came there */

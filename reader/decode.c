@@ -9,16 +9,7 @@
 #include "decode.h"
 
 #include "decode_ahead.h"
-
-#define SAMPLE_VARINTS 5u
-
-/* One record being decoded. */
-struct record {
-	struct decoder *decoder;
-	struct prof_slice slice;
-	struct event event;
-	enum err told; /* last error told: each kind once */
-};
+#include "decode_record.h"
 
 #define RECORD_NAME(id, number, name) \
 	case number: return name;
@@ -42,8 +33,7 @@ static void decode_tell(struct record *r, enum err err)
 		r->decoder->error(r->decoder->arg, r->event.offset, name ? name : "record", err);
 }
 
-/* The rest of the record is lost, and with it perhaps definitions. */
-static bool decode_refuse(struct record *r, enum err err)
+bool decode_refuse(struct record *r, enum err err)
 {
 	decode_tell(r, err);
 	r->decoder->lossy = true;
@@ -55,8 +45,7 @@ static uint64_t get(struct record *r)
 	return prof_get_varint(&r->slice);
 }
 
-/* Delivers the row when its fields were all there and err is none. */
-static bool decode_row(struct record *r, enum err err)
+bool decode_row(struct record *r, enum err err)
 {
 	if (r->slice.bad)
 		return decode_refuse(r, ERR_RECORD_CUT);
@@ -70,28 +59,34 @@ static bool decode_row(struct record *r, enum err err)
 	return true;
 }
 
+uint64_t decode_count(struct record *r, uint64_t count, uint64_t most)
+{
+	if (r->slice.bad || count <= most)
+		return count;
+	decode_refuse(r, ERR_RECORD_COUNT);
+	return most;
+}
+
 /* A count of rows that take at least row_bytes each. */
 static uint64_t get_count(struct record *r, unsigned row_bytes)
 {
 	uint64_t count = get(r);
 
-	if (!r->slice.bad && count > prof_slice_left(&r->slice) / row_bytes) {
-		decode_refuse(r, ERR_RECORD_COUNT);
-		count = prof_slice_left(&r->slice) / row_bytes;
-	}
-	return count;
+	return decode_count(r, count, prof_slice_left(&r->slice) / row_bytes);
 }
 
-/* A reference to an id below or at highest; 0 is none. */
-static uint32_t get_reference(struct record *r, uint32_t highest)
+uint32_t decode_reference(struct record *r, uint64_t id, uint32_t highest)
 {
-	uint64_t id = get(r);
-
 	if (id <= highest)
 		return (uint32_t)id;
 	if (!r->decoder->lossy)
 		decode_tell(r, ERR_RECORD_REFERENCE);
 	return DECODE_BAD_REFERENCE;
+}
+
+static uint32_t get_reference(struct record *r, uint32_t highest)
+{
+	return decode_reference(r, get(r), highest);
 }
 
 static uint32_t get_thread_id(struct record *r, enum err *err)
@@ -224,94 +219,6 @@ static void get_thread(struct record *r)
 	row->start_mapping = get_reference(r, r->decoder->mappings);
 	row->start_offset = get(r);
 	decode_row(r, row->thread ? err : ERR_RECORD_ID);
-}
-
-/* A varint of up to five bytes at *at, which are there; of a longer one says so. */
-static inline uint64_t take_varint(const uint8_t **at, bool *longer)
-{
-	const uint8_t *p = *at;
-	uint64_t v = *p++;
-
-	for (unsigned shift = 7; p[-1] & 0x80; shift += 7) {
-		if (shift > 28) {
-			*longer = true;
-			break;
-		}
-		v += ((uint64_t)*p++ << shift) - (UINT64_C(1) << shift);
-	}
-	*at = p;
-	return v;
-}
-
-/* The next rows as long as nothing is wrong with them, no field is longer than usual
- * and there are more bytes than a row can have; returns how many were taken.  row is
- * the row before, and then the last.  This is the loop that a large trace's time goes
- * into. */
-static uint64_t get_good_samples(struct record *r, struct row_sample *row, uint64_t count)
-{
-	const uint8_t *p = r->slice.p, *end = r->slice.end, *good = p;
-	uint64_t n, t = row->t, period_ns = row->period_ns, thread, cpu, stack, ns;
-	const uint32_t nodes = r->decoder->nodes;
-	struct row_sample rows[DECODE_BATCH], *next = rows;
-	bool longer = r->slice.bad;
-
-	for (n = 0; n < count && n < DECODE_BATCH; n++, next++, good = p) {
-		if (end - p < (ptrdiff_t)SAMPLE_VARINTS * PROF_VARINT_BYTES_MAX)
-			break;
-		t += (uint64_t)prof_unzigzag(take_varint(&p, &longer));
-		thread = take_varint(&p, &longer);
-		cpu = take_varint(&p, &longer);
-		next->weight = take_varint(&p, &longer);
-		stack = take_varint(&p, &longer);
-		if (longer || t > DECODE_NS_MAX || thread >= DECODE_THREAD_ID_MAX ||
-		    cpu > UINT32_MAX || stack > nodes ||
-		    __builtin_mul_overflow(next->weight, period_ns, &ns) ||
-		    ns > DECODE_WEIGHT_NS_MAX)
-			break;
-		next->t = t;
-		next->period_ns = period_ns;
-		next->weight_ns = ns;
-		next->thread = (uint32_t)thread;
-		next->stack = (uint32_t)stack;
-		next->cpu = (uint32_t)(cpu >> 1);
-		next->in_kernel = cpu & 1;
-	}
-	if (!n)
-		return 0;
-	r->slice.p = good;
-	r->event.row += n;
-	*row = rows[n - 1];
-	r->decoder->samples(r->decoder->arg, rows, n);
-	return n;
-}
-
-static void get_samples(struct record *r)
-{
-	struct row_sample *row = &r->event.sample;
-	enum err err = ERR_NONE;
-	uint64_t count, cpu, good;
-
-	row->t = get_time(r, &err);
-	row->period_ns = get(r);
-	count = get_count(r, SAMPLE_VARINTS);
-	for (uint64_t i = 0; i < count; i++) {
-		while (r->decoder->samples && !err && (good = get_good_samples(r, row, count - i)))
-			i += good;
-		if (i == count)
-			break;
-		row->t = get_time_delta(r, row->t, &err);
-		row->thread = get_thread_id(r, &err);
-		cpu = get_below(r, UINT32_MAX, &err);
-		row->cpu = (uint32_t)(cpu >> 1);
-		row->in_kernel = cpu & 1;
-		row->weight = get(r);
-		row->stack = get_reference(r, r->decoder->nodes);
-		if (__builtin_mul_overflow(row->weight, row->period_ns, &row->weight_ns) ||
-		    row->weight_ns > DECODE_WEIGHT_NS_MAX)
-			err = ERR_RECORD_VALUE;
-		if (!decode_row(r, err))
-			break;
-	}
 }
 
 static void get_heap(struct record *r)
@@ -491,7 +398,7 @@ static void (*const getters[])(struct record *) = {
 	[PROF_REC_MAPPING] = get_mapping,
 	[PROF_REC_NODES] = get_nodes,
 	[PROF_REC_THREAD] = get_thread,
-	[PROF_REC_SAMPLES] = get_samples,
+	[PROF_REC_SAMPLES] = decode_samples,
 	[PROF_REC_HEAP] = get_heap,
 	[PROF_REC_LIVE] = get_live,
 	[PROF_REC_THREAD_STATS] = get_thread_stats,
@@ -501,6 +408,7 @@ static void (*const getters[])(struct record *) = {
 	[PROF_REC_MARK] = get_mark,
 	[PROF_REC_CUMULATIVE] = get_cumulative,
 	[PROF_REC_END] = get_end,
+	[PROF_REC_SAMPLE_COLUMNS] = decode_sample_columns,
 };
 
 void decode_frame(struct decoder *decoder, const uint8_t *data, size_t len)

@@ -103,7 +103,8 @@ static const char *dir, *module;
 static FILE *file;
 static uint32_t segment, next_node;
 static uint64_t file_bytes, samples_done;
-static struct part frame, node_rows, sample_rows, heap, other;
+static struct part frame, node_rows, heap, other;
+static struct part sample_dt, sample_thread, sample_cpu, sample_weight, sample_stack;
 static uint64_t sample_count, heap_count, node_count, now;
 
 static void header(void)
@@ -125,13 +126,29 @@ static void header(void)
 	file_bytes += write_header(file, p);
 }
 
+static void put_samples(void)
+{
+	struct part *const columns[] = { &sample_dt, &sample_thread, &sample_cpu, &sample_weight,
+					 &sample_stack };
+	static struct part rows;
+
+	if (!rows.bytes)
+		rows = part_new();
+	for (unsigned i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
+		put(&rows, columns[i]->used);
+		put_bytes(&rows, columns[i]->bytes, columns[i]->used);
+		columns[i]->used = 0;
+	}
+	RECORD(&frame, PROF_REC_SAMPLE_COLUMNS, &rows, now - sample_count * STEP_NS, PERIOD_NS,
+	       sample_count);
+}
+
 static void flush(void)
 {
 	if (node_count)
 		RECORD(&frame, PROF_REC_NODES, &node_rows, next_node - node_count, node_count);
 	if (sample_count)
-		RECORD(&frame, PROF_REC_SAMPLES, &sample_rows, now - sample_count * STEP_NS,
-		       PERIOD_NS, sample_count);
+		put_samples();
 	if (heap_count)
 		RECORD(&frame, PROF_REC_HEAP, &heap, now, MEAN_BYTES, heap_count);
 	put_bytes(&frame, other.bytes, other.used);
@@ -258,11 +275,11 @@ static void put_sample(void)
 	uint32_t thread, stack = draw_stack(samples_done, &thread);
 	uint64_t step = STEP_NS + draw(2) - sample_count % 2;
 
-	put(&sample_rows, prof_zigzag((int64_t)(sample_count ? step : 0)));
-	put(&sample_rows, thread);
-	put(&sample_rows, draw(4) << 1);
-	put(&sample_rows, 1);
-	put(&sample_rows, node_id(stacks[stack].node));
+	put(&sample_dt, prof_zigzag(sample_count ? (int64_t)step - PERIOD_NS : 0));
+	put(&sample_thread, thread);
+	put(&sample_cpu, draw(4) << 1);
+	put(&sample_weight, 1);
+	put(&sample_stack, node_id(stacks[stack].node));
 	sample_count++;
 	samples_done++;
 	thread_samples[thread]++;
@@ -322,7 +339,11 @@ int main(int argc, char **argv)
 	n_places = (uint32_t)strtoul(argv[8], NULL, 10);
 	frame = part_new();
 	node_rows = part_new();
-	sample_rows = part_new();
+	sample_dt = part_new();
+	sample_thread = part_new();
+	sample_cpu = part_new();
+	sample_weight = part_new();
+	sample_stack = part_new();
 	heap = part_new();
 	other = part_new();
 	make_stacks();

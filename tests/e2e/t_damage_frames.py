@@ -45,8 +45,9 @@ def golden(seed, frames):
         s.thread(thread, 4242 + thread, f"worker {i}", mktrace.CREATOR, t, 1, root)
         stack = s.stack((m, mktrace.at("_start")), (m, 0x1000 + rng.randrange(900)),
                         (m, 0x1000 + i))
-        s.samples(t, 10 * MS, [(t + k, thread, k % 2, 0, 1, rng.choice((root, stack)))
-                               for k in range(rng.randrange(1, 12))])
+        put = s.samples if i % 3 else s.sample_rows
+        put(t, 10 * MS, [(t + k, thread, k % 2, 0, 1, rng.choice((root, stack)))
+                         for k in range(rng.randrange(1, 12))])
         s.heap(t, 4096, [(t + k, thread, i * 100 + k + 1, rng.randrange(1, 9000), stack)
                          for k in range(rng.randrange(5))] + [(t + 9, thread, abs(i * 100 - 99))])
         if i % 3 == 0:
@@ -72,7 +73,7 @@ class Frame:
             record = read_trace.read_record(kind, read_trace.Bytes(content.take(length)))
             n = len(record.get("rows", ())) if kind != 13 else 1 + len(record["rows"])
             self.rows += n if "rows" in record else 1
-            self.samples += n if kind == 5 else 0
+            self.samples += n if record["kind"] == "samples" else 0
             self.heap += n if kind == 6 else 0
             self.add_events(record)
 
@@ -80,7 +81,7 @@ class Frame:
         """Samples with their weights, and allocations."""
         t = record.get("t0", 0)
         for row in record["rows"] if record["kind"] in ("samples", "heap") else []:
-            t += row["dt"]
+            t = row.get("t", t + row["dt"])
             if record["kind"] == "samples":
                 self.events["sample", t, row["weight"] * record["period_ns"]] += 1
             elif not row["op"]:

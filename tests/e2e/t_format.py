@@ -3,6 +3,8 @@
 """Traces of real programs through the second decoder, which was written from
 FORMAT.md alone: what the page promises of order, definitions, block histories
 and cumulative sums holds in what the library writes, and prof counts the same."""
+import re
+
 from lib import *
 
 sys.path.insert(0, str(SRC / "tests/trace"))
@@ -20,6 +22,7 @@ def examine(trace):
     """Counts over all segments of a trace, every promise checked on the way."""
     alive, freed, stats = {}, set(), {}
     sums = {"samples": 0, "sample_ns": 0, "heap_events": 0, "lost": {}}
+    times = []
     for number, path in enumerate(segments(trace), 1):
         what = f"{trace.name}/{path.name}"
         seg = read_trace.read_segment(path.read_bytes())
@@ -69,6 +72,7 @@ def examine(trace):
                     stats[row["thread"]] = now
             if kind == "samples":
                 sums["samples"] += len(rows)
+                times += [row["t"] for row in rows]
                 sums["sample_ns"] += sum(row["weight"] for row in rows) * r["period_ns"]
             for row in rows if kind == "heap" else []:
                 sums["heap_events"] += 1
@@ -80,6 +84,9 @@ def examine(trace):
                     check(row["block"] not in alive and row["block"] not in freed, what,
                           "block id used again:", row)
                     alive[row["block"]] = row["size"]
+    dumped = re.findall(r" samples t=(\d+)", prof("dump", trace))
+    check(times == list(map(int, dumped)), trace.name, "sample times differ from prof dump's")
+    check(all(0 <= t < 1e11 for t in times), trace.name, "times out of the run:", times[:20])
     return sums, alive, len(alive) + len(freed)
 
 

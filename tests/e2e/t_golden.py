@@ -51,7 +51,7 @@ def rows_of(records):
                        "offset": row["offset"], "guessed": row["tag"] & 1}
             if "dt" in row:
                 t += row.pop("dt")
-                row["t"] = t
+                row.setdefault("t", t)  # columns: of the decoder, which knows their pace
             if kind == "samples":
                 row["cpu"], row["in_kernel"] = row["cpu"] >> 1, row["cpu"] & 1
             if kind in ("heap", "live"):

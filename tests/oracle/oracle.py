@@ -330,6 +330,16 @@ def trace_faults(workload, directory):
         yield "check", f"status {done.status}: {(done.err + done.out).decode()[-1500:]}"
 
 
+def run_bare(workload, user, place):
+    """A bare run that hangs tells nothing of the library: up to two more."""
+    for _ in range(3):
+        bare = run_once(workload, user, None, place, None)
+        if not bare.hung:
+            break
+        note(workload.name, user.name, "hangs by itself:", bare.hung, bare.out[-500:])
+    return bare
+
+
 def compare_once(workload, setting, user, lib, bare):
     place = user.home / "oracle" / workload.name
     ours = run_once(workload, user, lib, place, setting)
@@ -342,12 +352,12 @@ def compare(workload, setting, user, lib=LIB, bare=None):
     moment may be chance, more so on a busy machine: where nothing but that differs, four
     pairs of runs must."""
     place = user.home / "oracle" / workload.name
-    bare = bare or run_once(workload, user, None, place, None)
+    bare = bare or run_bare(workload, user, place)
     for left in range(3, -1, -1):
         found = compare_once(workload, setting, user, lib, bare)
         if not left or {kind for kind, _ in found} != {"state"}:
             break
-        bare = run_once(workload, user, None, place, None)
+        bare = run_bare(workload, user, place)
     wanted = int(workload.get("status", "0"))
     if bare.status != wanted:
         found.append(("status", f"bare: {bare.status}, not {wanted}: {bare.err[-1500:]}"))
@@ -378,7 +388,7 @@ def conform_one(workload):
         began = time.monotonic()
         if user.name not in bares:
             place = user.home / "oracle" / workload.name
-            bares[user.name] = run_once(workload, user, None, place, None)
+            bares[user.name] = run_bare(workload, user, place)
         found = compare(workload, setting, user, bare=bares[user.name])
         run = f"{workload.name} {setting} {user.name}"
         note(f"{run}: {time.monotonic() - began:.1f} s", "differs" if found else "same")

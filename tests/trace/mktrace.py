@@ -141,7 +141,7 @@ class Segment:
             payload += varints(key, len(value)) + value
         for setting in settings:
             payload += varints(22, len(setting)) + setting.encode()
-        header = b"LIBPROF\x1a" + struct.pack("<HHII", 1, 1, len(payload), xxh32(payload)) + payload
+        header = b"LIBPROF\x1a" + struct.pack("<HHII", 2, 2, len(payload), xxh32(payload)) + payload
         self.out += struct.pack("<II", 0x184D2A50, len(header)) + header
 
     def record(self, kind, payload):
@@ -218,6 +218,16 @@ class Segment:
 
     def samples(self, t0, period, rows):
         """rows: (t, thread, cpu, in_kernel, weight, stack)"""
+        columns, due = [b""] * 5, t0
+        for t, thread, cpu, kernel, weight, stack in rows:
+            row = (zigzag(t - due), *map(varint, (thread, cpu << 1 | kernel, weight, stack)))
+            columns = [column + field for column, field in zip(columns, row)]
+            due = t + period
+        return self.record(15, varints(t0, period, len(rows)) +
+                           b"".join(varint(len(c)) + c for c in columns))
+
+    def sample_rows(self, t0, period, rows):
+        """The same as format version 1 had them."""
         payload, before = varints(t0, period, len(rows)), t0
         for t, thread, cpu, kernel, weight, stack in rows:
             payload += zigzag(t - before) + varints(thread, cpu << 1 | kernel, weight, stack)
@@ -377,7 +387,8 @@ def case_basic(directory):
     s.thread_stats(0, [(1, CPU | RUSAGE, 0, 0, 0, 0, 0)])
     s.mark(0, 1).frame()
     s.samples(10 * MS, PERIOD, [
-        (10 * MS, 1, 0, 0, 1, work), (20 * MS, 1, 1, 0, 1, inner), (15 * MS, 2, 1, 0, 2, worker),
+        (10 * MS, 1, 0, 0, 1, work), (20 * MS, 1, 1, 0, 1, inner), (15 * MS, 2, 1, 0, 2, worker)])
+    s.sample_rows(30 * MS, PERIOD, [
         (30 * MS, 1, 0, 0, 1, inner), (40 * MS, 1, 0, 1, 1, guessed), (41 * MS, 1, 0, 0, 1, cut)])
     s.heap(12 * MS, 1, [(12 * MS, 1, 1, 100, work), (13 * MS, 1, 2, 4000, leak),
                         (14 * MS, 2, 3, 48, worker), (16 * MS, 2, 1)])

@@ -118,7 +118,7 @@ def lz4_frame(src):
 def read_header(src):
     assert src.take(8) == b"LIBPROF\x1a"
     version, least = struct.unpack("<HH", src.take(4))
-    assert version >= least and least <= 1, "for a newer reader"
+    assert version >= least and least <= 2, "for a newer reader"
     length, _ = src.u32(), src.u32()
     src, header = Bytes(src.take(length)), {"version": version, "settings": []}
     while src.left():
@@ -148,6 +148,18 @@ def read_record(kind, src):
             row = src.fields("op:v dt:z thread:v block:v")
             more = {0: "size:v stack:v", 2: "size:v sampled_size:v stack:v"}.get(row["op"], "")
             record["rows"].append({**row, **src.fields(more)})
+        return record
+    if kind == 15:
+        record = {"kind": "samples", **src.fields("t0:v period_ns:v")}
+        count, columns, t = src.varint(), {}, record["t0"] - record["period_ns"]
+        for field in ("dt:z", "thread:v", "cpu:v", "weight:v", "stack:v"):
+            column = Bytes(src.take(src.varint()))
+            columns[field[:-2]] = [column.fields(field)[field[:-2]] for _ in range(count)]
+            assert not column.left()
+        record["rows"] = [dict(zip(columns, row)) for row in zip(*columns.values())]
+        for row in record["rows"]:
+            t += record["period_ns"] + row["dt"]
+            row["t"] = t
         return record
     if kind not in RECORDS:
         return {"kind": kind}

@@ -4,7 +4,7 @@
  * when their bytes lie: every row that is whole arrives, nothing else does,
  * and each error is told.
  *
- * links: reader/decode.c reader/decode_ahead.c
+ * links: reader/decode.c reader/decode_ahead.c reader/decode_samples.c
  * flags: $(pkg-config --cflags glib-2.0)
  */
 #include "../../reader/decode.h"
@@ -128,6 +128,63 @@ TEST(samples)
 	EQ(rows[1].sample.cpu, 2);
 	EQ(rows[1].sample.in_kernel, 0);
 	EQ(rows[1].sample.stack, 0);
+}
+
+/* The first is of t0, each other a period behind the one before, but for what it says. */
+TEST(sample_columns)
+{
+	define();
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 3, 3, prof_zigzag(0), prof_zigzag(-3),
+	       prof_zigzag(2), 3, 7, 8, 7, 3, 3, 4, 3, 3, 2, 1, 1, 3, 2, 0, 2);
+	decode();
+	EQ(n_errors, 0);
+	EQ(n_rows, 3);
+	EQ(rows[0].kind, PROF_REC_SAMPLES);
+	EQ(rows[0].sample.t, 100);
+	EQ(rows[0].sample.cpu, 1);
+	EQ(rows[0].sample.in_kernel, 1);
+	EQ(rows[0].sample.weight_ns, 20);
+	EQ(rows[0].sample.stack, 2);
+	EQ(rows[1].sample.t, 107);
+	EQ(rows[1].sample.thread, 8);
+	EQ(rows[1].sample.cpu, 2);
+	EQ(rows[1].sample.stack, 0);
+	EQ(rows[2].sample.t, 119);
+	EQ(rows[2].row, 2);
+}
+
+/* A column that ends before the others: what is whole arrives. */
+TEST(sample_columns_of_different_lengths)
+{
+	define();
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 2, 2, 0, 0, 2, 7, 8, 2, 3, 4, 2, 1, 1, 1, 2);
+	decode();
+	EQ(n_rows, 1);
+	EQ(last_error, ERR_RECORD_COUNT);
+	EQ(rows[0].sample.stack, 2);
+	/* as long, but its last value is cut */
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 2, 2, 0, 0, 2, 0x4000, 2, 3, 4, 2, 1, 1, 2, 2, 2);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_CUT);
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 1, 1, 0, 1, 7, 1, 3, 1, 1, UINT64_MAX);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_CUT);
+}
+
+TEST(sample_columns_of_values_no_program_can_reach)
+{
+	define();
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 1, 2, prof_zigzag(-101), 1, 7, 1, 3, 1, 2, 1, 2);
+	decode();
+	EQ(n_rows, 0);
+	EQ(last_error, ERR_RECORD_VALUE);
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, UINT64_MAX / 2, 2, 2, 0, 0, 2, 7, 7, 2, 3, 3, 2, 0, 0,
+	       2, 2, 2);
+	decode();
+	EQ(n_rows, 1);
+	EQ(last_error, ERR_RECORD_VALUE);
 }
 
 TEST(heap)
@@ -329,19 +386,20 @@ TEST(every_truncation)
 	define();
 	RECORD(PROF_REC_CUMULATIVE, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 3, 4);
 	RECORD(PROF_REC_SAMPLES, 100, 10, 2, 2, 7, 3, 2, 2, 2, 8, 4, 1, 0);
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 1, 1, 2, 1, 7, 1, 3, 1, 2, 1, 2);
 	RECORD(PROF_REC_HEAP, 100, 512, 2, 0, 2, 1, 33, 64, 2, 1, 2, 2, 33);
 	RECORD(PROF_REC_THREAD_STATS, 9, 1, 1, 6, 10, 11, 12, 13, 14);
 	whole = (size_t)(end - frame);
 	for (size_t len = 0; len < whole; len++) {
 		end = frame + len;
 		decode();
-		TRUE(n_rows < 7);
+		TRUE(n_rows < 8);
 		TRUE(n_errors <= 1);
 	}
 	end = frame + whole;
 	decoder.lossy = false;
 	decode();
-	EQ(n_rows, 7);
+	EQ(n_rows, 8);
 	EQ(n_errors, 0);
 }
 

@@ -12,8 +12,10 @@
 #include "../../preload/trace_dir.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -26,11 +28,20 @@
 
 static char home[4096]; /* in the working directory, which the runner removes */
 
-static struct buffer bytes_of(size_t n, unsigned seed)
+static struct buffer buffer_of(size_t n)
 {
+	uint8_t *memory = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct buffer b;
 
-	EQ(buffer_init(&b, n), 0);
+	TRUE(memory != MAP_FAILED);
+	buffer_init(&b, &memory, n);
+	return b;
+}
+
+static struct buffer bytes_of(size_t n, unsigned seed)
+{
+	struct buffer b = buffer_of(n);
+
 	for (size_t i = 0; i < n; i++) {
 		seed = seed * 1103515245 + 12345;
 		buffer_put_byte(&b, (uint8_t)(seed >> 16));
@@ -93,10 +104,9 @@ static void frames(bool keep)
 {
 	struct buffer header = bytes_of(50, 1), small = bytes_of(100, 2),
 		      large = bytes_of(1 << 20, 3);
-	struct buffer zeros;
+	struct buffer zeros = buffer_of(PROF_FRAME_BYTES_MAX);
 	unsigned files;
 
-	EQ(buffer_init(&zeros, PROF_FRAME_BYTES_MAX), 0);
 	zeros.used = PROF_FRAME_BYTES_MAX;
 	begin(keep);
 	EQ(segment_is_open(), false);
