@@ -23,7 +23,8 @@
 #define DEFS_BYTES (768u << 10)
 #define NODES_BYTES (768u << 10)
 #define BATCH_BYTES (640u << 10)
-#define COLUMN_BYTES (384u << 10)
+#define COLUMN_BYTES (384u << 10) /* SLACK, and as many values as a frame may have */
+_Static_assert(5 * COLUMN_BYTES + 64 < 1u << 21, "the length of a record has three bytes");
 #define TEXT_MAX 4096u
 
 struct buffer encode_defs, encode_misc;
@@ -201,7 +202,7 @@ void encode_thread(struct thread_info *t)
 	t->renamed = false;
 }
 
-static uint32_t thread_id(struct thread_info *t)
+uint32_t encode_thread_id(struct thread_info *t)
 {
 	if (t->segment != segment || t->renamed)
 		encode_thread(t);
@@ -226,7 +227,7 @@ void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_k
 	uint32_t id = node_id(node);
 
 	buffer_put_signed(&sample.dt, batch_step(&samples, t_ns, period));
-	buffer_put(&sample.thread, thread_id(t));
+	buffer_put(&sample.thread, encode_thread_id(t));
 	buffer_put(&sample.cpu, (uint64_t)cpu << 1 | in_kernel);
 	buffer_put(&sample.weight, weight);
 	buffer_put(&sample.stack, id);
@@ -239,7 +240,7 @@ void encode_alloc(struct thread_info *t, const struct block *b)
 
 	buffer_put(&heap_rows, as ? PROF_HEAP_ALLOC_AS : PROF_HEAP_ALLOC);
 	buffer_put_signed(&heap_rows, batch_step(&heap, b->t_ns, 0));
-	buffer_put(&heap_rows, thread_id(t));
+	buffer_put(&heap_rows, encode_thread_id(t));
 	buffer_put(&heap_rows, b->id);
 	buffer_put(&heap_rows, b->size);
 	if (as)
@@ -251,7 +252,7 @@ void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
 {
 	buffer_put(&heap_rows, PROF_HEAP_FREE);
 	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns, 0));
-	buffer_put(&heap_rows, thread_id(t));
+	buffer_put(&heap_rows, encode_thread_id(t));
 	buffer_put(&heap_rows, block);
 }
 

@@ -5,7 +5,8 @@
  * (strings, mappings, nodes) are written by themselves the first time a
  * segment needs them.
  *
- * Records collect in a few buffers, one for each kind that comes in batches;
+ * Records collect in a few buffers, one for each kind that comes in batches, and for each
+ * field of samples;
  * encode_take puts them together into the content of one frame.
  */
 #ifndef PROF_ENCODE_H
@@ -36,8 +37,7 @@ struct block;
 void encode_alloc(struct thread_info *t, const struct block *b);
 void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block);
 void encode_live(const struct block *b);
-void encode_thread_stats(uint64_t t_ns, uint32_t thread, unsigned flags,
-			 const struct thread_totals *totals);
+void encode_thread_stats(uint64_t t_ns, struct thread_info *t, unsigned flags);
 void encode_process_stats(uint64_t t_ns, uint64_t cpu_ns, uint64_t rss, uint64_t vsize,
 			  uint64_t self_cpu_ns, uint64_t self_bytes, uint64_t rss_peak);
 void encode_loss(uint64_t t_ns, unsigned code, uint64_t count, uint64_t detail);

@@ -4,10 +4,12 @@
  * marks, the end.  See encode.h.
  */
 #include "encode_private.h"
+#include "roster.h"
 
-void encode_thread_stats(uint64_t t_ns, uint32_t thread, unsigned flags,
-			 const struct thread_totals *totals)
+void encode_thread_stats(uint64_t t_ns, struct thread_info *t, unsigned flags)
 {
+	const struct thread_totals *totals = &t->totals;
+	uint32_t thread = encode_thread_id(t);
 	size_t payload = encode_record_begin(&encode_misc, PROF_REC_THREAD_STATS);
 
 	buffer_put(&encode_misc, encode_since_start(t_ns));

@@ -19,6 +19,9 @@ uint64_t encode_since_start(uint64_t t_ns);
 size_t encode_record_begin(struct buffer *b, enum prof_record kind);
 void encode_record_end(struct buffer *b, size_t payload);
 
+/* [writer] Defines a thread in the current segment, unless it is there as it is now; its id. */
+uint32_t encode_thread_id(struct thread_info *t);
+
 /* [writer] Defines a string in the current segment; its id. */
 uint32_t encode_string(const char *text);
 

@@ -51,10 +51,14 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 
 	if (thread_tls.busy)
 		return NULL;
-	guard_enter(&g);
 	if (state_recording())
-		creator = thread_self();
-	guard_leave(&g);
+		creator = thread_tls.self;
+	if (!creator) {
+		guard_enter(&g);
+		if (state_recording())
+			creator = thread_self();
+		guard_leave(&g);
+	}
 	if (creator)
 		heap_record_creation(creator, site); /* may be jumped out of: nothing is held yet */
 	guard_enter(&g);

@@ -222,7 +222,7 @@ struct thread_info *roster_by_index(uint32_t index)
 	return tie(s);
 }
 
-void roster_bury(struct encode_cumulative *sum)
+void roster_bury(struct encode_cumulative *sum, roster_flush *flush)
 {
 	while (buried) {
 		struct thread_info *t = buried;
@@ -236,12 +236,10 @@ void roster_bury(struct encode_cumulative *sum)
 			/* Its clock went with it: what was sampled since is the best word. */
 			t->totals.cpu_ns += t->sampled_ns;
 		}
-		if (t->segment == 0 || t->renamed || s)
-			encode_thread(t);
-		encode_thread_stats(t->t_end, t->id,
+		t->renamed |= s != NULL; /* it is told again, with all that its state knew */
+		encode_thread_stats(t->t_end, t,
 				    PROF_STATS_FINAL | (s ? PROF_STATS_RUSAGE : 0) |
-					    (t->totals.cpu_ns ? PROF_STATS_CPU : 0),
-				    &t->totals);
+					    (t->totals.cpu_ns ? PROF_STATS_CPU : 0));
 		sum->ended_threads++;
 		sum->ended.cpu_ns += t->totals.cpu_ns;
 		sum->ended.user_ns += t->totals.user_ns;
@@ -252,6 +250,8 @@ void roster_bury(struct encode_cumulative *sum)
 		if (s)
 			thread_recycle(s);
 		info_gone(t);
+		if (encode_full())
+			flush(sys_now_ns());
 	}
 }
 

@@ -34,6 +34,9 @@ struct thread_info {
 	struct thread_info *next, *prev; /* list of living threads, oldest first */
 };
 
+/* Takes what is encoded, so that there is room for more. */
+typedef void roster_flush(uint64_t t_ns);
+
 /* [writer] 0 or -ENOMEM.  pid is the process's. */
 int roster_init(struct arena *arena, int pid);
 
@@ -42,9 +45,9 @@ int roster_init(struct arena *arena, int pid);
 void roster_scan(void);
 
 /* [writer] Writes out the last totals of the threads that had ended at the last
- * roster_scan, adds them to *ended and gives their states back. */
+ * roster_scan, adds them to *ended and gives their states back.  flush: see roster_encode_stats. */
 struct encode_cumulative;
-void roster_bury(struct encode_cumulative *ended);
+void roster_bury(struct encode_cumulative *ended, roster_flush *flush);
 
 /* [writer] The thread of a registry index, or NULL (index 0, out of memory). */
 struct thread_info *roster_by_index(uint32_t index);
@@ -73,7 +76,8 @@ struct thread_info *roster_first(void);
 void roster_look_for_gone(void);
 
 /* [writer] Encodes totals of threads: of those active since the last call, of
- * all when all is set (then with user and system time, from /proc). */
-void roster_encode_stats(uint64_t t_ns, bool all);
+ * all when all is set (then with user and system time, from /proc).  There may be more
+ * threads than a frame has room for: flush is called whenever the next might not fit. */
+void roster_encode_stats(uint64_t t_ns, bool all, roster_flush *flush);
 
 #endif

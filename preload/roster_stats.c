@@ -43,7 +43,7 @@ static unsigned read_totals(struct thread_info *t, bool split)
 	return flags;
 }
 
-void roster_encode_stats(uint64_t t_ns, bool all)
+void roster_encode_stats(uint64_t t_ns, bool all, roster_flush *flush)
 {
 	for (struct thread_info *t = roster_first(); t; t = t->next) {
 		unsigned flags;
@@ -51,12 +51,11 @@ void roster_encode_stats(uint64_t t_ns, bool all)
 		if (!all && !t->active)
 			continue;
 		flags = read_totals(t, all);
-		if (flags) {
-			if (!t->segment || t->renamed)
-				encode_thread(t);
-			encode_thread_stats(t_ns, t->id, flags, &t->totals);
-		}
+		if (flags)
+			encode_thread_stats(t_ns, t, flags);
 		t->active = false;
+		if (encode_full())
+			flush(t_ns);
 	}
 }
 

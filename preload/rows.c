@@ -212,8 +212,8 @@ static void find_rule(uint64_t pc, struct row *r)
 	}
 }
 
-/* Is what takes a walk from here to the caller two registers and words next to the CFA?
- * So it is of nearly all rows; these are walked by unwind_walk.h. */
+/* Plain: the CFA is an offset from the stack or frame pointer, and what is saved lies at an
+ * offset from the CFA.  Nearly all rows are; unwind_walk.h walks them. */
 static bool is_plain(const struct row *r)
 {
 	return r->kind == ROW_RULE && !r->deref && !r->signal && !r->lands &&

@@ -57,7 +57,7 @@ static void begin_segment(uint64_t t_ns)
 		if (encode_full())
 			flush_parts(t_ns);
 	}
-	roster_encode_stats(t_ns, true);
+	roster_encode_stats(t_ns, true, flush_parts);
 	for (uint32_t i = 0; i < blocks_count(); i++) {
 		encode_live(blocks_at(i));
 		if (encode_full())
@@ -248,7 +248,7 @@ void trace_flush(uint64_t t_ns)
 	if (make_next(t_ns) && !stack_is_large())
 		return;
 	encode_losses(t_ns);
-	roster_encode_stats(t_ns, true);
+	roster_encode_stats(t_ns, true, flush_parts);
 	encode_end(t_ns, PROF_END_ROTATED);
 	put_frame(encode_take(), t_ns);
 	segment_close();
@@ -261,7 +261,7 @@ void trace_end(uint64_t t_ns, enum prof_end reason)
 {
 	trace.retry_at = 0; /* the last chance */
 	encode_losses(t_ns);
-	roster_encode_stats(t_ns, true);
+	roster_encode_stats(t_ns, true, flush_parts);
 	encode_end(t_ns, reason);
 	put_frame(encode_take(), t_ns);
 	segment_close();

@@ -7,7 +7,6 @@
 #include "unwind_walk.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "../include/prof_format.h"
 #include "sys.h"

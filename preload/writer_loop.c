@@ -66,7 +66,7 @@ static void set_sampling(bool on)
 	atomic_store(&state.sampling, on);
 	engine_enable(on);
 	/* Exact clocks at both ends: CPU time in between is what samples stand for. */
-	roster_encode_stats(now, true);
+	roster_encode_stats(now, true, trace_flush);
 	encode_mark(now, on ? PROF_MARK_START : PROF_MARK_STOP, 0);
 }
 
@@ -168,7 +168,8 @@ int loop_open(bool apart, bool in_child, const char **why)
 			"CLOSE_RANGE_UNSHARE is refused, or Linux is older than 5.9): rings are "
 			"read every 10 ms, the file is opened for each flush");
 	roster_scan();
-	roster_encode_stats(now, true); /* main is in the trace before it does anything */
+	roster_encode_stats(now, true,
+			    trace_flush); /* main is in the trace before it does anything */
 	plan_sampling(now);
 	keep_plan(now);
 	loop.flush_at = now + flush_interval();
@@ -221,7 +222,7 @@ static void take_all(void)
 	if (!perf) /* perf tells of every mapping, in its place in time */
 		maps_settle();
 	roster_scan();
-	roster_bury(&trace_sums);
+	roster_bury(&trace_sums, trace_flush);
 }
 
 static void flush(uint64_t now)
@@ -230,7 +231,7 @@ static void flush(uint64_t now)
 	/* A forked child has a trace once there is something in it. */
 	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events)
 		return;
-	roster_encode_stats(now, false);
+	roster_encode_stats(now, false, trace_flush);
 	if (encode_pending())
 		trace_flush(now);
 }

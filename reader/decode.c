@@ -2,9 +2,9 @@
  *
  * decode.c - records to rows.  Each getter reads its fields with the sticky
  * prof_slice and checks once a row; decode_refuse() ends the record, and what
- * is only doubtful is reported and delivered.  Longer than other files because
- * all that stands between a hostile trace and the reader is to be read in one
- * place.
+ * is only doubtful is reported and delivered.  Samples: decode_samples.c.  Longer
+ * than other files because all else that stands between a hostile trace and the
+ * reader is to be read in one place.
  */
 #include "decode.h"
 
@@ -61,7 +61,11 @@ bool decode_row(struct record *r, enum err err)
 
 uint64_t decode_count(struct record *r, uint64_t count, uint64_t most)
 {
-	if (r->slice.bad || count <= most)
+	if (r->slice.bad) {
+		decode_refuse(r, ERR_RECORD_CUT);
+		return 0;
+	}
+	if (count <= most)
 		return count;
 	decode_refuse(r, ERR_RECORD_COUNT);
 	return most;

@@ -3,7 +3,7 @@
  * decode.h - the content of a frame, record by record, as one struct event a
  * row: one get_<record>() here for each put_<record>() of the writer.  Called
  * by profile_build.c and out_dump.c.  Every bounds check on trace content lives
- * in decode.c: rows are delivered as they are read, nothing is allocated by a
+ * in decode.c and decode_samples.c: rows are delivered as they are read, nothing is allocated by a
  * count, and a damaged record costs the rest of itself only.
  */
 #ifndef PROF_DECODE_H
@@ -110,7 +110,9 @@ struct row_end {
 };
 
 struct event {
-	unsigned kind; /* enum prof_record, or a number this version does not know */
+	/* enum prof_record, or a number this version does not know.  Rows of sample columns
+	 * come as samples. */
+	unsigned kind;
 	size_t offset; /* of the record in the frame's content */
 	size_t len;    /* of its payload */
 	uint64_t row;  /* 0 for the first row of the record */

@@ -23,7 +23,8 @@ bool decode_refuse(struct record *r, enum err err);
 /* Delivers the row when its fields were all there (r->slice is not bad) and err is none. */
 bool decode_row(struct record *r, enum err err);
 
-/* count, or most with an error told: a count of rows that cannot be there. */
+/* count of rows; with an error told most, when there cannot be as many, or 0, when
+ * r->slice is bad. */
 uint64_t decode_count(struct record *r, uint64_t count, uint64_t most);
 
 /* id, or DECODE_BAD_REFERENCE, told, when it is above highest; 0 is none. */

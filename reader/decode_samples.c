@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * decode_samples.c - records of samples to rows.  The loop that a large trace's time goes
- * into is here: take_good_rows().
+ * into is here: take_good_rows(), for the columns that have been written since format
+ * version 2.  The rows of version 1 are taken one by one.
  */
 #include "decode_record.h"
 
@@ -52,14 +53,16 @@ void decode_samples(struct record *r)
 	}
 }
 
-/* A varint of up to five bytes at *at, which are there; of a longer one says so. */
+#define TAKE_BYTES_MAX 5u
+
+/* A varint of up to TAKE_BYTES_MAX bytes at *at, which are there; of a longer one says so. */
 static inline uint64_t take_varint(const uint8_t **at, bool *longer)
 {
 	const uint8_t *p = *at;
 	uint64_t v = *p++;
 
 	for (unsigned shift = 7; p[-1] & 0x80; shift += 7) {
-		if (shift > 28) {
+		if (shift > 7 * (TAKE_BYTES_MAX - 1)) {
 			*longer = true;
 			break;
 		}
@@ -82,7 +85,7 @@ static uint64_t sure_rows(const struct prof_slice *columns, uint64_t count)
 	uint64_t n = count < DECODE_BATCH ? count : DECODE_BATCH;
 
 	for (unsigned k = 0; k < SAMPLE_FIELDS; k++) {
-		uint64_t sure = prof_slice_left(&columns[k]) / PROF_VARINT_BYTES_MAX;
+		uint64_t sure = prof_slice_left(&columns[k]) / TAKE_BYTES_MAX;
 
 		n = sure < n ? sure : n;
 	}
@@ -153,7 +156,7 @@ void decode_sample_columns(struct record *r)
 	uint64_t count, due = begin(r, &count), shortest = get_columns(r, columns);
 	uint64_t f[SAMPLE_FIELDS], good;
 
-	r->event.kind = PROF_REC_SAMPLES; /* the same to who takes the rows */
+	r->event.kind = PROF_REC_SAMPLES; /* see decode.h */
 	count = decode_count(r, count, shortest);
 	for (uint64_t i = 0; i < count; i++) {
 		while (r->decoder->samples && (good = take_good_rows(r, columns, count - i, due))) {

@@ -3,13 +3,16 @@
 import collections
 import functools
 import os
+import pathlib
 import shutil
 import signal
 import statistics
+import tempfile
 import time
 
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # the system's programs
 ROUNDS_MIN = 7  # whatever the time
+MEMORY = "/dev/shm"
 RUN_SECONDS = 300  # a program that takes longer hangs
 
 # What a program is run with: a name, words before its own, additions to its environment.
@@ -60,14 +63,20 @@ class Bench:
         self.clean.update(LC_ALL="C", PATH=PATHS)
         self.remove_traces()
 
+    @functools.cached_property
+    def in_memory(self):
+        """A directory on a file system without a disk, else one beside the traces."""
+        here = MEMORY if os.access(MEMORY, os.W_OK) else self.out
+        return pathlib.Path(tempfile.mkdtemp(prefix="libprof-bench-", dir=here))
+
     def remove_traces(self):
         shutil.rmtree(self.traces, ignore_errors=True)
         self.traces.mkdir(parents=True)
 
-    def libprof(self, library=None, **settings):
+    def libprof(self, library=None, out=None, **settings):
         """The library in front; settings are its variables without LIBPROF_."""
         env = {"LD_PRELOAD": str(library or self.library),
-               "LIBPROF_OUT": str(self.traces / "%e-%p")}
+               "LIBPROF_OUT": str((out or self.traces) / "%e-%p")}
         env.update({"LIBPROF_" + k: str(v) for k, v in settings.items()})
         return Variant("libprof", (), env)
 

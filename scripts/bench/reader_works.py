@@ -101,13 +101,13 @@ def reader(bench, notes):
     yield Row("prof folded, 10 M samples, 2 M heap events", "s", [], wall, None, 1.5)
     yield Row("the same, CPU time", "s", [], cpu, None)
     yield Row("the same, resident", "MiB", [], memory, None, 256)
-    more = repeat(bench, make_events(bench, 10), bench.pick(5, 3))
+    more = repeat(bench, make_events(bench, 10), 3)
     n = min(len(wall), len(more[0]))
     yield Row("ten times the events: times the time", "", [],
               [b / a for a, b in zip(wall[:n], more[0])], None, 12)
     yield Row("ten times the events: memory", "MiB", memory[:n], more[2][:n], "ratio", 5,
               "once")
-    wall, cpu, memory = repeat(bench, make_addresses(bench), bench.pick(7, 3))
+    wall, cpu, memory = repeat(bench, make_addresses(bench), bench.pick(5, 3))
     yield Row("prof folded, 100,000 addresses in 200 MB", "s", [], wall, None, 10)
     yield Row("the same, CPU time", "s", [], cpu, None)
     yield Row("the same, resident, all processes", "MiB", [], memory, None, 512)

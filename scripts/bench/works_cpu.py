@@ -30,7 +30,7 @@ def of(done, function):
 
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
-    argv = [bench.work / "w_frames40", bench.pick(1600, 500)]
+    argv = [bench.work / "w_frames40", bench.pick(1200, 500)]
     least = bench.pick(PAIRS_MIN, 9)
     done = bench.compare(argv, variants(bench, notes, 999, 99), bench.pick(40, 12),
                          bench.pick(270, 25), least)
@@ -63,7 +63,7 @@ def sqlite(bench, notes):
     script.write_text(".timer on\n" + QUERY % bench.pick(1_500_000, 500_000) + "\n",
                       encoding="utf-8")
     done = bench.compare(["sqlite3", ":memory:", f".read {script}"],
-                         variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(60, 14))
+                         variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(40, 14))
 
     def own(result):  # getrusage of the process, for the query alone
         fields = next((x.split() for x in result.out.splitlines() if x.startswith("Run Time:")),
@@ -87,7 +87,7 @@ def switches(bench, notes):
         turns = bench.pick(100_000, 40_000)
         chosen = variants(bench, notes, 99)
         done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(15, 7),
-                             bench.pick(30, 10))
+                             bench.pick(20, 10))
         us = of(done, lambda r, n=turns: r.number("pingpong", 2) / n / 1e3)
         name = f"ping-pong {what}, 99 Hz: a turn"
         if "perf -F 99" in us:
@@ -101,7 +101,7 @@ def switches(bench, notes):
 def spawn(bench, notes):
     count = bench.pick(20_000, 8_000)
     done = bench.compare([bench.out / "spawn", count], variants(bench, notes, 99),
-                         bench.pick(15, 7), bench.pick(40, 12))
+                         bench.pick(15, 7), bench.pick(25, 12))
     us = of(done, lambda r: r.number("spawn", 2) / count / 1e3)
     if "perf -F 99" in us:
         yield Row("thread create+join, 99 Hz", "us", us["perf -F 99"], us["libprof 99"], "ratio",

@@ -17,8 +17,8 @@ def pairs(bench, notes):
     """CPU time of a malloc+free pair, nothing subtracted."""
     for what, least, most, count, limit, turns in (
             ("16..527 B", 16, 527, 20_000_000, 1, (25, 9)),
-            ("4 KiB", 4096, 4096, 10_000_000, None, (9, 7)),
-            ("1 MiB", 2 ** 20, 2 ** 20, 1_000_000, None, (9, 7))):
+            ("4 KiB", 4096, 4096, 5_000_000, None, (9, 7)),
+            ("1 MiB", 2 ** 20, 2 ** 20, 500_000, None, (9, 7))):
         done = bench.compare([bench.out / "pair", count, 1, least, most],
                              (BARE, bench.shim, bench.libprof()), bench.pick(*turns),
                              bench.pick(30, 8))
@@ -58,7 +58,7 @@ class Callgrind:
 def instructions(bench, notes):
     """The same blocks counted by callgrind, in the loop and what it calls."""
     grind = Callgrind(bench)
-    count, warm = 200_000, 4096
+    count, warm = 100_000, 4096
     total = count + warm
     for what, batch, limits in (("", 4, (6, 8)), (" of the arena", warm, (None, None))):
         for function, limit in zip(("malloc", "free"), limits):
@@ -122,7 +122,7 @@ def programs(bench, notes):
     for name, (program, what) in PROGRAMS.items():
         done = bench.compare([bench.out / program],
                              (BARE, bench.shim, bench.shim_thread, bench.libprof()),
-                             bench.pick(21, 7), bench.pick(90, 14))
+                             bench.pick(21, 7), bench.pick(50, 14))
         ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
         yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
         yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
@@ -140,7 +140,7 @@ def hold(bench, notes):
         for held in (100, 100_000):
             runs[variant.name, held] = (lambda v=variant, n=held: bench.run(
                 [bench.out / "hold", n], v))
-    done = bench.in_turn(runs, bench.pick(11, 7), bench.pick(40, 12))
+    done = bench.in_turn(runs, bench.pick(11, 7), bench.pick(25, 12))
     for n, what, limit in ((2, "the same few again", 0.3), (3, "a million others", None)):
         ns = {k: [r.number("hold", n) / 100 for r in results] for k, results in done.items()}
         used = [b - a for a, b in zip(ns["libprof", 100], ns["libprof", 100_000])]
@@ -159,7 +159,7 @@ def grow(bench, notes):
     for what, step, limit in (("half as much again", 0, 5), ("64 KiB at a time", 2 ** 16, 5)):
         argv = [bench.out / "grow", 2 ** 30, step]
         done = bench.compare(argv, (BARE, bench.shim, bench.libprof()), bench.pick(13, 7),
-                             bench.pick(30, 10))
+                             bench.pick(16, 10))
         ms = times(done, "grow", 2, 1e6)
         yield Row(f"realloc to 1 GiB, {what}", "ms", ms["bare"], ms["libprof"], "ratio", limit)
         yield Row(f"realloc, {what}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio",
@@ -172,7 +172,7 @@ def storm(bench, notes):
     """An allocation storm of 1 GiB/s: what it costs, and whether the rate was reached."""
     rate, ms = 1024, bench.pick(2000, 1000)
     done = bench.compare([bench.out / "storm", rate, ms], (BARE, bench.libprof()),
-                         bench.pick(11, 7), bench.pick(40, 14))
+                         bench.pick(11, 7), bench.pick(25, 14))
     reached = min(r.number("storm", 1) / ms * 1000 for r in done["libprof"])
     cpu = {v: [1e3 * r.cpu * 1000 / ms for r in results] for v, results in done.items()}
     yield Row("storm of 1 GiB/s: CPU a second", "ms", cpu["bare"], cpu["libprof"])

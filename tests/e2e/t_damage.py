@@ -43,7 +43,7 @@ future = bytearray(data)
 future[16:20] = (99).to_bytes(2, "little") * 2
 look("version and least reader version 99", bytes(future), (2,))
 future[16:18] = data[16:18]
-look("least reader version 99 of version 1", bytes(future), (1,))
+look("least reader version 99 of this version", bytes(future), (1,))
 
 whole = len(prof("folded", trace).splitlines())
 total = lambda text: sum(int(line.rsplit(None, 1)[1]) for line in text.splitlines())

@@ -18,6 +18,9 @@ check((HOME / "again/segment-000001.lz4").read_bytes() == data, "mktrace.py make
 for metric in ("cpu", "samples", "alloc_objects", "alloc_space", "inuse_objects", "inuse_space"):
     got = prof("folded", "--metric", metric, "--symfs", golden / "symfs", golden)
     check(got == (golden / (metric + ".folded")).read_text(), metric, "is\n" + got)
+    # as the first format version had it, its samples by row
+    old = prof("folded", "--metric", metric, "--symfs", golden / "symfs", golden.parent / "version-1")
+    check(old == got, metric, "of version 1 is\n" + old)
 
 # The same bytes through the lz4 program: one stream of records.
 need("lz4")

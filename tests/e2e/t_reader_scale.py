@@ -52,8 +52,7 @@ for at, part in chunks(nodes):
     s.frame()
 leaves = range(len(nodes) - STACKS + 1, len(nodes) + 1)
 for at, part in chunks(leaves):
-    s.record(5, mktrace.varints(at * MS, MS, len(part)) +
-             b"".join(mktrace.zigzag(MS) + mktrace.varints(1, 0, 1, node) for node in part))
+    s.samples(at * MS, MS, [((at + i) * MS, 1, 0, 0, 1, node) for i, node in enumerate(part)])
     s.frame()
 s.thread_stats(STACKS * MS, [(1, 7, STACKS * MS, 0, 0, 0, 0)])
 s.end(STACKS * MS, 2)

@@ -95,7 +95,7 @@ static void set_header(struct segment_header *h, unsigned n)
 	static const uint64_t numbers[] = { 1, 2, 1, 4 };
 
 	h->good = true;
-	h->version = h->min_reader = 1;
+	h->version = h->min_reader = PROF_FORMAT_VERSION;
 	h->settings = g_ptr_array_new_with_free_func(g_free);
 	set_text(h, PROF_HDR_TRACE_ID, n == 2 ? "another trace id" : "a trace id of 16", 16);
 	set_text(h, PROF_HDR_CPU_ENGINE, "perf", 4);

@@ -1,18 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Storm: 5,000 live threads at ulimit -n 1024, of which the program keeps every
-descriptor; what each adds to the program's memory with the default settings.
+descriptor; what each adds to the program's memory with the default settings; with
+small segments, that what is said of all threads at once is written in parts.
 
 limit: 180
 long: 900
 """
 from storm import *
 
+sys.path.insert(0, str(SRC / "tests/trace"))
+import read_trace
+
 THREADS = 5000
 # A registry state and its share of tables, the profiler's tables for one thread.
 THREAD_KIB = 1
 # The tables that all share, and the part of the ring in use.
 BASE_KIB = 8 << 10
+SEGMENT, EVENT_BYTES = 64 << 10, 16 << 10
 
 
 def memory(engine=None):
@@ -24,7 +29,17 @@ def memory(engine=None):
     return kib
 
 
+def small_frames(what, ran, directory):
+    """No frame is larger than a segment, but for what one event may add."""
+    sizes = [len(content) for trace in traces(directory) for path in segments(trace)
+             for content in read_trace.frames(path.read_bytes())]
+    check(max(sizes) < SEGMENT + EVENT_BYTES, what, "a frame of", max(sizes), "bytes")
+    check(len(sizes) > 10, what, "only", len(sizes), "frames")
+
+
 storm("w_storm_crowd", THREADS, name=f"{THREADS:,} live threads", short_s=0.5)
+storm("w_storm_crowd", THREADS, name=f"{THREADS:,} live threads, segments of 64 KiB", short_s=0.5,
+      engines=("perf",), segment_bytes=SEGMENT, examine=small_frames)
 bare = memory()
 for engine in ENGINES:
     added = memory(engine) - bare

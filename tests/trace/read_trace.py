@@ -155,7 +155,6 @@ def read_record(kind, src):
         for field in ("dt:z", "thread:v", "cpu:v", "weight:v", "stack:v"):
             column = Bytes(src.take(src.varint()))
             columns[field[:-2]] = [column.fields(field)[field[:-2]] for _ in range(count)]
-            assert not column.left()
         record["rows"] = [dict(zip(columns, row)) for row in zip(*columns.values())]
         for row in record["rows"]:
             t += record["period_ns"] + row["dt"]
@@ -170,6 +169,16 @@ def read_record(kind, src):
     if kind == 9 and src.left():  # newer writers end with one field more
         record.update(src.fields("rss_peak_bytes:v"))
     return record
+
+
+def frames(data):
+    """The content of each frame."""
+    src = Bytes(data)
+    while src.left():
+        if src.u32() == 0x184D2204:
+            yield lz4_frame(src)
+        else:
+            src.take(min(src.u32(), src.left()))
 
 
 def read_segment(data):

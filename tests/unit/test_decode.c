@@ -14,7 +14,7 @@
 
 #define ROWS_MAX 64
 
-static uint8_t frame[4096], *end = frame;
+static uint8_t frame[16384], *end = frame;
 static struct event rows[ROWS_MAX];
 static unsigned n_rows, n_errors;
 static enum err last_error;
@@ -163,9 +163,10 @@ TEST(sample_columns_of_different_lengths)
 	EQ(last_error, ERR_RECORD_COUNT);
 	EQ(rows[0].sample.stack, 2);
 	/* as long, but its last value is cut */
-	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 2, 2, 0, 0, 2, 0x4000, 2, 3, 4, 2, 1, 1, 2, 2, 2);
+	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 2, 2, 0, 0, 2, 7, 0x100, 3, 4, 2, 1, 1, 2, 2, 2);
 	decode();
-	EQ(n_rows, 0);
+	EQ(n_rows, 1);
+	EQ(n_errors, 1);
 	EQ(last_error, ERR_RECORD_CUT);
 	RECORD(PROF_REC_SAMPLE_COLUMNS, 100, 10, 1, 1, 0, 1, 7, 1, 3, 1, 1, UINT64_MAX);
 	decode();
@@ -185,6 +186,105 @@ TEST(sample_columns_of_values_no_program_can_reach)
 	decode();
 	EQ(n_rows, 1);
 	EQ(last_error, ERR_RECORD_VALUE);
+}
+
+/* ---- Rows by the hundred, one by one and in batches ---- */
+
+#define MANY 600u
+
+static uint64_t many_sum;
+static unsigned many_rows;
+
+static void add_up(void *arg, const struct row_sample *row, size_t n)
+{
+	(void)arg;
+	for (; n--; row++, many_rows++)
+		many_sum = many_sum * 31 + row->t + row->thread * 3 + row->cpu * 5 +
+			   row->in_kernel * 7 + row->weight_ns * 11 + row->stack * 13;
+}
+
+static void add_event(void *arg, const struct event *event)
+{
+	if (event->kind == PROF_REC_SAMPLES)
+		add_up(arg, &event->sample, 1);
+}
+
+/* Columns of MANY rows; in the middle one of them has this value. */
+static void put_many(unsigned column, uint64_t value)
+{
+	static uint8_t payload[MANY * 16], bytes[MANY * 16];
+	uint8_t *p = payload, *q;
+
+	p = prof_put_varint(p, 1000);
+	p = prof_put_varint(p, 10);
+	p = prof_put_varint(p, MANY);
+	for (unsigned k = 0; k < 5; k++) {
+		q = bytes;
+		for (unsigned i = 0; i < MANY; i++) {
+			uint64_t usual[] = { prof_zigzag((int64_t)i % 200 - 5), 100 + i % 300,
+					     i % 9, 1 + i % 2, i % 3 };
+
+			q = prof_put_varint(q, i == MANY / 2 && k == column ? value : usual[k]);
+		}
+		p = prof_put_varint(p, (uint64_t)(q - bytes));
+		memcpy(p, bytes, (size_t)(q - bytes));
+		p += q - bytes;
+	}
+	*end++ = PROF_REC_SAMPLE_COLUMNS;
+	end = prof_put_varint(end, (uint64_t)(p - payload));
+	memcpy(end, payload, (size_t)(p - payload));
+	end += p - payload;
+}
+
+static unsigned decode_many(unsigned column, uint64_t value, bool batches)
+{
+	uint8_t *copy;
+
+	define();
+	put_many(column, value);
+	copy = malloc((size_t)(end - frame));
+	memcpy(copy, frame, (size_t)(end - frame));
+	n_errors = many_rows = 0;
+	many_sum = 0;
+	decoder.event = add_event;
+	decoder.samples = batches ? add_up : NULL;
+	decode_frame(&decoder, copy, (size_t)(end - frame));
+	free(copy);
+	end = frame;
+	decoder.samples = NULL;
+	decoder.lossy = false;
+	return many_rows;
+}
+
+/* What batches come to is what single rows do; of a value that stops or slows them, too. */
+TEST(batches)
+{
+	static const struct {
+		unsigned column;
+		uint64_t value;
+		unsigned rows, errors;
+	} cases[] = {
+		{ 5, 0, MANY, 0 },			  /* nothing odd */
+		{ 0, UINT64_C(1) << 40, MANY, 0 },	  /* six bytes */
+		{ 0, UINT64_MAX, MANY / 2, 1 },		  /* before the start */
+		{ 1, DECODE_THREAD_ID_MAX, MANY / 2, 1 }, /* no thread */
+		{ 2, UINT64_C(1) << 33, MANY / 2, 1 },	  /* no CPU */
+		{ 3, UINT64_MAX / 2, MANY / 2, 1 },	  /* more than a trace has */
+		{ 4, 3, MANY, 1 },			  /* no such stack */
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		unsigned errors;
+		uint64_t sum;
+
+		EQ(decode_many(cases[i].column, cases[i].value, false), cases[i].rows);
+		EQ(n_errors, cases[i].errors);
+		sum = many_sum;
+		errors = n_errors;
+		EQ(decode_many(cases[i].column, cases[i].value, true), cases[i].rows);
+		EQ(n_errors, errors);
+		EQ(many_sum, sum);
+	}
 }
 
 TEST(heap)

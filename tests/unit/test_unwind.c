@@ -98,6 +98,57 @@ TEST(odd_frames)
 	EQ(unwind_stats.checked, 2);
 }
 
+/* Each frame's CFA comes off %rbp, which the frame it calls saves. */
+static NOINLINE void nested(int depth, size_t n)
+{
+	volatile char *p = alloca(n);
+
+	p[0] = 1;
+	if (depth)
+		nested(depth - 1, n);
+	else
+		recurse(3);
+	AFTER_CALL();
+}
+
+static uint64_t *word_at(uint64_t address)
+{
+	return (uint64_t *)(void *)(shot.stack + (address - shot.c.regs[ARCH_SP]));
+}
+
+/* What a thread's last stack has in common with this one is taken from there; not a
+ * frame more. */
+TEST(last_stack_of_the_thread)
+{
+	uint64_t *ra, *fp, was;
+	uint32_t frames;
+
+	start();
+	nested(20, 100);
+	shot.c.thread = 1;
+	whole_and_true();
+	frames = out.frames;
+	whole_and_true();
+	ra = word_at(out.sp[15] - 8);
+	fp = word_at(out.sp[16] - 16);
+	was = *ra;
+	*ra = 0;
+	unwind_stack(&shot.c, false, &out);
+	EQ(out.end, UNWIND_BROKEN);
+	EQ(out.frames, 15);
+	*ra = was;
+	whole_and_true();
+	EQ(out.frames, frames);
+	was = *fp;
+	*fp += 4096;
+	unwind_stack(&shot.c, false, &out);
+	TRUE(out.end != UNWIND_WHOLE || out.frames != frames);
+	*fp = was;
+	whole_and_true();
+	EQ(unwind_stats.stacks_by_libunwind, 0);
+	EQ(unwind_stats.disagreed, 0);
+}
+
 static void *in_thread(void *arg)
 {
 	(void)arg;
