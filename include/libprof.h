@@ -27,18 +27,21 @@ extern "C" {
 #define LIBPROF_WEAK __attribute__((weak, visibility("default")))
 
 /* Records from here on, in every thread, whatever LIBPROF_DELAY_MS and
- * LIBPROF_DURATION_MS say.  A second start is a no-op.  0, or -errno when
- * this process is not profiled (engines off or denied, a program that
- * LIBPROF_PROGRAMS leaves out). */
+ * LIBPROF_DURATION_MS say.  A second start is a no-op.  0, also where every
+ * engine is off or denied; -ENODEV when this process is not profiled (a program
+ * that LIBPROF_PROGRAMS leaves out, a setting that is not allowed, a sanitizer,
+ * valgrind, or recording has ended); -ETIMEDOUT when there was no answer
+ * within 5 s. */
 LIBPROF_WEAK int libprof_start(void) LIBPROF_NOTHROW;
 
 /* Records no samples and no allocations until libprof_start.  Frees of blocks
  * sampled before are still recorded, and so are threads: what is live stays
- * right.  A second stop is a no-op.  0 or -errno, as libprof_start. */
+ * right.  A second stop is a no-op.  Returns as libprof_start. */
 LIBPROF_WEAK int libprof_stop(void) LIBPROF_NOTHROW;
 
-/* Returns when all that was recorded before the call is in the trace's file,
- * or with -errno when it could not be written. */
+/* Waits until all that was recorded before the call has been written to the
+ * trace's file.  Returns as libprof_start; what could not be written is counted in
+ * the trace, and said on stderr at the end. */
 LIBPROF_WEAK int libprof_flush(void) LIBPROF_NOTHROW;
 
 /* The same, and 0 without the library. */

@@ -41,8 +41,7 @@ enum prof_setting_kind {
 	  "start this many milliseconds later")                                                  \
 	X(duration_ms, DURATION_MS, NUMBER, "0", 0, PROF_SETTING_MS_MAX, "",                     \
 	  "stop after this many milliseconds; 0 is at the end")                                  \
-	X(flush_ms, FLUSH_MS, NUMBER, "200", 10, 60000, "",                                      \
-	  "longest time before events reach the file")                                           \
+	X(flush_ms, FLUSH_MS, NUMBER, "200", 10, 60000, "", "time between flushes to the file")  \
 	X(segment_bytes, SEGMENT_BYTES, SIZE, "16M", 65536, UINT64_C(1) << 30, "",               \
 	  "a new segment past this size")                                                        \
 	X(limit_bytes, LIMIT_BYTES, SIZE, "1G", 0, UINT64_C(1) << 50, "",                        \
@@ -51,7 +50,7 @@ enum prof_setting_kind {
 	X(programs, PROGRAMS, TEXT, "*", 1, 4095, "",                                            \
 	  "profile only programs whose name matches one of these comma-separated globs")         \
 	X(verbose, VERBOSE, NUMBER, "0", 0, 2, "",                                               \
-	  "0: say only when nothing at all can be recorded, 1: start and end, 2: why something is off")
+	  "0: say only what cannot be recorded or written, 1: start and end, 2: why something is off")
 
 /* Position of the word text in the comma-separated list choices, or -1. */
 static inline int prof_setting_choice(const char *text, const char *choices)

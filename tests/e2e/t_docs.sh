@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The README's tables of settings and commands say what the programs say:
-# every LIBPROF_ variable with its default is in `prof help run` and in the
+# every LIBPROF_ variable is in `prof help run` and in the
 # README, every command of `prof help` too, and neither has one more.
 # shellcheck source=lib.sh
 . "$SRC/tests/e2e/lib.sh"

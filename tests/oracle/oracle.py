@@ -397,7 +397,9 @@ def conform_one(workload):
                                          for kind, text in found)]))
     if runs and not bad:
         names = ", ".join(sorted({s for _, s in runs}))
-        nobody = ", one as nobody" if any(u.prefix for u, _ in runs) else ""
+        as_nobody = [bool(u.prefix) for u, _ in runs]
+        nobody = (", all as nobody" if all(as_nobody) else
+                  ", one as nobody" if any(as_nobody) else "")
         measured("oracle", workload.name, f"{len(runs)} runs: {names}{nobody}", "0 differences")
     return bad
 

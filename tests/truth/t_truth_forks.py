@@ -8,6 +8,7 @@ Per run the sum is outside Bernstein's bound with a probability of at most 1e-7;
 (none is more probable than 0.2) comes 50 times of 100 with less than 1e-10.
 
 limit: 120
+long: 120
 """
 from lib import *
 
