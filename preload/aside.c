@@ -10,11 +10,13 @@
  */
 #include "aside.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "clock.h"
 #include "config.h"
 #include "header.h"
+#include "held_signals.h"
 #include "state.h"
 #include "sys.h"
 #include "trace.h"
@@ -45,6 +47,7 @@ const char *aside_reason(void)
 int aside_leave_word(const char *reason)
 {
 	struct header_engines engines = { .cpu = "off", .heap = "off" };
+	struct held_signals held;
 	unsigned umask;
 	int err;
 
@@ -57,10 +60,13 @@ int aside_leave_word(const char *reason)
 		return err;
 	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_DENIED, 0, "off", reason);
 	trace_engine(PROF_ENGINE_HEAP, PROF_ENGINE_DENIED, 0, "off", reason);
+	if (!signals_hold(&held))
+		return -EPERM;
 	umask = (unsigned)SYS_CALL(SYS_umask, 077, 0, 0, 0, 0, 0);
 	err = trace_create(sys_now_ns());
 	if (!err)
 		trace_end(sys_now_ns(), PROF_END_EXIT);
 	SYS_CALL(SYS_umask, umask, 0, 0, 0, 0, 0);
+	signals_let_go(&held);
 	return err;
 }

@@ -26,7 +26,7 @@ static inline void buffer_init(struct buffer *b, uint8_t **memory, size_t capaci
 
 static inline bool buffer_room(const struct buffer *b, size_t bytes)
 {
-	return b->capacity - b->used >= bytes;
+	return b->used <= b->capacity && b->capacity - b->used >= bytes;
 }
 
 static inline void buffer_put_byte(struct buffer *b, uint8_t v)

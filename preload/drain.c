@@ -25,6 +25,7 @@
 #include "unwind.h"
 
 #define LOST_LOOK_NS UINT64_C(100000000)
+#define LOOK_PART 50u /* of the writer's time, where there are mappings by the ten thousand */
 
 static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
@@ -186,11 +187,14 @@ static void take_sample(struct perf_rec *r)
 static void look_again(uint64_t t_ns)
 {
 	static uint64_t next_ns;
+	uint64_t took;
 
 	if (t_ns < next_ns)
 		return;
-	next_ns = t_ns + LOST_LOOK_NS;
+	took = sys_now_ns();
 	maps_refresh(t_ns);
+	took = sys_now_ns() - took;
+	next_ns = t_ns + (took < LOST_LOOK_NS / LOOK_PART ? LOST_LOOK_NS : took * LOOK_PART);
 }
 
 static void take_record(struct perf_rec *r)

@@ -218,7 +218,7 @@ static struct elf_image *open_file(struct arena *arena, const struct elf_place *
 		return NULL;
 	mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 	e = image_of_file(st.st_dev, st.st_ino, (uint64_t)st.st_size, mtime);
-	if (e && st.st_dev == place->dev && st.st_ino == place->ino)
+	if (e && same_file(place, &st, e->segment[0].view))
 		return e;
 	file = file_view_open(arena, fd, (uint64_t)st.st_size);
 	if (!file)

@@ -21,12 +21,13 @@
 #include "table.h"
 #include "trace.h"
 
-/* 31 samples.  Who wants more than 500 a second gets four times as much, where that is no more
- * than so much on all CPUs, and the locked memory allows. */
-#define RING_FIRST_BYTES (512u << 10)
+/* 31 samples.  Who wants more than 500 a second gets four times as much.  Less, where that were
+ * more than so much on all CPUs, and where the locked memory does not allow it. */
+#define RING_BYTES (512u << 10)
 #define OFTEN_HZ 500u
 #define OFTEN_BYTES (2u << 20)
-#define OFTEN_BYTES_OF_ALL (32u << 20)
+#define LEAST_BYTES (64u << 10)
+#define BYTES_OF_ALL (32u << 20)
 
 static struct {
 	int perf_error, timer_error;
@@ -66,12 +67,10 @@ static void follow(int tid, void *arg)
 
 static uint32_t ring_bytes(void)
 {
-	uint32_t bytes = OFTEN_BYTES;
+	uint32_t bytes = config.cpu_hz > OFTEN_HZ ? OFTEN_BYTES : RING_BYTES;
 
-	if (config.cpu_hz <= OFTEN_HZ)
-		return RING_FIRST_BYTES;
-	while (bytes > RING_FIRST_BYTES &&
-	       bytes > OFTEN_BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
+	while (bytes > LEAST_BYTES &&
+	       bytes > BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
 		bytes /= 2;
 	return bytes;
 }
@@ -124,9 +123,28 @@ static void give_timer(int tid, void *arg)
 	struct thread_info *t = is_thread(tid) ? roster_by_tid((uint32_t)tid, sys_now_ns()) : NULL;
 
 	(void)arg;
-	if (t && !t->has_timer && !t->state) {
-		t->has_timer = true;
-		cpu_timer_attach(tid);
+	if (!t || t->has_timer || t->state)
+		return;
+	t->timer_id = cpu_timer_attach(tid);
+	t->has_timer = t->timer_id >= 0;
+}
+
+/* The kernel keeps a timer, and counts it among the user's pending signals, when its thread
+ * is gone; a thread that has registered meanwhile has one of its own. */
+static void take_back_given(void)
+{
+	struct thread_info *t, *next;
+
+	for (t = roster_first(); t; t = next) {
+		bool is_gone = t->has_timer && sys_thread_is_gone((int)t->tid);
+
+		next = t->next;
+		if (!is_gone && !(t->has_timer && t->state))
+			continue;
+		cpu_timer_detach(t->timer_id);
+		t->has_timer = false;
+		if (is_gone && !t->state)
+			roster_exited(t->tid, sys_now_ns());
 	}
 }
 
@@ -232,6 +250,9 @@ static void take_timers(void)
 {
 	cpu_timer_enable(false);
 	for (struct thread_info *t = roster_first(); t; t = t->next) {
+		if (t->has_timer)
+			cpu_timer_detach(t->timer_id);
+		t->has_timer = false;
 		if (!t->state)
 			continue;
 		lock_take(&t->state->lock);
@@ -285,6 +306,7 @@ void engine_look_after(void)
 			     "the program handles SIGPROF itself");
 		return;
 	}
+	take_back_given();
 	each_task(give_timer);
 	last = strange_before;
 	strange_before = strange;

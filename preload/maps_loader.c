@@ -15,6 +15,7 @@
 
 #define MISSING_NS UINT64_C(100000000)
 #define ON_ITS_WAY_NS UINT64_C(10000000)
+#define FORK_WAIT_NS UINT64_C(50000000)
 
 bool (*maps_ahead)(uint64_t pc);
 _Atomic uint32_t unload_pending;
@@ -142,8 +143,12 @@ void maps_settle(void)
 
 void maps_fork_begin(void)
 {
+	/* We hold the lock for microseconds.  What lasts is our wait for it: for the program, which
+	 * may hold it through a callback of its own, as long as that likes. */
+	uint64_t until = sys_now_ns() + FORK_WAIT_NS;
+
 	atomic_fetch_add(&forking, 1);
-	while (atomic_load(&in_loader))
+	while (atomic_load(&in_loader) && sys_now_ns() < until)
 		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 

@@ -69,7 +69,7 @@ static bool filtered(void)
 	if (proc_read("/proc/thread-self/status", status, sizeof(status)) <= 0)
 		return true;
 	line = strstr(status, "\nSeccomp:\t");
-	return line && line[10] != '0';
+	return !line || line[10] != '0'; /* it stands behind a list of groups, which may be long */
 }
 
 void probe_run(void)

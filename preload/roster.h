@@ -18,7 +18,8 @@
 struct thread_info {
 	uint32_t id, tid;
 	bool main, renamed, active, ended;
-	bool has_timer;		 /* unregistered, but given a timer by the writer */
+	bool has_timer; /* timer_id: given by the writer, as it was not registered */
+	int timer_id;
 	uint8_t stitch;		 /* stitch.h's list of its frames + 1, 0 none */
 	uint32_t creator;	 /* thread id, 0 unknown */
 	uint32_t creation_node;	 /* stack.h node of the creating call, 0 unknown */

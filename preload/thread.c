@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/prctl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -128,8 +129,8 @@ static void on_thread_exit(void *arg)
 {
 	struct thread_state *t = arg;
 
-	/* A forked child's copy of its parent's value; or no call may be made any more. */
-	if (t != thread_tls.self || state_phase() == STATE_DONE)
+	/* A child's copy of its parent's value; or no call may be made any more. */
+	if (t != thread_tls.self || state_phase() == STATE_DONE || !state_is_ours())
 		return;
 	if (++thread_tls.exit_round < EXIT_ROUNDS && pthread_setspecific(exit_key, t) == 0)
 		return;
@@ -266,12 +267,35 @@ void thread_set_name(struct thread_state *t, const char *name)
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_release);
 }
 
+/* What a handle's thread has for thread_tls.self: the handle is the thread pointer, from which
+ * static TLS is as far in every thread.  The thread may be gone, and its memory another's: the
+ * kernel reads, and what it read is taken for a state when it is one.  False where it refuses. */
+static bool read_self_of(pthread_t handle, struct thread_state **self)
+{
+	uint64_t distance = (uint64_t)(uintptr_t)&thread_tls.self - (uint64_t)pthread_self();
+	uint64_t at = 0;
+	uint32_t index = 0;
+
+	if (sys_read_own_memory((uint64_t)handle + distance, &at, sizeof(at)) != sizeof(at))
+		return false;
+	at += at ? offsetof(struct thread_state, index) : 0;
+	if (at && sys_read_own_memory(at, &index, sizeof(index)) != sizeof(index))
+		return false;
+	*self = thread_get(index);
+	if (*self && &(*self)->index != (const uint32_t *)(uintptr_t)at)
+		*self = NULL;
+	return true;
+}
+
 struct thread_state *thread_by_pthread(pthread_t handle)
 {
 	uint32_t end = thread_pool_end();
+	struct thread_state *self;
 
 	if (pthread_equal(handle, pthread_self()))
 		return thread_tls.self;
+	if (read_self_of(handle, &self))
+		return self;
 	for (uint32_t i = 1; i < end; i++) {
 		struct thread_state *t = thread_get(i);
 
@@ -311,6 +335,9 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 			t->totals.alloc_bytes = totals->alloc_bytes;
 		} else if (sys_thread_is_gone((int)t->tid)) {
 			t->tls = NULL;
+			if (t->timer_id >= 0)
+				cpu_timer_detach(t->timer_id);
+			t->timer_id = -1;
 			t->t_end = sys_now_ns();
 			atomic_fetch_sub(&live_count, 1);
 			atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);

@@ -28,6 +28,7 @@ struct encode_cumulative trace_sums;
 static struct {
 	bool created, keep_descriptors;
 	uint64_t retry_at, largest_frame;
+	uint64_t opened_bytes; /* of the segment, with its opening records; 0: not yet written */
 	struct header_engines engines;
 	uint64_t lost_told[PROF_LOSS_CODES];
 } trace;
@@ -45,6 +46,7 @@ static void flush_parts(uint64_t t_ns);
 /* Opening records; everything after them needs this segment alone. */
 static void begin_segment(uint64_t t_ns)
 {
+	trace.opened_bytes = 0;
 	encode_new_segment();
 	for (unsigned code = 1; code < PROF_LOSS_CODES; code++)
 		trace_sums.lost[code] = trace.lost_told[code];
@@ -231,6 +233,15 @@ static void drop_old_segments(void)
 	stats_lose(PROF_LOSS_SEGMENT_DROPPED, dropped);
 }
 
+/* Where the opening alone is as large, as with live blocks by the million, there must be room
+ * for more, or each flush would open the next. */
+static uint64_t largest_segment(void)
+{
+	uint64_t limit = segment_limit(), with_room = trace.opened_bytes + limit / 2;
+
+	return with_room > limit ? with_room : limit;
+}
+
 void trace_flush(uint64_t t_ns)
 {
 	encode_losses(t_ns);
@@ -241,7 +252,9 @@ void trace_flush(uint64_t t_ns)
 		return;
 	}
 	drop_old_segments();
-	if (segment_bytes() < segment_limit() && !stack_is_large())
+	if (!trace.opened_bytes)
+		trace.opened_bytes = segment_bytes();
+	if (segment_bytes() < largest_segment() && !stack_is_large())
 		return;
 	/* A file that is open goes on where a daemon that has dropped its rights could make
 	 * no other. */

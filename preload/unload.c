@@ -110,17 +110,24 @@ static int pass(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+static struct lock telling;
+
+void unload_reset_in_child(void)
+{
+	atomic_store(&telling.word, 0);
+	atomic_store(&unload_pending, 0);
+}
+
 /* Whether another thread's dlclose, at the same time, has told of it. */
 static bool is_told(const struct unload_list *l, const struct unload_object *o)
 {
 	static struct {
 		uint64_t base, t_ns;
 	} told[64];
-	static struct lock lock;
 	static unsigned next;
 	bool found = false;
 
-	lock_take(&lock);
+	lock_take(&telling);
 	for (unsigned i = 0; i < 64; i++)
 		found |= told[i].base == o->base && told[i].t_ns >= l->t_ns;
 	if (!found) {
@@ -128,7 +135,7 @@ static bool is_told(const struct unload_list *l, const struct unload_object *o)
 		told[next].t_ns = sys_now_ns();
 		next = (next + 1) % 64;
 	}
-	lock_drop(&lock);
+	lock_drop(&telling);
 	return found;
 }
 

@@ -25,6 +25,9 @@ struct unload_note {
 	char path[]; /* as the loader has it, terminated; begins with '/' */
 };
 
+/* [child] */
+void unload_reset_in_child(void);
+
 /* Any context: events recorded and not yet taken by the writer. */
 extern _Atomic uint32_t unload_pending;
 

@@ -14,6 +14,7 @@
 /* A pc that nothing is mapped at may be of an object loaded just now; /proc is asked
  * again, but not for every garbage value. */
 #define REFRESH_NS 100000000u
+#define REFRESH_PART 50u /* of the writer's time, where there are mappings by the ten thousand */
 
 static uint64_t next_refresh_ns;
 
@@ -24,15 +25,19 @@ void unwind_step_init(void)
 
 const struct row *unwind_find_new_row(uint64_t pc)
 {
-	uint64_t now;
+	uint64_t now, took;
+	int err;
 
 	if (pc < 4096 || pc >= ARCH_KERNEL_START)
 		return NULL;
 	now = sys_now_ns();
 	if (now < next_refresh_ns)
 		return NULL;
-	next_refresh_ns = now + REFRESH_NS;
-	return maps_fill(now, pc) < 0 ? NULL : rows_get(pc);
+	err = maps_fill(now, pc);
+	took = sys_now_ns() - now;
+	next_refresh_ns =
+		now + (took < REFRESH_NS / REFRESH_PART ? REFRESH_NS : took * REFRESH_PART);
+	return err < 0 ? NULL : rows_get(pc);
 }
 
 /* The caller's frame pointer; one that cannot be had is unknown from here on,

@@ -165,6 +165,7 @@ int writer_start(bool in_child, const char **why)
 	if (in_child)
 		return 0;
 	if (!wait_for(&w.ready, 1, START_WAIT_NS)) {
+		writer_request(WRITER_EXIT, 0); /* when it does, it is to end at once */
 		*why = "the writer thread did not start in time";
 		return -ETIMEDOUT;
 	}
@@ -315,6 +316,7 @@ void writer_resume(void)
 	if (err)
 		engine_close(); /* nobody else is left to do it */
 	if (err || (w.opened && (!wait_for(&w.ready, 1, START_WAIT_NS) || w.start_error))) {
+		writer_request(WRITER_EXIT, 0); /* one that is late is to end at once */
 		atomic_store(&state.cpu, STATE_CPU_OFF);
 		atomic_store(&state.phase, STATE_DONE);
 	}
@@ -361,7 +363,7 @@ void writer_reset_in_child(void)
 {
 	memset(&w, 0, sizeof(w));
 	bell_reset();
-	atomic_store(&unload_pending, 0);
+	unload_reset_in_child();
 	loop_reset_in_child();
 	for (unsigned code = 0; code < PROF_LOSS_CODES; code++)
 		atomic_store(&stats_lost[code], 0);

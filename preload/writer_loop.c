@@ -178,13 +178,21 @@ int loop_open(bool apart, bool in_child, const char **why)
 	return 0;
 }
 
+/* A forked child has a trace once there is something in it; until then next to nothing is
+ * encoded, as nothing is taken. */
+static bool nothing_yet(void)
+{
+	return loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events;
+}
+
 int loop_resume(bool apart)
 {
 	uint64_t now = sys_now_ns();
 
 	loop.apart = apart;
 	trace_reattach(apart, now);
-	trace_continue(now);
+	if (!nothing_yet())
+		trace_continue(now);
 	/* It may be another clock now: setns(2) of a time namespace. */
 	engine_resume();
 	if (loop.start_at)
@@ -208,7 +216,7 @@ const struct arena *loop_arena(void)
 
 static void next_second(uint64_t now, bool last)
 {
-	loop_every_second(now, last);
+	loop_every_second(now, last, last || !nothing_yet());
 	loop.second_at = now + SECOND;
 }
 
@@ -228,22 +236,21 @@ static void take_all(void)
 static void flush(uint64_t now)
 {
 	loop.flush_at = now + flush_interval();
-	/* A forked child has a trace once there is something in it. */
-	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events)
+	if (nothing_yet() && !encode_full())
 		return;
 	roster_encode_stats(now, false, trace_flush);
 	if (encode_pending())
 		trace_flush(now);
 }
 
-static void finish(enum prof_end reason)
+/* False when there was nothing to write: what was encoded is still there. */
+static bool finish(enum prof_end reason)
 {
 	bool perf = state_cpu_engine() == STATE_CPU_PERF;
 	uint64_t now = sys_now_ns();
 
-	if (loop.in_child && !trace_exists() && !trace_sums.samples && !trace_sums.heap_events &&
-	    !loop_child_has_something())
-		return;
+	if (nothing_yet() && !loop_child_has_something())
+		return false;
 	/* From here on no hook counts or records: what other threads do while the last
 	 * events are taken would be in the totals and not among them. */
 	if (reason == PROF_END_EXIT)
@@ -260,6 +267,7 @@ static void finish(enum prof_end reason)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
 	next_second(now, true);
 	trace_end(now, reason);
+	return true;
 }
 
 uint32_t loop_thread_count(void)
@@ -315,8 +323,8 @@ static bool answer(unsigned requests, uint64_t now)
 		engine_detach();
 		loop.paused_at = now;
 	} else if (requests & WRITER_EXEC) {
-		finish(PROF_END_EXEC);
-		trace_continue(now);
+		if (finish(PROF_END_EXEC))
+			trace_continue(now);
 	} else if (requests & (WRITER_FLUSH | WRITER_STOP)) {
 		flush(now);
 	}

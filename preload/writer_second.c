@@ -54,9 +54,10 @@ void loop_second_reset(void)
 	written.at = 0;
 }
 
-void loop_every_second(uint64_t now, bool last)
+void loop_every_second(uint64_t now, bool last, bool stats)
 {
-	write_stats(now, last);
+	if (stats)
+		write_stats(now, last);
 	engine_look_after();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();

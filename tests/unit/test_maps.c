@@ -340,6 +340,26 @@ TEST(damaged_files)
 	}
 }
 
+extern const char __ehdr_start; /* the linker's: this program's first byte */
+
+/* As on btrfs, where the numbers that stat gives are not those of /proc/self/maps: the file
+ * is known again by its first bytes, and no second image is kept of it. */
+TEST(numbers_of_a_file_disagree)
+{
+	char path[4096] = "";
+	struct elf_place place = { .path = path, .dev = 1, .ino = 1 };
+	struct elf_image *e;
+
+	start();
+	TRUE(readlink("/proc/self/exe", path, sizeof(path) - 1) > 0);
+	place.header = (uint64_t)(uintptr_t)&__ehdr_start;
+	e = elf_image_open(&arena, &place);
+	TRUE(e);
+	EQ(elf_image_open(&arena, &place), e);
+	place.header = 0; /* nothing says that this is the file */
+	TRUE(elf_image_open(&arena, &place) != e);
+}
+
 TEST(loader_changes_are_seen)
 {
 	void *lib;
