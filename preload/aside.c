@@ -67,6 +67,6 @@ int aside_leave_word(const char *reason)
 	if (!err)
 		trace_end(sys_now_ns(), PROF_END_EXIT);
 	SYS_CALL(SYS_umask, umask, 0, 0, 0, 0, 0);
-	signals_let_go(&held);
+	signals_let_go(&held, true);
 	return err;
 }

@@ -24,9 +24,6 @@
 #include "unload.h"
 #include "unwind.h"
 
-#define LOST_LOOK_NS UINT64_C(100000000)
-#define LOOK_PART 50u /* of the writer's time, where there are mappings by the ten thousand */
-
 static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
 static uint64_t period;
@@ -194,7 +191,7 @@ static void look_again(uint64_t t_ns)
 	took = sys_now_ns();
 	maps_refresh(t_ns);
 	took = sys_now_ns() - took;
-	next_ns = t_ns + (took < LOST_LOOK_NS / LOOK_PART ? LOST_LOOK_NS : took * LOOK_PART);
+	next_ns = t_ns + maps_pause_ns(took);
 }
 
 static void take_record(struct perf_rec *r)

@@ -123,28 +123,24 @@ static void give_timer(int tid, void *arg)
 	struct thread_info *t = is_thread(tid) ? roster_by_tid((uint32_t)tid, sys_now_ns()) : NULL;
 
 	(void)arg;
-	if (!t || t->has_timer || t->state)
+	if (!t || t->has_timer || t->state || t->ended)
 		return;
 	t->timer_id = cpu_timer_attach(tid);
 	t->has_timer = t->timer_id >= 0;
 }
 
 /* The kernel keeps a timer, and counts it among the user's pending signals, when its thread
- * is gone; a thread that has registered meanwhile has one of its own. */
+ * is gone. */
 static void take_back_given(void)
 {
 	struct thread_info *t, *next;
 
 	for (t = roster_first(); t; t = next) {
-		bool is_gone = t->has_timer && sys_thread_is_gone((int)t->tid);
-
 		next = t->next;
-		if (!is_gone && !(t->has_timer && t->state))
+		if (!t->has_timer || !sys_thread_is_gone((int)t->tid))
 			continue;
-		cpu_timer_detach(t->timer_id);
-		t->has_timer = false;
-		if (is_gone && !t->state)
-			roster_exited(t->tid, sys_now_ns());
+		roster_take_timer(t);
+		roster_exited(t->tid, sys_now_ns());
 	}
 }
 
@@ -250,9 +246,7 @@ static void take_timers(void)
 {
 	cpu_timer_enable(false);
 	for (struct thread_info *t = roster_first(); t; t = t->next) {
-		if (t->has_timer)
-			cpu_timer_detach(t->timer_id);
-		t->has_timer = false;
+		roster_take_timer(t);
 		if (!t->state)
 			continue;
 		lock_take(&t->state->lock);
@@ -269,6 +263,19 @@ static void set_timers(bool on)
 	for (struct thread_info *t = roster_first(); t; t = t->next)
 		if (t->state)
 			set_timer(t->state, on);
+		else if (t->has_timer)
+			cpu_timer_set(t->timer_id, on);
+}
+
+/* SIGPROF is the program's from here on. */
+static void yield(void)
+{
+	told.yielded = true;
+	set_timers(false);
+	for (struct thread_info *t = roster_first(); t; t = t->next)
+		roster_take_timer(t);
+	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, 0, "timer",
+		     "the program handles SIGPROF itself");
 }
 
 void engine_enable(bool on)
@@ -300,10 +307,7 @@ void engine_look_after(void)
 	if (state_cpu_engine() != STATE_CPU_TIMER || told.yielded)
 		return;
 	if (!cpu_timer_owns_signal()) {
-		told.yielded = true;
-		set_timers(false);
-		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, 0, "timer",
-			     "the program handles SIGPROF itself");
+		yield();
 		return;
 	}
 	take_back_given();

@@ -8,6 +8,7 @@
 #define PROF_HELD_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sys.h"
@@ -33,11 +34,13 @@ static inline bool signals_hold(struct held_signals *h)
 	return true;
 }
 
-static inline void signals_let_go(const struct held_signals *h)
+/* raised: a write has failed with EPIPE or EFBIG, or may have. */
+static inline void signals_let_go(const struct held_signals *h, bool raised)
 {
 	struct timespec now = { 0, 0 };
 
-	while (SYS_CALL(SYS_rt_sigtimedwait, &h->ours, NULL, &now, HELD_MASK_BYTES, 0, 0) > 0)
+	while (raised &&
+	       SYS_CALL(SYS_rt_sigtimedwait, &h->ours, NULL, &now, HELD_MASK_BYTES, 0, 0) > 0)
 		;
 	SYS_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &h->old, NULL, HELD_MASK_BYTES, 0, 0);
 }

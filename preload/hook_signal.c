@@ -277,6 +277,7 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 	fits = ss->ss_flags & SS_DISABLE || ss->ss_size >= altstack_bytes();
 	if (!(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes())
 		widen_all();
+	t = state_is_ours() ? t : NULL; /* a child's copy may be locked for ever */
 	had_timer = t && !t->no_timer;
 	if (t && !fits)
 		thread_permit_timer(t, false); /* before it is in force */

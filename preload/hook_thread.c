@@ -51,7 +51,7 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 
 	if (thread_tls.busy)
 		return NULL;
-	if (state_recording())
+	if (state_phase() == STATE_ON && state_is_ours())
 		creator = thread_tls.self;
 	if (!creator) {
 		guard_enter(&g);
@@ -110,7 +110,7 @@ HOOK int pthread_setname_np(pthread_t thread, const char *name)
 
 	real_resolve();
 	err = real.pthread_setname_np(thread, name);
-	if (!err && !thread_tls.busy && state_phase() == STATE_ON && state_is_ours()) {
+	if (!err && !thread_tls.busy && state_phase() == STATE_ON && sys_getpid() == state.pid) {
 		struct thread_state *t = thread_by_pthread(thread);
 
 		if (t)
@@ -137,7 +137,7 @@ HOOK int prctl(int option, ...)
 		writer_leave_for_good();
 	result = real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_NAME && result == 0 && thread_tls.self && !thread_tls.busy &&
-	    state_phase() == STATE_ON && state_is_ours())
+	    state_phase() == STATE_ON && sys_getpid() == state.pid)
 		thread_set_name(thread_tls.self, (const char *)a[0]);
 	return result;
 }

@@ -42,6 +42,7 @@ void log_line(unsigned level, const char *format, ...)
 	char line[LINE_BYTES] = "libprof: ";
 	size_t n = strlen(line);
 	struct held_signals held;
+	long err;
 	va_list args;
 
 	if (config.verbose < level || !may_write())
@@ -56,6 +57,6 @@ void log_line(unsigned level, const char *format, ...)
 	line[n++] = '\n';
 	if (!signals_hold(&held))
 		return;
-	sys_write(2, line, n);
-	signals_let_go(&held);
+	err = sys_write(2, line, n);
+	signals_let_go(&held, err == -EPIPE || err == -EFBIG);
 }

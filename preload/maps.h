@@ -96,4 +96,14 @@ extern uint64_t maps_own_address;
  * address before is stale. */
 extern uint32_t maps_generation;
 
+/* From one look at /proc/self/maps to the next, that garbage asks for: a fiftieth of the
+ * writer's time at most, with mappings by the ten thousand; and what is new is seen soon. */
+static inline uint64_t maps_pause_ns(uint64_t look_took_ns)
+{
+	const uint64_t least = UINT64_C(100000000), most = UINT64_C(5000000000);
+	uint64_t pause = look_took_ns < most / 50 ? look_took_ns * 50 : most;
+
+	return pause < least ? least : pause;
+}
+
 #endif

@@ -62,7 +62,7 @@ static uint64_t status_bytes(const char *status, const char *name)
 
 int proc_memory(uint64_t *rss, uint64_t *vsize, uint64_t *peak)
 {
-	char status[4096];
+	char status[16384]; /* the memory stands behind a list of groups */
 	ssize_t n = proc_read("/proc/thread-self/status", status, sizeof(status));
 
 	if (n < 0)

@@ -158,6 +158,13 @@ static void look_at_name(struct thread_info *t)
 	take_name(t, t->state->name);
 }
 
+void roster_take_timer(struct thread_info *t)
+{
+	if (t->has_timer)
+		cpu_timer_detach(t->timer_id);
+	t->has_timer = false;
+}
+
 /* Ties a registry state to the thread the kernel reported, or makes one. */
 static struct thread_info *tie(struct thread_state *s)
 {
@@ -165,11 +172,12 @@ static struct thread_info *tie(struct thread_state *s)
 	uint64_t *site = s->site ? table_get(&by_site, s->site) : NULL;
 
 	if (!t || t->state || (t->ended && t->t_end < s->t_start) ||
-	    s->t_start > t->t_start + REGISTRATION_NS)
+	    (!t->has_timer && s->t_start > t->t_start + REGISTRATION_NS))
 		t = meet(s->tid, s->t_start);
 	if (!t)
 		return NULL;
 	t->state = s;
+	roster_take_timer(t); /* it has one of its own now */
 	s->writer_id = t->id;
 	if (s->creator_tid)
 		creator = newest(s->creator_tid);

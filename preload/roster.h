@@ -73,6 +73,9 @@ void roster_renumber(uint32_t (*keep)(uint32_t node));
 /* [writer] Living threads, oldest first. */
 struct thread_info *roster_first(void);
 
+/* [writer] Ends the timer that the writer gave t, if it did. */
+void roster_take_timer(struct thread_info *t);
+
 /* [writer] Asks for each living thread whether the kernel still has it. */
 void roster_look_for_gone(void);
 

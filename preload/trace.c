@@ -213,13 +213,25 @@ static void renew_stacks(void)
 	stack_renew_end();
 }
 
+/* Where the opening alone is as large, as with live blocks by the million, there must be room
+ * for more, or each flush would open the next. */
+static uint64_t largest_segment(void)
+{
+	uint64_t limit = segment_limit(), with_room = trace.opened_bytes + limit / 2;
+
+	return with_room > limit ? with_room : limit;
+}
+
 /* Room is made for the segment being written before it needs it: whole frames
  * go in, so it may pass its own limit by one. */
 static void drop_old_segments(void)
 {
-	uint64_t room = 2 * segment_limit(), limit = config.limit_bytes;
+	uint64_t opening = trace.opened_bytes, limit = config.limit_bytes;
+	uint64_t room = largest_segment();
 	uint32_t dropped = 0;
 
+	/* for the rest of this one, and the beginning of the next */
+	room += opening > segment_limit() ? opening : segment_limit();
 	if (room > segment_bytes())
 		room -= segment_bytes();
 	else
@@ -231,15 +243,6 @@ static void drop_old_segments(void)
 
 	trace_sums.segments_dropped += dropped;
 	stats_lose(PROF_LOSS_SEGMENT_DROPPED, dropped);
-}
-
-/* Where the opening alone is as large, as with live blocks by the million, there must be room
- * for more, or each flush would open the next. */
-static uint64_t largest_segment(void)
-{
-	uint64_t limit = segment_limit(), with_room = trace.opened_bytes + limit / 2;
-
-	return with_room > limit ? with_room : limit;
 }
 
 void trace_flush(uint64_t t_ns)

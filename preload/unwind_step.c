@@ -13,8 +13,6 @@
 
 /* A pc that nothing is mapped at may be of an object loaded just now; /proc is asked
  * again, but not for every garbage value. */
-#define REFRESH_NS 100000000u
-#define REFRESH_PART 50u /* of the writer's time, where there are mappings by the ten thousand */
 
 static uint64_t next_refresh_ns;
 
@@ -35,8 +33,7 @@ const struct row *unwind_find_new_row(uint64_t pc)
 		return NULL;
 	err = maps_fill(now, pc);
 	took = sys_now_ns() - now;
-	next_refresh_ns =
-		now + (took < REFRESH_NS / REFRESH_PART ? REFRESH_NS : took * REFRESH_PART);
+	next_refresh_ns = now + maps_pause_ns(took);
 	return err < 0 ? NULL : rows_get(pc);
 }
 

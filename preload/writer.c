@@ -264,8 +264,8 @@ void writer_leave_for_good(void)
 	if (writer_request(WRITER_LEAVE, EXIT_WAIT_NS) && join()) {
 		sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
 		atomic_store(&w.life, THREAD_NONE);
+		atomic_store(&state.cpu, STATE_CPU_OFF);
 	}
-	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.phase, STATE_DONE);
 	thread_tls.busy--;
 }
@@ -313,11 +313,12 @@ void writer_resume(void)
 	w.followed = false; /* the new thread has the caller's rights */
 	w.in_child = !w.opened;
 	err = spawn();
-	if (err)
+	if (err) {
 		engine_close(); /* nobody else is left to do it */
-	if (err || (w.opened && (!wait_for(&w.ready, 1, START_WAIT_NS) || w.start_error))) {
-		writer_request(WRITER_EXIT, 0); /* one that is late is to end at once */
 		atomic_store(&state.cpu, STATE_CPU_OFF);
+		atomic_store(&state.phase, STATE_DONE);
+	} else if (w.opened && !wait_for(&w.ready, 1, START_WAIT_NS)) {
+		writer_request(WRITER_EXIT, 0); /* when it is there, it is to end at once */
 		atomic_store(&state.phase, STATE_DONE);
 	}
 }

@@ -47,6 +47,7 @@ static struct {
 	struct pollfd *fds;
 	bool apart, in_child;
 	bool last;     /* it was not certain that the pause would end */
+	bool ended;    /* the segment, before the pause */
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
@@ -191,7 +192,7 @@ int loop_resume(bool apart)
 
 	loop.apart = apart;
 	trace_reattach(apart, now);
-	if (!nothing_yet())
+	if (loop.ended)
 		trace_continue(now);
 	/* It may be another clock now: setns(2) of a time namespace. */
 	engine_resume();
@@ -319,7 +320,7 @@ static bool answer(unsigned requests, uint64_t now)
 				     "the program moved its children to another pid namespace, "
 				     "after which its process may make no thread: recording ended "
 				     "there");
-		finish(PROF_END_ROTATED);
+		loop.ended = finish(PROF_END_ROTATED);
 		engine_detach();
 		loop.paused_at = now;
 	} else if (requests & WRITER_EXEC) {

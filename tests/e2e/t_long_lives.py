@@ -132,6 +132,64 @@ check(most >= before + 8, "the writer gave no timers:", ran.err)
 check(after <= before + 1, "timers of threads that are gone stay:", ran.err)
 good("aio")
 
+# A thread that no hook has seen to start, as a library bound to libc alone makes them,
+# allocates late in its life: it is one thread, with one timer.
+deep = compile_c("deep.so", r"""
+    #include <pthread.h>
+    void *deep_run(void *(*f)(void *))
+    {
+        pthread_t t;
+        void *result;
+        return pthread_create(&t, 0, f, 0) || pthread_join(t, &result) ? 0 : result;
+    }
+    """, "-shared", "-fPIC", "-pthread")
+exe = compile_c("late.exe", r"""
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <time.h>
+    #include <unistd.h>
+    static long long cpu(void)
+    {
+        struct timespec t;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return t.tv_sec * 1000000000LL + t.tv_nsec;
+    }
+    static void burn(long long ns)
+    {
+        for (long long until = cpu() + ns; cpu() < until;)
+            for (volatile int i = 0; i < 1000000; i++)
+                ;
+    }
+    static void *late(void *arg)
+    {
+        burn(2500000000); /* the writer has met it */
+        sleep(5); /* longer than a thread may take from its first sign of life to its start */
+        for (int i = 0; i < 100; i++) {
+            void *volatile p = malloc(100);
+            free(p);
+        }
+        burn(1000000000);
+        printf("late %d %lld\n", gettid(), cpu());
+        return arg ? arg : &cpu;
+    }
+    int main(int argc, char **argv)
+    {
+        void *lib = dlopen(argv[argc - 1], RTLD_NOW | RTLD_DEEPBIND);
+        void *(*run)(void *(*)(void *)) = lib ? (void *(*)(void *(*)(void *)))dlsym(lib, "deep_run") : 0;
+        return run && run(late) ? 0 : 9;
+    }
+    """, "-ldl")
+ran = run(words([exe, deep], env=preload(out="late", cpu="timer", cpu_hz=100, heap_bytes=1)), timeout=40)
+(tid, cpu_ns), = ran.rows("late")
+p = good("late")
+mine = [t for t in p.threads if t["tid"] == tid]
+check(len(mine) == 1, len(mine), "threads of one tid:", mine)
+samples = sum(n for t, stack, n, _ in p.stacks() if t["tid"] == tid and is_sampled(stack))
+# of its first second or two the writer knows nothing
+check(0.3 * cpu_ns < samples * 10**7 < 1.05 * cpu_ns, samples, "samples of 10 ms of", cpu_ns)
+
 # A machine of 2,048 CPUs: the rings of all are not more than 32 MiB together, if small.
 many = compile_c("many.so", r"""
     #define _GNU_SOURCE
