@@ -217,7 +217,7 @@ void cpu_timer_set(int timer_id, bool on)
 		its.it_interval = to_timespec(timer.period_ns);
 	}
 	err = SYS_CALL(SYS_timer_settime, timer_id, 0, &its, NULL, 0, 0);
-	if (err < 0)
+	if (err < 0 && err != -ESRCH) /* a thread that is gone needs none */
 		atomic_store(&timer.refused, (int)-err);
 }
 

@@ -127,6 +127,7 @@ static void give_timer(int tid, void *arg)
 		return;
 	t->timer_id = cpu_timer_attach(tid);
 	t->has_timer = t->timer_id >= 0;
+	t->seen = true;
 }
 
 /* The kernel keeps a timer, and counts it among the user's pending signals, when its thread
@@ -271,9 +272,7 @@ static void set_timers(bool on)
 static void yield(void)
 {
 	told.yielded = true;
-	set_timers(false);
-	for (struct thread_info *t = roster_first(); t; t = t->next)
-		roster_take_timer(t);
+	take_timers();
 	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, 0, "timer",
 		     "the program handles SIGPROF itself");
 }
@@ -282,7 +281,9 @@ void engine_enable(bool on)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_enable(on);
-	else if (state_cpu_engine() == STATE_CPU_TIMER)
+	else if (state_cpu_engine() == STATE_CPU_TIMER && !told.yielded && !cpu_timer_owns_signal())
+		yield();
+	else if (state_cpu_engine() == STATE_CPU_TIMER && !told.yielded)
 		set_timers(on);
 }
 

@@ -277,7 +277,13 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 	fits = ss->ss_flags & SS_DISABLE || ss->ss_size >= altstack_bytes();
 	if (!(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes())
 		widen_all();
-	t = state_is_ours() ? t : NULL; /* a child's copy may be locked for ever */
+	if (!state_is_ours() || sys_getpid() != state.pid) {
+		err = real.sigaltstack(ss, old);
+		/* A bare clone's own copy, which may be locked for ever; vfork's is the parent's. */
+		if (!err && t && !state_is_ours())
+			t->no_timer = !fits;
+		return err;
+	}
 	had_timer = t && !t->no_timer;
 	if (t && !fits)
 		thread_permit_timer(t, false); /* before it is in force */

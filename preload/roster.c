@@ -172,7 +172,7 @@ static struct thread_info *tie(struct thread_state *s)
 	uint64_t *site = s->site ? table_get(&by_site, s->site) : NULL;
 
 	if (!t || t->state || (t->ended && t->t_end < s->t_start) ||
-	    (!t->has_timer && s->t_start > t->t_start + REGISTRATION_NS))
+	    (!t->seen && s->t_start > t->t_start + REGISTRATION_NS))
 		t = meet(s->tid, s->t_start);
 	if (!t)
 		return NULL;
@@ -294,6 +294,7 @@ void roster_forked(uint32_t tid, uint32_t creator_tid, uint64_t t_ns)
 		t = meet(tid, t_ns);
 		if (!t)
 			return;
+		t->seen = true;
 		if (creator)
 			t->creator = creator->id;
 		inherit_name(t, creator);

@@ -18,6 +18,7 @@
 struct thread_info {
 	uint32_t id, tid;
 	bool main, renamed, active, ended;
+	bool seen;	/* by the kernel, long before it registered maybe */
 	bool has_timer; /* timer_id: given by the writer, as it was not registered */
 	int timer_id;
 	uint8_t stitch;		 /* stitch.h's list of its frames + 1, 0 none */

@@ -374,6 +374,7 @@ void thread_reset_in_child(void)
 {
 	struct thread_state *old = thread_tls.self, *t;
 	uint64_t low = old ? old->stack_low : 0, high = old ? old->stack_high : 0;
+	bool no_timer = old && old->no_timer; /* its alternate stack is the same */
 
 	thread_pool_reset();
 	process_base_cpu_ns = 0; /* the kernel starts a child's clock anew */
@@ -387,5 +388,6 @@ void thread_reset_in_child(void)
 		return;
 	t->stack_low = low;
 	t->stack_high = high;
+	t->no_timer = no_timer;
 	take_on(t);
 }

@@ -42,6 +42,7 @@ static struct engine_note {
 static unsigned note_count;
 
 static void flush_parts(uint64_t t_ns);
+static void drop_old_segments(void);
 
 /* Opening records; everything after them needs this segment alone. */
 static void begin_segment(uint64_t t_ns)
@@ -163,7 +164,7 @@ static void lose_frame(size_t bytes, uint64_t t_ns)
 static bool is_over_limit(void)
 {
 	return config.limit_bytes &&
-	       segment_total_bytes() > config.limit_bytes + 2 * segment_limit();
+	       segment_total_bytes() - segment_bytes() > config.limit_bytes + 2 * segment_limit();
 }
 
 static bool put_frame(const struct buffer *content, uint64_t t_ns)
@@ -172,6 +173,8 @@ static bool put_frame(const struct buffer *content, uint64_t t_ns)
 	int err = waits ? -EAGAIN : trace_create(t_ns);
 	uint64_t before = segment_bytes();
 
+	if (!err && is_over_limit())
+		drop_old_segments();
 	if (!err && is_over_limit())
 		err = -EDQUOT;
 	if (!err)
@@ -190,7 +193,8 @@ static bool put_frame(const struct buffer *content, uint64_t t_ns)
  * and lost with the next frame, which starts the segment over. */
 static void flush_parts(uint64_t t_ns)
 {
-	put_frame(encode_take(), t_ns);
+	if (put_frame(encode_take(), t_ns))
+		drop_old_segments();
 }
 
 static void encode_losses(uint64_t t_ns)
@@ -254,9 +258,9 @@ void trace_flush(uint64_t t_ns)
 		begin_segment(t_ns);
 		return;
 	}
-	drop_old_segments();
 	if (!trace.opened_bytes)
 		trace.opened_bytes = segment_bytes();
+	drop_old_segments();
 	if (segment_bytes() < largest_segment() && !stack_is_large())
 		return;
 	/* A file that is open goes on where a daemon that has dropped its rights could make

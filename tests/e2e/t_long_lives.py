@@ -5,8 +5,10 @@ happen here: a forked child that never records anything, a fork within a callbac
 loader, threads that libc makes for itself, a machine of many CPUs, a user of many groups,
 no room for the note that a tool's presence leaves, an opening larger than a segment.
 
-limit: 120
+limit: 200
 """
+import concurrent.futures
+
 from pitfalls import compile_c
 from lib import *
 
@@ -181,14 +183,52 @@ exe = compile_c("late.exe", r"""
         return run && run(late) ? 0 : 9;
     }
     """, "-ldl")
-ran = run(words([exe, deep], env=preload(out="late", cpu="timer", cpu_hz=100, heap_bytes=1)), timeout=40)
-(tid, cpu_ns), = ran.rows("late")
-p = good("late")
-mine = [t for t in p.threads if t["tid"] == tid]
-check(len(mine) == 1, len(mine), "threads of one tid:", mine)
-samples = sum(n for t, stack, n, _ in p.stacks() if t["tid"] == tid and is_sampled(stack))
-# of its first second or two the writer knows nothing
-check(0.3 * cpu_ns < samples * 10**7 < 1.05 * cpu_ns, samples, "samples of 10 ms of", cpu_ns)
+
+
+def late(engine):
+    return run(words([exe, deep], env=preload(out=f"late-{engine}", cpu=engine, cpu_hz=100,
+                                              heap_bytes=1)), timeout=60)
+
+
+with concurrent.futures.ThreadPoolExecutor() as pool:
+    late_ones = dict(zip(ENGINES, pool.map(late, ENGINES)))
+for engine, ran in late_ones.items():
+    (tid, cpu_ns), = ran.rows("late")
+    p = good(f"late-{engine}")
+    mine = [t for t in p.threads if t["tid"] == tid]
+    check(len(mine) == 1, engine, len(mine), "threads of one tid:", mine)
+    samples = sum(n for t, stack, n, _ in p.stacks() if t["tid"] == tid and is_sampled(stack))
+    # of its first second or two the writer, which gives timers, knows nothing
+    check(0.3 * cpu_ns < samples * 10**7 < 1.05 * cpu_ns, engine, samples, "samples of 10 ms of", cpu_ns)
+
+# A passing peak of blocks alive, larger than all that may be on disk: recording goes on after it.
+exe = compile_c("peak.exe", r"""
+    #include <stdlib.h>
+    #include <unistd.h>
+    enum { N = 150000 };
+    static void *block[N];
+    static __attribute__((noinline)) void *after(void) { return malloc(24); }
+    int main(void)
+    {
+        for (int i = 0; i < N; i++)
+            block[i] = malloc(16 + i % 5000);
+        sleep(1);
+        for (int i = 0; i < N; i++)
+            free(block[i]);
+        sleep(1);
+        for (int i = 0; i < 1000; i++) {
+            void *volatile p = after();
+            free(p);
+        }
+        sleep(1);
+        return 0;
+    }
+    """)
+bare_and("a peak", [exe], out="peak", cpu="off", heap_bytes=1, limit_bytes="256K", segment_bytes="64K",
+         flush_ms=20)
+check(good("peak").site("after")["alloc_objects"] == 1000, "what came after the peak is lost")
+size = sum(path.stat().st_size for path in segments(HOME / "peak"))
+check(size < 600 << 10, size, "bytes on disk in the end, of 256 KiB allowed")
 
 # A machine of 2,048 CPUs: the rings of all are not more than 32 MiB together, if small.
 many = compile_c("many.so", r"""
