@@ -9,4 +9,7 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* [hook] Around a dlclose: which library's an operator is may change. */
+void hook_new_forget(void);
+
 #endif

@@ -26,10 +26,11 @@ static bool recorded(void)
 	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid;
 }
 
-/* [hook] True when the process has, but for us, one thread: the caller. */
+/* [hook] True when the process has, but for us, one thread, the caller, and the bare call is
+ * what would be made. */
 static bool alone(void)
 {
-	return recorded() && writer_alone_with_caller();
+	return real_credentials_are_libcs && recorded() && writer_alone_with_caller();
 }
 
 /* [hook] Before libc applies a change to all threads, and ends the process when they answer
@@ -56,11 +57,13 @@ static int change(long nr, long a, long b, long c)
 	return 0;
 }
 
-#define CREDENTIAL_CALL(name, PARAMS, ARGS, nr, a, b, c)                    \
+#define CREDENTIAL_CALL(name, PARAMS, ARGS, nr, a, b, c) \
+	CREDENTIAL_CALL_IF(true, name, PARAMS, ARGS, nr, a, b, c)
+#define CREDENTIAL_CALL_IF(may, name, PARAMS, ARGS, nr, a, b, c)            \
 	HOOK int name PARAMS                                                \
 	{                                                                   \
 		real_resolve();                                             \
-		if (alone())                                                \
+		if ((may) && alone())                                       \
 			return change(nr, (long)(a), (long)(b), (long)(c)); \
 		agree();                                                    \
 		return real.name ARGS;                                      \
@@ -69,14 +72,16 @@ static int change(long nr, long a, long b, long c)
 /* [hook] each */
 CREDENTIAL_CALL(setuid, (uid_t id), (id), SYS_setuid, id, 0, 0)
 CREDENTIAL_CALL(setgid, (gid_t id), (id), SYS_setgid, id, 0, 0)
-CREDENTIAL_CALL(seteuid, (uid_t id), (id), SYS_setresuid, -1, id, -1)
-CREDENTIAL_CALL(setegid, (gid_t id), (id), SYS_setresgid, -1, id, -1)
 CREDENTIAL_CALL(setreuid, (uid_t r, uid_t e), (r, e), SYS_setreuid, r, e, 0)
 CREDENTIAL_CALL(setregid, (gid_t r, gid_t e), (r, e), SYS_setregid, r, e, 0)
 CREDENTIAL_CALL(setresuid, (uid_t r, uid_t e, uid_t s), (r, e, s), SYS_setresuid, r, e, s)
 CREDENTIAL_CALL(setresgid, (gid_t r, gid_t e, gid_t s), (r, e, s), SYS_setresgid, r, e, s)
 CREDENTIAL_CALL(setgroups, (size_t n, const gid_t *groups), (n, groups), SYS_setgroups, n, groups,
 		0)
+
+/* -1 is refused by libc; to the kernel it means no change. */
+CREDENTIAL_CALL_IF(id != (uid_t)-1, seteuid, (uid_t id), (id), SYS_setresuid, -1, id, -1)
+CREDENTIAL_CALL_IF(id != (gid_t)-1, setegid, (gid_t id), (id), SYS_setresgid, -1, id, -1)
 
 /* [hook] libc's initgroups sets the groups without coming through setgroups. */
 HOOK int initgroups(const char *user, gid_t group)

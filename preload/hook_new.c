@@ -5,8 +5,6 @@
  * brings its own (tcmalloc, jemalloc) serves them without calling malloc, and
  * then they are hooks like malloc's.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -24,13 +22,27 @@ struct next_operator {
 	bool owned;	       /* its library is malloc's; written before found is published */
 	_Atomic(void *) fn;    /* once all is known */
 	bool allocates;	       /* written before fn is published */
+	struct next_operator *listed; /* before this one; that were ever looked up */
+	_Atomic bool is_listed;
 };
 
-static const void *object_of(const void *fn)
-{
-	Dl_info info;
+static _Atomic(struct next_operator *) looked_up;
 
-	return dladdr(fn, &info) ? info.dli_fbase : NULL;
+static void list(struct next_operator *next)
+{
+	if (atomic_exchange(&next->is_listed, true))
+		return;
+	next->listed = atomic_load(&looked_up);
+	while (!atomic_compare_exchange_weak(&looked_up, &next->listed, next))
+		;
+}
+
+void hook_new_forget(void)
+{
+	for (struct next_operator *n = atomic_load(&looked_up); n; n = n->listed) {
+		atomic_store(&n->fn, NULL);
+		atomic_store(&n->found, NULL);
+	}
 }
 
 static void publish(struct next_operator *next, void *fn, bool allocates)
@@ -48,8 +60,8 @@ static __attribute__((noinline, cold)) void *resolve(struct next_operator *next,
 	if (!fn) {
 		thread_tls.busy++;
 		real_resolve();
-		fn = real_find(name, self);
-		next->owned = fn && object_of(fn) == object_of((void *)real.malloc);
+		fn = real_find(name, self, &next->owned);
+		list(next);
 		thread_tls.busy--;
 		atomic_store_explicit(&next->found, fn, memory_order_release);
 	}

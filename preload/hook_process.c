@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cpu_timer.h"
@@ -61,15 +62,32 @@ HOOK pid_t fork(void)
 /* [hook] No atfork handler runs: state_start_child notices by the pid. */
 HOOK pid_t _Fork(void)
 {
+	pid_t pid;
+
 	real_resolve();
-	return forked(real._Fork ? real._Fork() : real.fork());
+	pid = real._Fork ? real._Fork() : real.fork();
+	/* The child may be in a handler, libc's locks held: it begins with its first event. */
+	return pid ? forked(pid) : 0;
 }
 
 /* [hook] */
 HOOK pid_t forkpty(int *master, char *name, const void *termios, const void *winsize)
 {
+	pid_t (*next)(int *, char *, const void *, const void *);
+	bool unused;
+
 	real_resolve();
-	return forked(real.forkpty(master, name, termios, winsize));
+	next = real.forkpty;
+	if (!next) { /* before glibc 2.34 in a library of its own, which may be loaded later */
+		void *found = real_find("forkpty", (void *)forkpty, &unused);
+
+		memcpy(&next, &found, sizeof(next));
+	}
+	if (!next) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return forked(next(master, name, termios, winsize));
 }
 
 /* [hook] Returns in the child; the parent has gone through _exit inside libc, so

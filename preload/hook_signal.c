@@ -176,14 +176,18 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 {
 	struct thread_state *t = thread_tls.self;
 	bool was, blocks, inside, closed;
+	uint64_t kernel;
 	sigset_t open;
 	int err;
 
+	if (t && borrowed(SIGPROF) && sys_getpid() != state.pid)
+		return change(how, set, old); /* vfork's child: t is its parent's */
 	if (!t || !borrowed(SIGPROF) || !cpu_timer_owns_signal()) {
 		signal_mask_give_back(t);
 		return change(how, set, old);
 	}
-	was = blocks = t->blocks_sigprof;
+	kernel = signal_mask_kernel();
+	was = blocks = signal_mask_believed(t, kernel);
 	inside = on_alternate_stack();
 	if (set) {
 		open = *set;
@@ -196,7 +200,7 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 		blocks = sigismember(set, SIGPROF);
 	else if (set && sigismember(set, SIGPROF))
 		blocks = how == SIG_BLOCK;
-	closed = signal_mask_kernel() & signal_bit(SIGPROF); /* before the engine began */
+	closed = kernel & signal_bit(SIGPROF); /* before the engine began */
 	/* Signals that waited come in during the call, and their handlers may ask. */
 	t->other_blocked = 0;
 	t->blocks_sigprof = (was || closed) && blocks;

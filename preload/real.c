@@ -224,6 +224,7 @@ struct real_fns real = { BOOT_FNS };
 /* clang-format on */
 
 bool real_reallocarray_calls_realloc;
+bool real_credentials_are_libcs;
 
 static bool same_object(const void *one, const void *other)
 {
@@ -250,44 +251,7 @@ void real_resolve(void)
 	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
 	real_reallocarray_calls_realloc =
 		same_object((void *)found.reallocarray, (void *)found._exit);
+	real_credentials_are_libcs = same_object((void *)found.setuid, (void *)found._exit) &&
+				     same_object((void *)found.setgroups, (void *)found._exit);
 	atomic_store_explicit(&resolving, 2, memory_order_release);
-}
-
-struct find_arg {
-	char name[4096]; /* path of the object at place number index */
-	size_t index;
-};
-
-static int find_object_name(struct dl_phdr_info *info, size_t size, void *p)
-{
-	struct find_arg *arg = p;
-
-	(void)size;
-	if (arg->index--)
-		return 0;
-	strncpy(arg->name, info->dlpi_name ? info->dlpi_name : "", sizeof(arg->name) - 1);
-	return 1;
-}
-
-/* The loader must not be asked to open an object while it walks its list (it
- * takes its locks in the other order), so names are taken one by one. */
-void *real_find(const char *symbol, const void *self)
-{
-	struct find_arg arg = { .name = "" };
-	void *found = dlsym(RTLD_NEXT, symbol);
-
-	for (size_t i = 0; !found || found == self; i++) {
-		void *object;
-
-		found = NULL;
-		arg.index = i;
-		if (!dl_iterate_phdr(find_object_name, &arg))
-			break;
-		if (!*arg.name || !(object = dlopen(arg.name, RTLD_LAZY | RTLD_NOLOAD)))
-			continue;
-		found = dlsym(object, symbol);
-		if (real.dlclose)
-			real.dlclose(object);
-	}
-	return found;
 }

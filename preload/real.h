@@ -93,10 +93,12 @@ void real_bootstrap_free(void *block);
  * set up an arena for the thread: 64 MiB of address space in glibc. */
 void *real_own_alloc(size_t bytes);
 
-/* The definition of symbol behind this library, wherever it is: RTLD_NEXT
- * first, then every loaded object (a C++ runtime that a plugin brought along
- * is not in the global scope).  NULL when there is none but our own, given in
- * self. */
-void *real_find(const char *symbol, const void *self);
+/* Whether setuid and its kin behind us are libc's (fakeroot and uid_wrapper have their own).
+ * Valid once real_resolve has run. */
+extern bool real_credentials_are_libcs __attribute__((visibility("hidden")));
+
+/* [hook] The function of that name in an object behind ours, in which self is, else in any
+ * other, or NULL; *with_malloc: that object has real.malloc, too. */
+void *real_find(const char *name, const void *self, bool *with_malloc);
 
 #endif

@@ -27,8 +27,7 @@ uint64_t signal_mask_kernel(void)
 	return mask;
 }
 
-/* kernel is t's mask in force. */
-static bool believed(const struct thread_state *t, uint64_t kernel)
+bool signal_mask_believed(const struct thread_state *t, uint64_t kernel)
 {
 	return t->blocks_sigprof && !(t->other_blocked & ~kernel);
 }
@@ -37,7 +36,7 @@ void signal_mask_give_back(struct thread_state *t)
 {
 	if (!t || !t->blocks_sigprof)
 		return;
-	if (believed(t, signal_mask_kernel()))
+	if (signal_mask_believed(t, signal_mask_kernel()))
 		change(SIG_BLOCK, SIGPROF_BIT);
 	t->blocks_sigprof = false;
 }
@@ -75,7 +74,7 @@ void signal_mask_exec(const struct thread_state *t, bool about_to)
 		cpu_timer_set(t->timer_id, false);
 		signal_mask_drop_expiry(); /* the new image would find it */
 	}
-	if (believed(t, signal_mask_kernel()))
+	if (signal_mask_believed(t, signal_mask_kernel()))
 		change(about_to ? SIG_BLOCK : SIG_UNBLOCK, SIGPROF_BIT);
 	if (!about_to && t->timer_id >= 0)
 		cpu_timer_set(t->timer_id, atomic_load(&state.sampling));
@@ -88,7 +87,7 @@ bool signal_mask_defer(const siginfo_t *info, void *context)
 	uint64_t kernel;
 
 	__builtin_memcpy(&kernel, &interrupted->uc_sigmask, sizeof(kernel));
-	if (!t || !believed(t, kernel))
+	if (!t || !signal_mask_believed(t, kernel))
 		return false;
 	kernel |= SIGPROF_BIT;
 	__builtin_memcpy(&interrupted->uc_sigmask, &kernel, sizeof(kernel));

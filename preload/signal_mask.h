@@ -22,6 +22,10 @@ struct thread_state;
 /* [hook] The calling thread's mask in the kernel. */
 uint64_t signal_mask_kernel(void);
 
+/* Whether t is still taken to block SIGPROF: kernel, its mask in force, blocks what else it
+ * then did.  A jump or a context of the program's may have changed it unseen. */
+bool signal_mask_believed(const struct thread_state *t, uint64_t kernel);
+
 /* [hook] [child] The engine no longer needs SIGPROF open on the calling thread t
  * (NULL: unknown): blocks it if t believes so. */
 void signal_mask_give_back(struct thread_state *t);

@@ -120,7 +120,7 @@ static int spawn(void)
 	int err;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	real.pthread_sigmask(SIG_SETMASK, &all, &old); /* our own hook leaves SIGPROF open */
 	thread_tls.busy++;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, WRITER_STACK_BYTES);
@@ -131,7 +131,7 @@ static int spawn(void)
 		err = real.pthread_create(&w.thread, NULL, writer_main, NULL);
 	pthread_attr_destroy(&attr);
 	thread_tls.busy--;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	real.pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
 		atomic_store(&w.life, THREAD_NONE);
 	return -err;

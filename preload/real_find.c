@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * real_find.c - the definition of a function behind ours, read out of the loaded objects
+ * themselves.  dlsym would wait for the lock that dlopen holds while constructors run, and
+ * one of these may be waiting for the very thread that asks; it would also take away what
+ * dlerror has to say.  dl_iterate_phdr takes a lock that is only ever held shortly.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+#include "real.h"
+
+struct search {
+	const char *name;
+	const void *self;
+	bool all;    /* else only objects that were loaded behind ours */
+	bool behind; /* ours has been passed */
+	void *found;
+	bool with_malloc;
+};
+
+/* What the loader has of an object's dynamic section. */
+struct symbols {
+	uint64_t base;
+	const Elf64_Sym *table;
+	const char *names;
+	const uint32_t *gnu_hash, *hash;
+};
+
+static bool is_in(const struct dl_phdr_info *info, const void *p)
+{
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const Elf64_Phdr *ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type == PT_LOAD &&
+		    (uint64_t)(uintptr_t)p - info->dlpi_addr - ph->p_vaddr < ph->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+/* The loader has made addresses of them, but in the vDSO. */
+static const void *address(const struct symbols *s, uint64_t value)
+{
+	return (const void *)(uintptr_t)(value < s->base ? value + s->base : value);
+}
+
+static bool read_dynamic(const struct dl_phdr_info *info, struct symbols *s)
+{
+	const Elf64_Dyn *d = NULL;
+
+	*s = (struct symbols){ .base = info->dlpi_addr };
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			d = (const Elf64_Dyn *)(uintptr_t)(info->dlpi_addr +
+							   info->dlpi_phdr[i].p_vaddr);
+	for (; d && d->d_tag != DT_NULL; d++) {
+		const void *p = address(s, d->d_un.d_ptr);
+
+		if (d->d_tag == DT_SYMTAB)
+			s->table = p;
+		else if (d->d_tag == DT_STRTAB)
+			s->names = p;
+		else if (d->d_tag == DT_GNU_HASH)
+			s->gnu_hash = p;
+		else if (d->d_tag == DT_HASH)
+			s->hash = p;
+	}
+	return s->table && s->names;
+}
+
+static void *match(const struct symbols *s, uint32_t i, const char *name)
+{
+	const Elf64_Sym *sym = &s->table[i];
+
+	if (sym->st_shndx == SHN_UNDEF || !sym->st_value ||
+	    ELF64_ST_TYPE(sym->st_info) != STT_FUNC || strcmp(s->names + sym->st_name, name))
+		return NULL;
+	return (void *)(uintptr_t)(s->base + sym->st_value);
+}
+
+/* DT_GNU_HASH: buckets, symbols from first on, bloom words, a shift; then the bloom filter,
+ * the buckets, and a chain of hashes whose last has its lowest bit set. */
+static void *look_in_gnu_hash(const struct symbols *s, const char *name)
+{
+	uint32_t buckets = s->gnu_hash[0], first = s->gnu_hash[1], hash = 5381, i;
+	const uint32_t *bucket = s->gnu_hash + 4 + 2 * (size_t)s->gnu_hash[2];
+	const uint32_t *chain = bucket + buckets;
+
+	for (const char *p = name; *p; p++)
+		hash = hash * 33 + (uint8_t)*p;
+	i = buckets ? bucket[hash % buckets] : 0;
+	for (; i >= first && i; i++) {
+		void *found = (chain[i - first] | 1) == (hash | 1) ? match(s, i, name) : NULL;
+
+		if (found)
+			return found;
+		if (chain[i - first] & 1)
+			break;
+	}
+	return NULL;
+}
+
+/* DT_HASH: buckets, symbols, then as many heads and links. */
+static void *look_in_hash(const struct symbols *s, const char *name)
+{
+	void *found = NULL;
+
+	for (uint32_t i = 1; i < s->hash[1] && !found; i++)
+		found = match(s, i, name);
+	return found;
+}
+
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct search *search = arg;
+	struct symbols s;
+
+	(void)size;
+	if (is_in(info, search->self)) {
+		search->behind = true;
+		return 0;
+	}
+	if (!(search->all || search->behind) || !read_dynamic(info, &s))
+		return 0;
+	search->found = s.gnu_hash ? look_in_gnu_hash(&s, search->name)
+			: s.hash   ? look_in_hash(&s, search->name)
+				   : NULL;
+	search->with_malloc = search->found && is_in(info, (void *)(uintptr_t)real.malloc);
+	return search->found != NULL;
+}
+
+void *real_find(const char *name, const void *self, bool *with_malloc)
+{
+	struct search search = { .name = name, .self = self };
+
+	if (!dl_iterate_phdr(look, &search)) {
+		search.all = true;
+		dl_iterate_phdr(look, &search);
+	}
+	*with_malloc = search.with_malloc;
+	return search.found;
+}
