@@ -164,7 +164,7 @@ static void lose_frame(size_t bytes, uint64_t t_ns)
 static bool is_over_limit(void)
 {
 	return config.limit_bytes &&
-	       segment_total_bytes() - segment_bytes() > config.limit_bytes + 2 * segment_limit();
+	       segment_total_bytes() > config.limit_bytes + 2 * segment_limit();
 }
 
 static bool put_frame(const struct buffer *content, uint64_t t_ns)
