@@ -127,7 +127,7 @@ static void give_timer(int tid, void *arg)
 		return;
 	t->timer_id = cpu_timer_attach(tid);
 	t->has_timer = t->timer_id >= 0;
-	t->seen = true;
+	t->seen = t->has_timer;
 }
 
 /* The kernel keeps a timer, and counts it among the user's pending signals, when its thread

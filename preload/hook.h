@@ -9,7 +9,11 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* [hook] Around a dlclose: which library's an operator is may change. */
-void hook_new_forget(void);
+/* [init] Looks up the C++ operators of the libraries that the program was started with. */
+void hook_new_init(void);
+
+/* [hook] Around a dlclose: which library's another operator is may change. */
+void hook_new_close_begin(void);
+void hook_new_close_end(void);
 
 #endif

@@ -27,10 +27,10 @@ HOOK int dlclose(void *object)
 	real_resolve();
 	before = blind ? unload_look() : NULL;
 	errno = saved;
-	hook_new_forget();
+	hook_new_close_begin();
 	result = real.dlclose(object);
 	saved = errno;
-	hook_new_forget(); /* its destructors may have had them looked up */
+	hook_new_close_end();
 	unload_report(before);
 	errno = saved;
 	return result;

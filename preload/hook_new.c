@@ -5,6 +5,8 @@
  * brings its own (tcmalloc, jemalloc) serves them without calling malloc, and
  * then they are hooks like malloc's.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -22,50 +24,37 @@ struct next_operator {
 	bool owned;	       /* its library is malloc's; written before found is published */
 	_Atomic(void *) fn;    /* once all is known */
 	bool allocates;	       /* written before fn is published */
-	struct next_operator *listed; /* before this one; that were ever looked up */
-	_Atomic bool is_listed;
+	bool for_good;	       /* of a library that is never unloaded */
 };
 
-static _Atomic(struct next_operator *) looked_up;
-
-static void list(struct next_operator *next)
-{
-	if (atomic_exchange(&next->is_listed, true))
-		return;
-	next->listed = atomic_load(&looked_up);
-	while (!atomic_compare_exchange_weak(&looked_up, &next->listed, next))
-		;
-}
-
-void hook_new_forget(void)
-{
-	for (struct next_operator *n = atomic_load(&looked_up); n; n = n->listed) {
-		atomic_store(&n->fn, NULL);
-		atomic_store(&n->found, NULL);
-	}
-}
+/* Those of other libraries are forgotten around each dlclose, and not remembered meanwhile. */
+static _Atomic uint32_t closing, closed;
 
 static void publish(struct next_operator *next, void *fn, bool allocates)
 {
+	uint32_t before = atomic_load(&closed);
+
+	if (!next->for_good && atomic_load(&closing))
+		return;
 	next->allocates = allocates;
 	atomic_store_explicit(&next->fn, fn, memory_order_release);
+	if (!next->for_good && (atomic_load(&closing) || atomic_load(&closed) != before))
+		atomic_store(&next->fn, NULL);
 }
 
 /* [hook] First calls of an operator: whose it is. */
 static __attribute__((noinline, cold)) void *resolve(struct next_operator *next, const char *name,
-						     const void *self, bool *allocates)
+						     bool *allocates)
 {
 	void *fn = atomic_load_explicit(&next->found, memory_order_acquire);
 
-	if (!fn) {
-		thread_tls.busy++;
-		real_resolve();
-		fn = real_find(name, self, &next->owned);
-		list(next);
-		thread_tls.busy--;
-		atomic_store_explicit(&next->found, fn, memory_order_release);
-	}
 	*allocates = next->owned;
+	if (fn)
+		return fn;
+	thread_tls.busy++;
+	real_resolve();
+	fn = real_find(name, allocates);
+	thread_tls.busy--;
 	return fn;
 }
 
@@ -90,14 +79,14 @@ static inline void *next_fn(struct next_operator *next)
 	return atomic_load_explicit(&next->fn, memory_order_acquire);
 }
 
-static inline void *next_delete(struct next_operator *next, const char *name, const void *self)
+static inline void *next_delete(struct next_operator *next, const char *name)
 {
 	void *fn = next_fn(next);
 	bool allocates;
 
 	if (LIKELY(fn))
 		return fn;
-	fn = resolve(next, name, self, &allocates);
+	fn = resolve(next, name, &allocates);
 	publish(next, fn, allocates);
 	return fn;
 }
@@ -105,58 +94,58 @@ static inline void *next_delete(struct next_operator *next, const char *name, co
 /* An operator new: PARAMS as declared, ARGS as passed on, bytes the size.  No
  * C++ runtime behind us means that nobody can be calling; malloc then is the
  * nearest thing. */
-#define OPERATOR_NEW(name, PARAMS, ARGS)                                                         \
-	static struct next_operator next_##name;                                                 \
-	HOOK void *name PARAMS;                                                                  \
-	static __attribute__((noinline, cold)) void *first_##name PARAMS                         \
-	{                                                                                        \
-		uint64_t calls = thread_tls.calls;                                               \
-		bool allocates;                                                                  \
-		void *(*fn)PARAMS =                                                              \
-			(void *(*)PARAMS)resolve(&next_##name, #name, (void *)name, &allocates); \
-		void *block;                                                                     \
-                                                                                                 \
-		if (!fn)                                                                         \
-			return malloc(bytes);                                                    \
-		if (!allocates)                                                                  \
-			publish(&next_##name, (void *)fn, false);                                \
-		heap_before();                                                                   \
-		block = fn ARGS;                                                                 \
-		if (allocates)                                                                   \
-			settle(&next_##name, (void *)fn, calls, block, bytes);                   \
-		return block;                                                                    \
-	}                                                                                        \
-	HOOK void *name PARAMS                                                                   \
-	{                                                                                        \
-		void *(*fn)PARAMS = (void *(*)PARAMS)next_fn(&next_##name);                      \
-		void *block;                                                                     \
-                                                                                                 \
-		if (UNLIKELY(!fn))                                                               \
-			return first_##name ARGS;                                                \
-		if (LIKELY(!next_##name.allocates))                                              \
-			return fn ARGS;                                                          \
-		if (LIKELY(thread_count_down(bytes))) {                                          \
-			thread_tls.calls++;                                                      \
-			return fn ARGS;                                                          \
-		}                                                                                \
-		heap_before();                                                                   \
-		block = fn ARGS;                                                                 \
-		heap_after(block, bytes);                                                        \
-		return block;                                                                    \
-	}
-
-#define OPERATOR_DELETE(name, PARAMS, ARGS)                                                    \
-	HOOK void name PARAMS;                                                                 \
-	HOOK void name PARAMS                                                                  \
+#define OPERATOR_NEW(name, PARAMS, ARGS)                                                       \
+	static struct next_operator next_##name;                                               \
+	HOOK void *name PARAMS;                                                                \
+	static __attribute__((noinline, cold)) void *first_##name PARAMS                       \
 	{                                                                                      \
-		static struct next_operator next;                                              \
-		void(*fn) PARAMS = (void(*) PARAMS)next_delete(&next, #name, (void *)name);    \
+		uint64_t calls = thread_tls.calls;                                             \
+		bool allocates;                                                                \
+		void *(*fn)PARAMS = (void *(*)PARAMS)resolve(&next_##name, #name, &allocates); \
+		void *block;                                                                   \
+                                                                                               \
+		if (!fn)                                                                       \
+			return malloc(bytes);                                                  \
+		if (!allocates)                                                                \
+			publish(&next_##name, (void *)fn, false);                              \
+		heap_before();                                                                 \
+		block = fn ARGS;                                                               \
+		if (allocates)                                                                 \
+			settle(&next_##name, (void *)fn, calls, block, bytes);                 \
+		return block;                                                                  \
+	}                                                                                      \
+	HOOK void *name PARAMS                                                                 \
+	{                                                                                      \
+		void *(*fn)PARAMS = (void *(*)PARAMS)next_fn(&next_##name);                    \
+		void *block;                                                                   \
                                                                                                \
 		if (UNLIKELY(!fn))                                                             \
-			free(block);                                                           \
-		else if (LIKELY(!next.allocates || !live_maybe((uint64_t)(uintptr_t)block)) || \
-			 heap_free(block))                                                     \
-			fn ARGS;                                                               \
+			return first_##name ARGS;                                              \
+		if (LIKELY(!next_##name.allocates))                                            \
+			return fn ARGS;                                                        \
+		if (LIKELY(thread_count_down(bytes))) {                                        \
+			thread_tls.calls++;                                                    \
+			return fn ARGS;                                                        \
+		}                                                                              \
+		heap_before();                                                                 \
+		block = fn ARGS;                                                               \
+		heap_after(block, bytes);                                                      \
+		return block;                                                                  \
+	}
+
+#define OPERATOR_DELETE(name, PARAMS, ARGS)                                          \
+	static struct next_operator next_##name;                                     \
+	HOOK void name PARAMS;                                                       \
+	HOOK void name PARAMS                                                        \
+	{                                                                            \
+		void(*fn) PARAMS = (void(*) PARAMS)next_delete(&next_##name, #name); \
+                                                                                     \
+		if (UNLIKELY(!fn))                                                   \
+			free(block);                                                 \
+		else if (LIKELY(!next_##name.allocates ||                            \
+				!live_maybe((uint64_t)(uintptr_t)block)) ||          \
+			 heap_free(block))                                           \
+			fn ARGS;                                                     \
 	}
 
 /* std::align_val_t is a size_t, std::nothrow_t const & a pointer. */
@@ -187,3 +176,74 @@ OPERATOR_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t,
 		(void *block, size_t align, const void *nothrow), (block, align, nothrow))
 OPERATOR_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
 		(void *block, size_t align, const void *nothrow), (block, align, nothrow))
+
+#define OPERATOR(name)              \
+	{                           \
+		&next_##name, #name \
+	}
+
+static const struct {
+	struct next_operator *next;
+	const char *name;
+} operators[] = {
+	OPERATOR(_Znwm),
+	OPERATOR(_Znam),
+	OPERATOR(_ZnwmRKSt9nothrow_t),
+	OPERATOR(_ZnamRKSt9nothrow_t),
+	OPERATOR(_ZnwmSt11align_val_t),
+	OPERATOR(_ZnamSt11align_val_t),
+	OPERATOR(_ZnwmSt11align_val_tRKSt9nothrow_t),
+	OPERATOR(_ZnamSt11align_val_tRKSt9nothrow_t),
+	OPERATOR(_ZdlPv),
+	OPERATOR(_ZdaPv),
+	OPERATOR(_ZdlPvm),
+	OPERATOR(_ZdaPvm),
+	OPERATOR(_ZdlPvRKSt9nothrow_t),
+	OPERATOR(_ZdaPvRKSt9nothrow_t),
+	OPERATOR(_ZdlPvSt11align_val_t),
+	OPERATOR(_ZdaPvSt11align_val_t),
+	OPERATOR(_ZdlPvmSt11align_val_t),
+	OPERATOR(_ZdaPvmSt11align_val_t),
+	OPERATOR(_ZdlPvSt11align_val_tRKSt9nothrow_t),
+	OPERATOR(_ZdaPvSt11align_val_tRKSt9nothrow_t),
+};
+
+#define OPERATORS (sizeof(operators) / sizeof(*operators))
+
+/* Here the loader's lock is ours anyway, and nobody has asked dlerror yet. */
+void hook_new_init(void)
+{
+	for (size_t i = 0; i < OPERATORS; i++) {
+		struct next_operator *next = operators[i].next;
+		void *fn = dlsym(RTLD_NEXT, operators[i].name);
+
+		if (!fn && !i)
+			break; /* no C++ */
+		if (!fn)
+			continue;
+		next->owned = real_is_with_malloc(fn);
+		next->for_good = true;
+		atomic_store_explicit(&next->found, fn, memory_order_release);
+	}
+	dlerror();
+}
+
+static void forget(void)
+{
+	atomic_fetch_add(&closed, 1);
+	for (size_t i = 0; i < OPERATORS; i++)
+		if (!operators[i].next->for_good)
+			atomic_store(&operators[i].next->fn, NULL);
+}
+
+void hook_new_close_begin(void)
+{
+	atomic_fetch_add(&closing, 1);
+	forget();
+}
+
+void hook_new_close_end(void)
+{
+	forget();
+	atomic_fetch_sub(&closing, 1);
+}

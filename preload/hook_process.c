@@ -66,8 +66,15 @@ HOOK pid_t _Fork(void)
 
 	real_resolve();
 	pid = real._Fork ? real._Fork() : real.fork();
+	if (pid)
+		return forked(pid);
 	/* The child may be in a handler, libc's locks held: it begins with its first event. */
-	return pid ? forked(pid) : 0;
+	if (state_phase() == STATE_ON) {
+		cpu_timer_leave_in_child();
+		signal_mask_give_back(thread_tls.self);
+		thread_forget_gap();
+	}
+	return 0;
 }
 
 /* [hook] */
@@ -79,7 +86,7 @@ HOOK pid_t forkpty(int *master, char *name, const void *termios, const void *win
 	real_resolve();
 	next = real.forkpty;
 	if (!next) { /* before glibc 2.34 in a library of its own, which may be loaded later */
-		void *found = real_find("forkpty", (void *)forkpty, &unused);
+		void *found = real_find("forkpty", &unused);
 
 		memcpy(&next, &found, sizeof(next));
 	}

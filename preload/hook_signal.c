@@ -176,17 +176,21 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 {
 	struct thread_state *t = thread_tls.self;
 	bool was, blocks, inside, closed;
-	uint64_t kernel;
+	uint64_t kernel, remembered;
 	sigset_t open;
 	int err;
 
-	if (t && borrowed(SIGPROF) && sys_getpid() != state.pid)
-		return change(how, set, old); /* vfork's child: t is its parent's */
+	if (t && borrowed(SIGPROF) && sys_getpid() != state.pid) {
+		if (!state_is_ours())
+			signal_mask_give_back(t);
+		return change(how, set, old); /* in vfork's child t is its parent's */
+	}
 	if (!t || !borrowed(SIGPROF) || !cpu_timer_owns_signal()) {
 		signal_mask_give_back(t);
 		return change(how, set, old);
 	}
 	kernel = signal_mask_kernel();
+	remembered = t->other_blocked;
 	was = blocks = signal_mask_believed(t, kernel);
 	inside = on_alternate_stack();
 	if (set) {
@@ -202,11 +206,17 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 		blocks = how == SIG_BLOCK;
 	closed = kernel & signal_bit(SIGPROF); /* before the engine began */
 	/* Signals that waited come in during the call, and their handlers may ask. */
-	t->other_blocked = 0;
-	t->blocks_sigprof = (was || closed) && blocks;
+	if (set) {
+		t->other_blocked = 0;
+		t->blocks_sigprof = (was || closed) && blocks;
+	}
 	err = change(how, set ? &open : NULL, old);
-	t->blocks_sigprof = err ? was : blocks;
-	t->other_blocked = signal_mask_kernel() & ~signal_bit(SIGPROF);
+	if (set || err) {
+		t->blocks_sigprof = err ? was : blocks;
+		t->other_blocked = signal_mask_kernel() & ~signal_bit(SIGPROF);
+	}
+	if (was && blocks) /* a handler that only asks blocks more than what it interrupted */
+		t->other_blocked = set ? t->other_blocked & remembered : remembered;
 	if (err)
 		return err;
 	if (old && was)

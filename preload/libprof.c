@@ -42,17 +42,19 @@ static _Atomic int fork_owner;
 /* [hook] */
 static void before_fork(void)
 {
+	if (!state_is_ours()) /* a child of _Fork or of a bare clone: all this is its parent's */
+		return;
 	if (state_phase() == STATE_ON && loop_fork_begin())
 		atomic_store(&fork_owner, sys_gettid());
-	if (state_phase() == STATE_ON)
-		maps_fork_begin();
+	maps_fork_begin();
 }
 
 /* [hook] */
 static void after_fork_in_parent(void)
 {
-	if (state_phase() == STATE_ON)
-		maps_fork_end();
+	if (!state_is_ours())
+		return;
+	maps_fork_end();
 	if (atomic_load(&fork_owner) == sys_gettid()) {
 		atomic_store(&fork_owner, 0);
 		loop_fork_end();
@@ -64,8 +66,7 @@ static void after_fork_in_child(void)
 {
 	int saved = errno;
 
-	if (state_phase() == STATE_ON)
-		maps_fork_child();
+	maps_fork_child();
 	atomic_store(&fork_owner, 0);
 	thread_tls.busy++;
 	state_reset_in_child();
@@ -184,6 +185,7 @@ __attribute__((constructor(101))) static void start(void)
 
 	thread_tls.busy++;
 	real_resolve();
+	hook_new_init();
 	log_init();
 	state.env = environ;
 	atomic_store(&state.phase, STATE_INERT);

@@ -79,6 +79,11 @@ struct mapping *maps_find(uint64_t pc);
 /* [writer] The mapping of a serial, or NULL. */
 struct mapping *maps_get(uint32_t serial);
 
+/* [hook] Around a walk over the loader's objects, which no fork comes into: a child would find
+ * the loader's lock held for ever. */
+void maps_loader_enter(void);
+void maps_loader_leave(void);
+
 /* [hook] Around a fork, in the parent: between the two calls the writer stays out of the
  * loader's lock, which a child would otherwise inherit locked.  Waits a few
  * microseconds at most. */

@@ -48,11 +48,29 @@ static bool read_loader(uint64_t counters[2])
 {
 	bool read = false;
 
-	atomic_store(&in_loader, 1);
+	atomic_fetch_add(&in_loader, 1);
 	if (!atomic_load(&forking))
 		read = dl_iterate_phdr(note_counters, counters) == 1;
-	atomic_store(&in_loader, 0);
+	atomic_fetch_sub(&in_loader, 1);
 	return read;
+}
+
+void maps_loader_enter(void)
+{
+	uint64_t until = sys_now_ns() + FORK_WAIT_NS;
+
+	for (;;) {
+		atomic_fetch_add(&in_loader, 1);
+		if (!atomic_load(&forking) || sys_now_ns() >= until)
+			return;
+		atomic_fetch_sub(&in_loader, 1);
+		SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+void maps_loader_leave(void)
+{
+	atomic_fetch_sub(&in_loader, 1);
 }
 
 void maps_note_loader(void)

@@ -97,8 +97,11 @@ void *real_own_alloc(size_t bytes);
  * Valid once real_resolve has run. */
 extern bool real_credentials_are_libcs __attribute__((visibility("hidden")));
 
-/* [hook] The function of that name in an object behind ours, in which self is, else in any
- * other, or NULL; *with_malloc: that object has real.malloc, too. */
-void *real_find(const char *name, const void *self, bool *with_malloc);
+/* [hook] The function of that name in the first object that was loaded behind ours and has
+ * it, or NULL; *with_malloc: that object has real.malloc, too. */
+void *real_find(const char *name, bool *with_malloc);
+
+/* [init] Whether the object that fn is in has real.malloc, too. */
+bool real_is_with_malloc(const void *fn);
 
 #endif

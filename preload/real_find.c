@@ -10,13 +10,13 @@
 #include <link.h>
 #include <string.h>
 
+#include "guard.h"
+#include "maps.h"
 #include "real.h"
 
 struct search {
 	const char *name;
-	const void *self;
-	bool all;    /* else only objects that were loaded behind ours */
-	bool behind; /* ours has been passed */
+	bool behind; /* our own object has been passed */
 	void *found;
 	bool with_malloc;
 };
@@ -119,11 +119,12 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	struct symbols s;
 
 	(void)size;
-	if (is_in(info, search->self)) {
+	/* Not by a function of ours that others see: its address may be another's stub for it. */
+	if (is_in(info, &real)) {
 		search->behind = true;
 		return 0;
 	}
-	if (!(search->all || search->behind) || !read_dynamic(info, &s))
+	if (!search->behind || !read_dynamic(info, &s))
 		return 0;
 	search->found = s.gnu_hash ? look_in_gnu_hash(&s, search->name)
 			: s.hash   ? look_in_hash(&s, search->name)
@@ -132,14 +133,42 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	return search->found != NULL;
 }
 
-void *real_find(const char *name, const void *self, bool *with_malloc)
+/* The lock that is held meanwhile must not be left behind by a handler that jumps, nor be
+ * copied by a fork. */
+void *real_find(const char *name, bool *with_malloc)
 {
-	struct search search = { .name = name, .self = self };
+	struct search search = { .name = name };
+	struct guard g;
 
-	if (!dl_iterate_phdr(look, &search)) {
-		search.all = true;
-		dl_iterate_phdr(look, &search);
-	}
+	guard_enter(&g);
+	maps_loader_enter();
+	dl_iterate_phdr(look, &search);
+	maps_loader_leave();
+	guard_leave(&g);
 	*with_malloc = search.with_malloc;
 	return search.found;
+}
+
+struct beside {
+	const void *fn;
+	bool with_malloc;
+};
+
+static int look_beside(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct beside *b = arg;
+
+	(void)size;
+	if (!is_in(info, b->fn))
+		return 0;
+	b->with_malloc = is_in(info, (void *)(uintptr_t)real.malloc);
+	return 1;
+}
+
+bool real_is_with_malloc(const void *fn)
+{
+	struct beside b = { .fn = fn };
+
+	dl_iterate_phdr(look_beside, &b);
+	return b.with_malloc;
 }

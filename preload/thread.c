@@ -370,6 +370,12 @@ void thread_snapshot_self(void)
 	guard_leave(&g);
 }
 
+void thread_forget_gap(void)
+{
+	thread_tls.bytes += thread_tls.gap - thread_tls.countdown;
+	thread_tls.gap = thread_tls.countdown = 0;
+}
+
 void thread_reset_in_child(void)
 {
 	struct thread_state *old = thread_tls.self, *t;
@@ -381,8 +387,7 @@ void thread_reset_in_child(void)
 	atomic_store(&live_count, 1);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
-	thread_tls.bytes += thread_tls.gap - thread_tls.countdown;
-	thread_tls.gap = thread_tls.countdown = 0;
+	thread_forget_gap();
 	t = thread_pool_take();
 	if (!t)
 		return;

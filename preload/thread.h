@@ -157,6 +157,9 @@ void thread_recycle(struct thread_state *t);
 /* [hook] Reads the calling thread's own clocks into its state (before exit). */
 void thread_snapshot_self(void);
 
+/* [hook] [child] The calling thread's next allocation looks what is to be done. */
+void thread_forget_gap(void);
+
 /* [child] Only the calling thread is left: starts a new pool with it as main. */
 void thread_reset_in_child(void);
 

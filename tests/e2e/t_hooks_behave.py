@@ -74,6 +74,41 @@ exe = compile_c("dlerror.exe", r"""
     """, "-x", "c++", "-ldl", compiler="g++")
 same_as_bare("dlerror", [exe])
 
+# An operator's address in a program that does not move is that of its own stub for it; and a
+# wrapper in front, or in the program, asks for the next.
+for flags in (("-no-pie",), ()):
+    exe = compile_c("address.exe", r"""
+        #include <memory>
+        #include <new>
+        #include <stdio.h>
+        int main()
+        {
+            for (int i = 0; i < 100; i++)
+                std::shared_ptr<void> p(::operator new(8), (void (*)(void *))::operator delete);
+            delete new int(3);
+            puts("done");
+        }
+        """, "-x", "c++", *flags, compiler="g++")
+    check(same_as_bare("address" + "".join(flags), [exe]).out == b"done\n", "address")
+wrapper = compile_c("wrapper.so", r"""
+    #include <dlfcn.h>
+    #include <stdlib.h>
+    void *_Znwm(unsigned long n)
+    {
+        void *(*next)(unsigned long) = (void *(*)(unsigned long))dlsym(RTLD_NEXT, "_Znwm");
+        return next ? next(n) : malloc(n);
+    }
+    void _ZdlPv(void *p)
+    {
+        void (*next)(void *) = (void (*)(void *))dlsym(RTLD_NEXT, "_ZdlPv");
+        if (next) next(p); else free(p);
+    }
+    """, "-D_GNU_SOURCE", "-shared", "-fPIC", "-ldl")
+for order in (f"{wrapper}:{LIB}", f"{LIB}:{wrapper}"):
+    for program in (exe, host):
+        ran = run(words([program], env=dict(preload(out="wrapped-%p"), LD_PRELOAD=order)), timeout=20)
+        check(ran.status == 0, "a wrapper,", order, program, ran.status, ran.err[-300:])
+
 # Plugins with operators of their own, one after the other.
 for name, pad in (("a", 0), ("b", 5000)):
     compile_c(f"own-{name}.so", f"""
