@@ -56,9 +56,7 @@ bool credentials_follow(const struct credential_call *call)
 		return false;
 	for (unsigned i = 0; i < WORDS; i++) {
 		ours[i].permitted &= theirs[i].permitted;
-		ours[i].effective = ours[i].permitted;
-		if (!call->nr)
-			ours[i].effective &= theirs[i].effective;
+		ours[i].effective = ours[i].permitted & theirs[i].effective;
 		ours[i].inheritable &= theirs[i].inheritable;
 	}
 	return caps_set(ours);

@@ -16,4 +16,8 @@ void hook_new_init(void);
 void hook_new_close_begin(void);
 void hook_new_close_end(void);
 
+/* [hook] The calling thread's capabilities have changed: where it is the only one of the
+ * program, ours give up what it has given up. */
+void hook_caps_changed(void);
+
 #endif

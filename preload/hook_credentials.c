@@ -83,6 +83,28 @@ CREDENTIAL_CALL(setgroups, (size_t n, const gid_t *groups), (n, groups), SYS_set
 CREDENTIAL_CALL_IF(id != (uid_t)-1, seteuid, (uid_t id), (id), SYS_setresuid, -1, id, -1)
 CREDENTIAL_CALL_IF(id != (gid_t)-1, setegid, (gid_t id), (id), SYS_setresgid, -1, id, -1)
 
+void hook_caps_changed(void)
+{
+	int saved = errno;
+
+	if (recorded() && writer_alone_with_caller())
+		writer_take_rights();
+	errno = saved;
+}
+
+/* [hook] libc declares it nowhere; libcap calls it. */
+HOOK int capset(void *header, const void *data);
+HOOK int capset(void *header, const void *data)
+{
+	int result;
+
+	real_resolve();
+	result = real.capset(header, data);
+	if (result == 0)
+		hook_caps_changed();
+	return result;
+}
+
 /* [hook] libc's initgroups sets the groups without coming through setgroups. */
 HOOK int initgroups(const char *user, gid_t group)
 {

@@ -251,7 +251,7 @@ HOOK void _Exit(int status)
 HOOK long syscall(long nr, ...)
 {
 	va_list args;
-	long a[6];
+	long a[6], result;
 
 	va_start(args, nr);
 	for (unsigned i = 0; i < 6; i++)
@@ -261,7 +261,10 @@ HOOK long syscall(long nr, ...)
 	if (nr == SYS_seccomp &&
 	    (a[0] == SECCOMP_SET_MODE_STRICT || (a[0] == SECCOMP_SET_MODE_FILTER && a[2])))
 		writer_leave_for_good();
-	return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	result = real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (nr == SYS_capset && result == 0)
+		hook_caps_changed();
+	return result;
 }
 
 /* The children's pid namespace is no longer the process's own: no thread may be

@@ -220,7 +220,7 @@ struct real_fns real = { BOOT_FNS };
 	X(execveat) X(_exit) X(dlclose) X(sigaction) X(signal) X(bsd_signal) X(ssignal)          \
 	X(sysv_signal) X(__sysv_signal) X(sigset) X(sigaltstack) X(sigprocmask)                  \
 	X(pthread_sigmask) X(initgroups) X(setuid) X(seteuid) X(setgid) X(setegid) X(setreuid)   \
-	X(setregid) X(setresuid) X(setresgid) X(setgroups) X(sigpending)
+	X(setregid) X(setresuid) X(setresgid) X(setgroups) X(capset) X(sigpending)
 /* clang-format on */
 
 bool real_reallocarray_calls_realloc;

@@ -70,6 +70,7 @@ struct real_fns {
 	int (*setresuid)(uid_t, uid_t, uid_t);
 	int (*setresgid)(gid_t, gid_t, gid_t);
 	int (*setgroups)(size_t, const gid_t *);
+	int (*capset)(void *, const void *);
 };
 
 extern struct real_fns real __attribute__((visibility("hidden")));

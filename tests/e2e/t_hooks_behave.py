@@ -190,6 +190,58 @@ check(same_as_bare("another's setgroups", [exe], env=[f"LD_PRELOAD={fake}"]).out
       "the other library is not asked, bare")
 same_as_bare("setgroups", [exe])
 
+# Capabilities that the program gives up, by libc's call or the bare one, nobody in it keeps.
+exe = compile_c("caps.exe", r"""
+    #define _GNU_SOURCE
+    #include <dirent.h>
+    #include <linux/capability.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/prctl.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    int capset(cap_user_header_t header, const cap_user_data_t data);
+    static unsigned long long all_threads(const char *what)
+    {
+        unsigned long long any = 0, one;
+        DIR *dir = opendir("/proc/self/task");
+        struct dirent *e;
+        char path[300], line[300];
+        while ((e = readdir(dir))) {
+            FILE *f;
+            snprintf(path, sizeof(path), "/proc/self/task/%s/status", e->d_name);
+            f = *e->d_name == '.' ? 0 : fopen(path, "r");
+            while (f && fgets(line, sizeof(line), f))
+                if (!strncmp(line, what, 6) && sscanf(line + 7, "%llx", &one) == 1)
+                    any |= one;
+            if (f)
+                fclose(f);
+        }
+        closedir(dir);
+        return any;
+    }
+    static int keep(unsigned caps, int bare)
+    {
+        struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+        struct __user_cap_data_struct d[2] = { { caps, caps, 0 }, { 0, 0, 0 } };
+        int result = bare ? (int)syscall(SYS_capset, &h, d) : capset(&h, d);
+        printf(" %d %llx %llx", result, all_threads("CapPrm"), all_threads("CapEff"));
+        return result;
+    }
+    int main(void)
+    {
+        free(malloc(100));
+        prctl(PR_SET_KEEPCAPS, 1);
+        printf("%d", setuid(65534));
+        keep(0x2400, 0); /* NET_BIND_SERVICE, NET_RAW */
+        keep(0x400, 1);
+        puts("");
+        return 0;
+    }
+    """)
+same_as_bare("caps", [exe])
+
 # The mask as the program sees it, after a jump out of where it was another, after vfork, and a
 # SIGPROF that waits for sigwait while the process moves to another user namespace.
 exe = compile_c("masks.exe", r"""
