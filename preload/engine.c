@@ -281,10 +281,12 @@ void engine_enable(bool on)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_enable(on);
-	else if (state_cpu_engine() == STATE_CPU_TIMER && !told.yielded && !cpu_timer_owns_signal())
-		yield();
-	else if (state_cpu_engine() == STATE_CPU_TIMER && !told.yielded)
+	if (state_cpu_engine() != STATE_CPU_TIMER || told.yielded)
+		return;
+	if (cpu_timer_owns_signal())
 		set_timers(on);
+	else
+		yield();
 }
 
 /* What was used up may be there again: threads without a timer are tried again. */

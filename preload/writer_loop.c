@@ -169,8 +169,8 @@ int loop_open(bool apart, bool in_child, const char **why)
 			"CLOSE_RANGE_UNSHARE is refused, or Linux is older than 5.9): rings are "
 			"read every 10 ms, the file is opened for each flush");
 	roster_scan();
-	roster_encode_stats(now, true,
-			    trace_flush); /* main is in the trace before it does anything */
+	/* main is in the trace before it does anything */
+	roster_encode_stats(now, true, trace_flush);
 	plan_sampling(now);
 	keep_plan(now);
 	loop.flush_at = now + flush_interval();

@@ -76,7 +76,7 @@ same_as_bare("dlerror", [exe])
 
 # An operator's address in a program that does not move is that of its own stub for it; and a
 # wrapper in front, or in the program, asks for the next.
-for flags in (("-no-pie",), ()):
+for flags in (("-fno-pie", "-no-pie"), ()):
     exe = compile_c("address.exe", r"""
         #include <memory>
         #include <new>
