@@ -51,14 +51,14 @@ static int follow_on_cpu(int tid, const struct perf_ring *r)
 	return 0;
 }
 
-int cpu_perf_follow(int tid)
+int cpu_perf_follow(int tid, uint32_t rings)
 {
-	uint32_t before = perf_engine.n_followers;
+	uint32_t before = perf_engine.n_followers, all = perf_engine.n_rings;
 	int err = 0;
 
-	if (!perf_engine.n_rings || perf_engine.detached)
+	if (!all || perf_engine.detached)
 		return -EBADF;
-	for (uint32_t i = 0; i < perf_engine.n_rings && !err; i++)
+	for (uint32_t i = rings < all ? all - rings : 0; i < all && !err; i++)
 		err = follow_on_cpu(tid, &perf_engine.rings[i]);
 	if (err) {
 		while (perf_engine.n_followers > before)
@@ -160,6 +160,7 @@ void cpu_perf_detach(void)
 		return;
 	read_all_lost();
 	followers_close();
+	table_clear(&perf_engine.events);
 	for (uint32_t i = 0; i < perf_engine.n_rings; i++) {
 		sys_close(perf_engine.rings[i].fd);
 		perf_engine.rings[i].fd = -1;
@@ -197,5 +198,7 @@ void cpu_perf_close(void)
 		sys_unmap(perf_engine.rings, perf_engine.max_rings * sizeof(*perf_engine.rings));
 	if (perf_engine.bounce)
 		sys_unmap(perf_engine.bounce, PERF_RECORD_BYTES_MAX);
+	if (perf_engine.events.slots)
+		sys_unmap(perf_engine.events.slots, table_bytes(&perf_engine.events));
 	perf_engine = (struct perf_engine){ 0 };
 }

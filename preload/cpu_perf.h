@@ -61,7 +61,7 @@ struct perf_rec {
 struct cpu_perf_options {
 	uint64_t period_ns;
 	uint32_t stack_bytes;
-	int pid;		 /* thread to follow: the main thread, its descendants inherit */
+	int tid;		 /* thread to follow: the main thread, its descendants inherit */
 	uint32_t ring_bytes;	 /* first try; halved down to 64 KiB while memory is refused */
 	int64_t clock_offset_ns; /* our CLOCK_MONOTONIC minus the kernel's, which records have */
 };
@@ -78,13 +78,21 @@ struct cpu_perf_info {
  * 0, or -errno with info->why set and nothing left open. */
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info);
 
-/* [writer] From here on records are shifted by so much (cpu_perf_options.clock_offset_ns): the
- * program has entered another time namespace. */
-void cpu_perf_shift_clock(int64_t clock_offset_ns);
+/* [writer] On another thread than the one that opened: disabled events and rings in place of
+ * the old ones, which only that thread could have switched, and which were to be read to their
+ * ends before.  Where new ones are refused, the old ones stay, with the options' clock: -errno,
+ * with info->why set. */
+int cpu_perf_reopen(const struct cpu_perf_options *options, struct cpu_perf_info *info);
 
-/* [writer] Adds a thread that exists already, with all it will create.  Not after
- * cpu_perf_detach.  0 or -errno. */
-int cpu_perf_follow(int tid);
+/* [writer] Adds a thread that exists already, with all it will create, on the CPUs of the
+ * newest so many rings.  Not after cpu_perf_detach.  0 or -errno.  A thread that has an event
+ * already, or gets two, is still sampled once: cpu_perf_next gives out those of one only. */
+int cpu_perf_follow(int tid, uint32_t rings);
+
+/* [writer] A ring for each CPU that thread tid may run on and no thread could before; the
+ * followed thread is sampled there, others by cpu_perf_follow.  How many; *err is -errno where a
+ * CPU could have none, which is not tried again. */
+uint32_t cpu_perf_widen(int tid, int *err);
 
 /* [writer] Starts or stops counting, for every followed thread.  After
  * cpu_perf_detach only the thread that called cpu_perf_open can do it. */

@@ -2,7 +2,7 @@
  *
  * cpu_perf_open.c - the perf engine's first half: events and rings on every
  * CPU, as large as the locked memory allows, and what to say when they are
- * refused.  Runs on the writer thread, once.
+ * refused.  Runs on the writer thread.
  */
 #include "cpu_perf.h"
 
@@ -19,7 +19,6 @@
 #define LARGE_RING_BYTES (512u << 10)
 #define WAKEUP_BYTES_MAX (512u << 10)
 #define RING_BYTES_MIN (64u << 10)
-#define CPUS_MAX 8192u
 
 /* Linux 5.13; newer than the headers we may be built with. */
 #define ATTR_INHERIT_THREAD (UINT64_C(1) << 35)
@@ -118,8 +117,8 @@ static void fill_attr(const struct cpu_perf_options *options, uint32_t ring_byte
 		.size = sizeof(*a),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = options->period_ns,
-		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU |
-			       PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_REGS_USER |
+		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID |
+			       PERF_SAMPLE_CPU | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_REGS_USER |
 			       PERF_SAMPLE_STACK_USER,
 		.read_format = PERF_ENGINE_FORMAT_LOST,
 		.disabled = 1,
@@ -165,7 +164,7 @@ static int event_open_first(int tid, int cpu)
 
 /* A CPU that went offline meanwhile is left out; its EINVAL is only believed
  * to mean the attributes when no CPU takes them. */
-static int open_events(int tid, const uint8_t *cpu_mask, uint32_t cpus)
+static int open_events(uint32_t cpus)
 {
 	int err = -ENODEV;
 
@@ -174,10 +173,10 @@ static int open_events(int tid, const uint8_t *cpu_mask, uint32_t cpus)
 		struct perf_ring *r = &perf_engine.rings[perf_engine.n_rings];
 		int fd;
 
-		if (!(cpu_mask[cpu / 8] >> cpu % 8 & 1))
+		if (!(perf_engine.cpus[cpu / 8] >> cpu % 8 & 1))
 			continue;
-		fd = perf_engine.n_rings ? perf_event_open_on(tid, (int)cpu)
-					 : event_open_first(tid, (int)cpu);
+		fd = perf_engine.n_rings ? perf_event_open_on(perf_engine.tid, (int)cpu)
+					 : event_open_first(perf_engine.tid, (int)cpu);
 		if (fd >= 0) {
 			*r = (struct perf_ring){ .fd = fd, .cpu = (int)cpu };
 			perf_engine.n_rings++;
@@ -190,28 +189,37 @@ static int open_events(int tid, const uint8_t *cpu_mask, uint32_t cpus)
 	return perf_engine.n_rings ? 0 : err;
 }
 
+static int map_ring(struct perf_ring *r)
+{
+	int err = 0;
+
+	r->page = sys_map_fd(perf_mapping_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0,
+			     &err);
+	if (r->page)
+		r->data = (uint8_t *)r->page + PERF_PAGE_BYTES;
+	return r->page ? 0 : err;
+}
+
 static int map_rings(void)
 {
-	for (uint32_t i = 0; i < perf_engine.n_rings; i++) {
-		struct perf_ring *r = &perf_engine.rings[i];
-		int err;
+	int err = 0;
 
-		r->page = sys_map_fd(perf_mapping_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
-				     r->fd, 0, &err);
-		if (!r->page)
-			return err;
-		r->data = (uint8_t *)r->page + PERF_PAGE_BYTES;
-	}
-	return 0;
+	for (uint32_t i = 0; i < perf_engine.n_rings && !err; i++)
+		err = map_ring(&perf_engine.rings[i]);
+	return err;
+}
+
+/* Bytes of the set, or -errno. */
+static long allowed_cpus(int tid, uint8_t *set)
+{
+	return SYS_CALL(SYS_sched_getaffinity, tid, sizeof(perf_engine.cpus), set, 0, 0, 0);
 }
 
 /* Events and rings of one size on all CPUs, or nothing. */
 static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 		    enum perf_step *step)
 {
-	uint8_t cpu_mask[CPUS_MAX / 8] = { 0 };
-	long got =
-		SYS_CALL(SYS_sched_getaffinity, options->pid, sizeof(cpu_mask), cpu_mask, 0, 0, 0);
+	long got = allowed_cpus(options->tid, perf_engine.cpus);
 	int err;
 
 	*step = STEP_CPUS;
@@ -228,7 +236,7 @@ static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 	*step = STEP_OPEN;
 	perf_engine.data_bytes = ring_bytes;
 	fill_attr(options, ring_bytes);
-	err = open_events(options->pid, cpu_mask, perf_engine.max_rings);
+	err = open_events(perf_engine.max_rings);
 	if (!err) {
 		*step = STEP_MAP;
 		err = map_rings();
@@ -236,11 +244,6 @@ static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 	if (err)
 		perf_rings_close();
 	return err;
-}
-
-void cpu_perf_shift_clock(int64_t clock_offset_ns)
-{
-	perf_engine.clock_offset_ns = clock_offset_ns;
 }
 
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info)
@@ -252,6 +255,7 @@ int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *
 	cpu_perf_close();
 	*info = (struct cpu_perf_info){ 0 };
 	perf_engine.pid = sys_getpid();
+	perf_engine.tid = options->tid;
 	perf_engine.clock_offset_ns = options->clock_offset_ns;
 	/* A ring must hold two samples, or it loses every other one. */
 	while (least / 2 < options->stack_bytes + 1024)
@@ -271,4 +275,64 @@ int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *
 	info->ring_bytes = (uint32_t)perf_engine.data_bytes;
 	info->kernel = !perf_engine.attr.exclude_kernel;
 	return 0;
+}
+
+int cpu_perf_reopen(const struct cpu_perf_options *options, struct cpu_perf_info *info)
+{
+	struct perf_engine old = perf_engine, anew;
+	int err;
+
+	perf_engine = (struct perf_engine){ 0 };
+	err = cpu_perf_open(options, info);
+	if (err) {
+		perf_engine = old;
+		perf_engine.clock_offset_ns = options->clock_offset_ns;
+		return err;
+	}
+	anew = perf_engine;
+	perf_engine = old;
+	cpu_perf_count_lost();
+	cpu_perf_close();
+	perf_engine = anew;
+	return 0;
+}
+
+static int add_ring(int cpu)
+{
+	struct perf_ring *r = &perf_engine.rings[perf_engine.n_rings];
+	int err;
+
+	if (perf_engine.n_rings == perf_engine.max_rings)
+		return -ENOMEM;
+	*r = (struct perf_ring){ .fd = perf_event_open_on(perf_engine.tid, cpu), .cpu = cpu };
+	if (r->fd < 0)
+		return r->fd;
+	err = map_ring(r);
+	if (err) {
+		sys_close(r->fd);
+		return err;
+	}
+	if (perf_engine.on)
+		SYS_CALL(SYS_ioctl, r->fd, PERF_EVENT_IOC_ENABLE, 0, 0, 0, 0);
+	perf_engine.n_rings++;
+	return 0;
+}
+
+uint32_t cpu_perf_widen(int tid, int *err)
+{
+	uint8_t allowed[sizeof(perf_engine.cpus)] = { 0 };
+	long bytes = allowed_cpus(tid, allowed);
+	uint32_t before = perf_engine.n_rings;
+
+	for (long cpu = 0; cpu < 8 * bytes; cpu++) {
+		uint8_t *set = &perf_engine.cpus[cpu / 8], bit = (uint8_t)(1u << cpu % 8);
+		int refused;
+
+		if (!(allowed[cpu / 8] & bit) || *set & bit)
+			continue;
+		*set |= bit;
+		refused = perf_engine.detached ? -EBADF : add_ring((int)cpu);
+		*err = refused ? refused : *err;
+	}
+	return perf_engine.n_rings - before;
 }

@@ -14,8 +14,9 @@
 #include "stats.h"
 #include "sys.h"
 
-/* sample_id_all: u32 pid, tid; u64 time; u32 cpu, reserved. */
-#define SAMPLE_ID_BYTES 24u
+/* sample_id_all: u32 pid, tid; u64 time, id; u32 cpu, reserved. */
+#define SAMPLE_ID_BYTES 32u
+#define SAMPLE_ID_TIME_BYTES 24u /* from the time to the end */
 
 /* A record this far ahead is not late, its clock is another (an unknown time namespace's). */
 #define LATE_NS_MAX UINT64_C(1000000000)
@@ -63,7 +64,7 @@ static void look_at_tail(struct perf_ring *r)
 	}
 	/* a sample: u32 pid, tid; u64 time; other records end with their sample_id */
 	r->next_t_ns = perf_our_time(
-		word_at(r, r->tail + (h.type == PERF_RECORD_SAMPLE ? 16u : h.size - 16u)));
+		word_at(r, r->tail + (h.type == PERF_RECORD_SAMPLE ? 16u : h.size - SAMPLE_ID_TIME_BYTES)));
 }
 
 /* Takes one picture of all rings.  The clock is read before: a record up to
@@ -212,10 +213,43 @@ static void take_stack(struct prof_slice *s, struct capture *c)
 	c->cut = used == room;
 }
 
+/* A thread that was followed while others made threads may have two events on a CPU, an
+ * inherited one and its own, and hand both on to the threads it makes: the one that is seen
+ * first stands for the thread, until it is not seen for some time. */
+#define MISSES_MAX 8u
+
+static uint64_t events_key(uint32_t tid, uint32_t cpu)
+{
+	return (uint64_t)(tid + 1) << 32 | cpu;
+}
+
+static bool is_second(uint32_t tid, uint32_t cpu, uint64_t id)
+{
+	uint64_t key = events_key(tid, cpu);
+	uint64_t *event;
+
+	if (!perf_engine.n_followers)
+		return false;
+	event = table_get(&perf_engine.events, key);
+	if (!event || *event >> 8 == id || (*event & 0xff) == MISSES_MAX) {
+		table_put(&perf_engine.events, key, id << 8);
+		return false;
+	}
+	++*event;
+	return true;
+}
+
+static void forget_events(uint32_t tid)
+{
+	for (uint32_t i = 0; i < perf_engine.n_rings && perf_engine.events.used; i++)
+		table_del(&perf_engine.events, events_key(tid, (uint32_t)perf_engine.rings[i].cpu));
+}
+
 static void parse_sample(struct prof_slice *s, uint16_t misc, struct perf_rec *rec)
 {
 	struct capture *c = &rec->sample.user;
 	uint32_t reserved;
+	uint64_t id;
 
 	rec->kind = PERF_REC_SAMPLE;
 	rec->sample.in_kernel = (misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
@@ -223,7 +257,12 @@ static void parse_sample(struct prof_slice *s, uint16_t misc, struct perf_rec *r
 	*c = (struct capture){ 0 };
 	take_2u32(s, &rec->pid, &rec->tid);
 	rec->t_ns = perf_our_time(take_u64(s));
+	id = take_u64(s);
 	take_2u32(s, &rec->cpu, &reserved);
+	if (is_second(rec->tid, rec->cpu, id)) {
+		rec->kind = PERF_REC_OTHER;
+		return;
+	}
 	if (perf_engine.attr.sample_type & PERF_SAMPLE_CALLCHAIN)
 		take_kernel_chain(s, rec);
 	take_registers(s, rec);
@@ -242,6 +281,8 @@ static void parse_task(struct prof_slice *s, enum perf_rec_kind kind, struct per
 	if (rec->pid != (uint32_t)perf_engine.pid)
 		return;
 	rec->kind = kind;
+	if (kind == PERF_REC_EXIT)
+		forget_events(rec->tid);
 	if (kind == PERF_REC_FORK)
 		rec->fork.ptid = ptid;
 }
@@ -282,6 +323,7 @@ static void parse_other(struct prof_slice *s, const struct perf_event_header *h,
 	s->end = id.p;
 	take_2u32(&id, &rec->pid, &rec->tid);
 	rec->t_ns = perf_our_time(take_u64(&id));
+	take_u64(&id); /* the event's id */
 	take_2u32(&id, &rec->cpu, &reserved);
 	switch (h->type) {
 	case PERF_RECORD_FORK: parse_task(s, PERF_REC_FORK, rec); break;

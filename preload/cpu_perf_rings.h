@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "table.h"
+
 /* Positions count bytes since the ring was made and never wrap; a record starts
  * at a multiple of 8. */
 struct perf_ring {
@@ -26,6 +28,8 @@ struct perf_ring {
 	bool hung_up; /* nothing will ever be written again */
 };
 
+#define PERF_CPUS_MAX 8192u
+
 struct perf_engine {
 	struct perf_ring *rings;
 	uint32_t n_rings, max_rings;
@@ -33,7 +37,10 @@ struct perf_engine {
 	int *followers;	     /* events of threads that existed before; they write into the rings */
 	uint32_t n_followers, max_followers;
 	struct perf_event_attr attr;
-	int pid; /* our process */
+	int pid;     /* our process */
+	int tid;     /* the thread whose events own the rings */
+	uint8_t cpus[PERF_CPUS_MAX / 8]; /* the set of those that have a ring, or refused one */
+	struct table events; /* thread and CPU -> the one event that stands for it */
 	int64_t clock_offset_ns;
 	bool on, detached;
 

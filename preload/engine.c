@@ -33,6 +33,8 @@ static struct {
 	int perf_error, timer_error;
 	int unwind_error;
 	const char *perf_why, *timer_why, *heap_why, *unwind_why;
+	bool perf_kernel; /* kernel code is sampled */
+	bool narrow;  /* told the trace that a CPU could have no ring */
 	bool yielded; /* told the trace that the program took SIGPROF */
 	bool refused; /* told it that a thread could have no timer */
 } told;
@@ -42,15 +44,15 @@ static uint64_t period_ns(void)
 	return UINT64_C(1000000000) / config.cpu_hz;
 }
 
-/* Calls visit for each thread of the process but main and our own. */
-static void each_task(void (*visit)(int tid, void *arg))
+/* Calls visit for each thread of the process. */
+static void each_task(void (*visit)(int tid, void *arg), void *arg)
 {
 	char path[64];
 
 	if (bell_tid() < 0)
 		return; /* one of these is ours and we cannot tell which: next time */
 	snprintf(path, sizeof(path), "/proc/%d/task", state.pid);
-	proc_each(path, visit, NULL);
+	proc_each(path, visit, arg);
 }
 
 static bool is_foreign(int tid)
@@ -58,11 +60,40 @@ static bool is_foreign(int tid)
 	return tid != sys_gettid() && tid != state.pid && tid != bell_tid();
 }
 
+/* Threads that threads made before these were followed are found by looking once more, those
+ * that went on meanwhile by the table. */
+#define LOOKS_MAX 8u
+
+static struct table followed;
+
+struct to_follow {
+	uint32_t rings, found;
+};
+
 static void follow(int tid, void *arg)
 {
-	(void)arg;
-	if (is_foreign(tid))
-		cpu_perf_follow(tid);
+	struct to_follow *to = arg;
+
+	if (!is_foreign(tid) || table_get(&followed, (uint32_t)tid))
+		return;
+	table_put(&followed, (uint32_t)tid, 1);
+	cpu_perf_follow(tid, to->rings);
+	to->found++;
+}
+
+/* All threads there are, but main, which the rings' own events follow; on the newest so many
+ * rings. */
+static void follow_all(uint32_t rings)
+{
+	struct to_follow to = { .rings = rings };
+
+	table_clear(&followed);
+	for (unsigned looks = 0; looks < LOOKS_MAX; looks++) {
+		to.found = 0;
+		each_task(follow, &to);
+		if (!to.found)
+			break;
+	}
 }
 
 static uint32_t ring_bytes(void)
@@ -75,13 +106,18 @@ static uint32_t ring_bytes(void)
 	return bytes;
 }
 
+static struct cpu_perf_options perf_options(void)
+{
+	return (struct cpu_perf_options){ .period_ns = period_ns(),
+					  .stack_bytes = (uint32_t)config.stack_bytes,
+					  .tid = state.pid,
+					  .ring_bytes = ring_bytes(),
+					  .clock_offset_ns = proc_clock_offset_ns() };
+}
+
 static int open_perf(struct header_engines *engines)
 {
-	struct cpu_perf_options options = { .period_ns = period_ns(),
-					    .stack_bytes = (uint32_t)config.stack_bytes,
-					    .pid = state.pid,
-					    .ring_bytes = ring_bytes(),
-					    .clock_offset_ns = proc_clock_offset_ns() };
+	struct cpu_perf_options options = perf_options();
 	struct cpu_perf_info info = { 0 };
 
 	if (probe_survives(PROBE_PERF_EVENT_OPEN)) {
@@ -94,10 +130,10 @@ static int open_perf(struct header_engines *engines)
 	}
 	if (told.perf_error)
 		return told.perf_error;
-	each_task(follow);
+	follow_all(UINT32_MAX);
 	engines->cpu = "perf";
 	engines->cpus = info.cpus;
-	engines->cpu_kernel = info.kernel;
+	engines->cpu_kernel = told.perf_kernel = info.kernel;
 	atomic_store(&state.cpu, STATE_CPU_PERF);
 	return 0;
 }
@@ -181,8 +217,9 @@ void engine_open(bool apart, struct header_engines *engines)
 					    .heap_mean_bytes = heap_mean_bytes(),
 					    .cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) };
 	told.perf_error = told.timer_error = 0;
-	told.yielded = told.refused = false;
-	strange = strange_before = (struct table){ 0 }; /* a child has not the memory */
+	told.yielded = told.refused = told.narrow = false;
+	/* a child has not the memory */
+	strange = strange_before = followed = (struct table){ 0 };
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	if (config.cpu == CONFIG_CPU_AUTO || config.cpu == CONFIG_CPU_PERF) {
 		if (open_perf(engines) == 0 && !apart)
@@ -302,19 +339,41 @@ static void look_after_refused(int error)
 			set_timer(t->state, atomic_load(&state.sampling));
 }
 
-void engine_look_after(void)
+/* A look at so many threads a second; what changes for all, a cpuset, shows in any. */
+#define WIDEN_THREADS_MAX 256u
+
+/* Threads may be allowed CPUs that none was at the opening. */
+static void widen_perf(void)
+{
+	struct thread_info *t = roster_first();
+	int err = 0;
+
+	for (unsigned looks = 0; t && looks < WIDEN_THREADS_MAX; looks++, t = t->next) {
+		uint32_t rings = t->ended ? 0 : cpu_perf_widen((int)t->tid, &err);
+
+		if (rings)
+			follow_all(rings);
+	}
+	if (err && !told.narrow)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			     "threads may run on CPUs that none was allowed at the start, and could "
+			     "have no ring there: on those they are not sampled");
+	told.narrow = told.narrow || err;
+}
+
+static void look_after_timers(void)
 {
 	struct table last;
 	int refused;
 
-	if (state_cpu_engine() != STATE_CPU_TIMER || told.yielded)
+	if (told.yielded)
 		return;
 	if (!cpu_timer_owns_signal()) {
 		yield();
 		return;
 	}
 	take_back_given();
-	each_task(give_timer);
+	each_task(give_timer, NULL);
 	last = strange_before;
 	strange_before = strange;
 	strange = last;
@@ -324,10 +383,40 @@ void engine_look_after(void)
 		look_after_refused(refused);
 }
 
-void engine_resume(void)
+void engine_look_after(void)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF)
-		cpu_perf_shift_clock(proc_clock_offset_ns());
+		widen_perf();
+	else if (state_cpu_engine() == STATE_CPU_TIMER)
+		look_after_timers();
+}
+
+/* No probe as in open_perf: its process could be the first of a pid namespace of the
+ * program's, which ends with it. */
+void engine_resume(bool apart, bool on)
+{
+	struct cpu_perf_options options = perf_options();
+	struct cpu_perf_info info = { 0 };
+	int err;
+
+	if (state_cpu_engine() != STATE_CPU_PERF)
+		return;
+	err = cpu_perf_reopen(&options, &info);
+	if (err) {
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf", info.why);
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			     "the program changed its namespaces, and perf_event_open is refused "
+			     "since: sampling goes on as it was, it can be neither started nor stopped");
+		return;
+	}
+	if (told.perf_kernel && !info.kernel)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, EACCES, "perf",
+			     "the program changed its namespaces: kernel code is not sampled since");
+	told.perf_kernel = info.kernel;
+	follow_all(UINT32_MAX);
+	cpu_perf_enable(on);
+	if (!apart)
+		cpu_perf_detach();
 }
 
 void engine_detach(void)

@@ -31,8 +31,9 @@ void engine_enable(bool on);
 /* [writer] Once a second: looks after what a running engine needs. */
 void engine_look_after(void);
 
-/* [writer] On a new writer thread, after a pause: the clock may be another. */
-void engine_resume(void);
+/* [writer] On a new writer thread, after a pause, with all that was sampled taken: the clock
+ * may be another, and the rights.  apart as in engine_open, on as engine_enable was told last. */
+void engine_resume(bool apart, bool on);
 
 /* [writer] The rings' descriptors are about to be lost. */
 void engine_detach(void);

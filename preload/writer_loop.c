@@ -194,8 +194,8 @@ int loop_resume(bool apart)
 	trace_reattach(apart, now);
 	if (loop.ended)
 		trace_continue(now);
-	/* It may be another clock now: setns(2) of a time namespace. */
-	engine_resume();
+	drain_all(state_cpu_engine() == STATE_CPU_PERF);
+	engine_resume(apart, loop.sampling);
 	if (loop.start_at)
 		loop.start_at += now - loop.paused_at;
 	if (loop.stop_at)

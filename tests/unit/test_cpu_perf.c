@@ -129,7 +129,7 @@ static int open_root(uint32_t ring_bytes, uint32_t stack_bytes, void (*work)(voi
 	TRUE(!pthread_create(&root, NULL, root_main, NULL));
 	while (!root_tid)
 		usleep(100);
-	options.pid = root_tid;
+	options.tid = root_tid;
 	return cpu_perf_open(&options, &info);
 }
 
@@ -497,7 +497,7 @@ static void expect_two_workers(void)
 	expect_worker(&workers[1]);
 }
 
-/* A thread that root did not create, and its children. */
+/* A thread that root did not create, and its children, with two events each. */
 TEST(thread_that_existed)
 {
 	_Atomic int other_tid = 0;
@@ -508,8 +508,9 @@ TEST(thread_that_existed)
 	TRUE(!pthread_create(&other, NULL, other_main, &other_tid));
 	while (!other_tid)
 		usleep(100);
-	EQ(cpu_perf_follow(other_tid), 0);
-	EQ(cpu_perf_follow(0x3ffffff), -ESRCH);
+	EQ(cpu_perf_follow(other_tid, UINT32_MAX), 0);
+	EQ(cpu_perf_follow(other_tid, UINT32_MAX), 0); /* twice, which is to be as once */
+	EQ(cpu_perf_follow(0x3ffffff, UINT32_MAX), -ESRCH);
 	cpu_perf_enable(true);
 	root_go = true;
 	other_go = true;
@@ -534,7 +535,7 @@ TEST(detached_rings_go_on)
 	EQ(open_root(512 << 10, STACK_BYTES, two_workers), 0);
 	cpu_perf_detach();
 	EQ(count_fds(), fds);
-	EQ(cpu_perf_follow(root_tid), -EBADF);
+	EQ(cpu_perf_follow(root_tid, UINT32_MAX), -EBADF);
 	EQ(cpu_perf_pollfds(&fd, 1), 0);
 	cpu_perf_enable(true);
 	cpu_perf_enable(false);
@@ -632,7 +633,7 @@ static void expect_denied(int err, const char *word)
 	EQ(open_root(128 << 10, STACK_BYTES, nothing), -err);
 	printf("  %s\n", info.why);
 	TRUE(strstr(info.why, word));
-	EQ(cpu_perf_follow(root_tid), -EBADF);
+	EQ(cpu_perf_follow(root_tid, UINT32_MAX), -EBADF);
 	drain();
 	EQ(seen.samples, 0);
 	if (err != EMFILE)
