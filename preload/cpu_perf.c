@@ -20,7 +20,7 @@ struct perf_engine perf_engine;
 static int followers_grow(void)
 {
 	uint32_t max = perf_engine.max_followers ? 2 * perf_engine.max_followers : 256;
-	int *bigger = sys_map(max * sizeof(*bigger));
+	int *bigger = sys_map_unforked(max * sizeof(*bigger));
 
 	if (!bigger)
 		return -ENOMEM;

@@ -228,8 +228,9 @@ static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 	*step = STEP_MEMORY;
 	if (!perf_engine.rings) {
 		perf_engine.max_rings = (uint32_t)got * 8;
-		perf_engine.rings = sys_map(perf_engine.max_rings * sizeof(*perf_engine.rings));
-		perf_engine.bounce = sys_map(PERF_RECORD_BYTES_MAX);
+		perf_engine.rings =
+			sys_map_unforked(perf_engine.max_rings * sizeof(*perf_engine.rings));
+		perf_engine.bounce = sys_map_unforked(PERF_RECORD_BYTES_MAX);
 		if (!perf_engine.rings || !perf_engine.bounce)
 			return -ENOMEM;
 	}

@@ -63,8 +63,8 @@ static void look_at_tail(struct perf_ring *r)
 		return;
 	}
 	/* a sample: u32 pid, tid; u64 time; other records end with their sample_id */
-	r->next_t_ns = perf_our_time(
-		word_at(r, r->tail + (h.type == PERF_RECORD_SAMPLE ? 16u : h.size - SAMPLE_ID_TIME_BYTES)));
+	r->next_t_ns = perf_our_time(word_at(
+		r, r->tail + (h.type == PERF_RECORD_SAMPLE ? 16u : h.size - SAMPLE_ID_TIME_BYTES)));
 }
 
 /* Takes one picture of all rings.  The clock is read before: a record up to

@@ -37,10 +37,10 @@ struct perf_engine {
 	int *followers;	     /* events of threads that existed before; they write into the rings */
 	uint32_t n_followers, max_followers;
 	struct perf_event_attr attr;
-	int pid;     /* our process */
-	int tid;     /* the thread whose events own the rings */
+	int pid;			 /* our process */
+	int tid;			 /* the thread whose events own the rings */
 	uint8_t cpus[PERF_CPUS_MAX / 8]; /* the set of those that have a ring, or refused one */
-	struct table events; /* thread and CPU -> the one event that stands for it */
+	struct table events;		 /* thread and CPU -> the one event that stands for it */
 	int64_t clock_offset_ns;
 	bool on, detached;
 

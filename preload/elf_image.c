@@ -182,7 +182,7 @@ static struct elf_image *image_of_file(uint64_t dev, uint64_t ino, uint64_t size
 /* The file at the path is the one that was mapped: the same inode, or, on file
  * systems whose stat and maps disagree (btrfs, overlay), the same first page
  * as the object has in memory. */
-static bool same_file(const struct elf_place *place, const struct stat *st, struct file_view *file)
+static bool same_file(const struct elf_place *place, const struct stat *st, int fd)
 {
 	uint8_t page[1024], first[1024];
 	size_t n = (uint64_t)st->st_size < sizeof(page) ? (size_t)st->st_size : sizeof(page);
@@ -190,7 +190,7 @@ static bool same_file(const struct elf_place *place, const struct stat *st, stru
 	if (st->st_dev == place->dev && st->st_ino == place->ino)
 		return true;
 	return place->header && sys_read_own_memory(place->header, page, n) == (ssize_t)n &&
-	       file_view_read(file, 0, first, n) && !memcmp(page, first, n);
+	       sys_pread(fd, first, n, 0) == (ssize_t)n && !memcmp(page, first, n);
 }
 
 /* Where the last segment ends in the file. */
@@ -216,14 +216,16 @@ static struct elf_image *open_file(struct arena *arena, const struct elf_place *
 	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    (uint64_t)st.st_size > FILE_BYTES_MAX)
 		return NULL;
+	if (!same_file(place, &st, fd))
+		return NULL;
 	mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 	e = image_of_file(st.st_dev, st.st_ino, (uint64_t)st.st_size, mtime);
-	if (e && same_file(place, &st, e->segment[0].view))
+	if (e)
 		return e;
 	file = file_view_open(arena, fd, (uint64_t)st.st_size);
 	if (!file)
 		return NULL;
-	e = same_file(place, &st, file) ? arena_alloc(arena, sizeof(*e)) : NULL;
+	e = arena_alloc(arena, sizeof(*e));
 	if (!e || !parse_file(e, file)) {
 		file_view_close(file);
 		return NULL;
@@ -249,7 +251,7 @@ struct elf_image *elf_image_open(struct arena *arena, const struct elf_place *pl
 		sys_close(fd);
 	}
 	if (!e && place->header)
-		e = elf_image_from_memory(arena, place->header);
+		e = elf_image_from_memory(arena, images, place->header);
 	for (struct elf_image *i = images; e && i; i = i->next)
 		if (i == e)
 			return e;

@@ -33,6 +33,7 @@ struct elf_segment {
 struct elf_image {
 	struct elf_image *next;		   /* all images, newest first */
 	uint64_t dev, ino, size, mtime_ns; /* of the file; 0 for a copy of memory */
+	uint64_t headers_hash;		   /* of a copy of memory, else 0 */
 	uint64_t entry;			   /* e_entry */
 	struct elf_segment segment[ELF_IMAGE_SEGMENTS];
 	unsigned segments;

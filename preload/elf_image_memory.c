@@ -25,7 +25,7 @@ static bool copy_range(struct elf_image *e, uint64_t bias, struct elf_segment ra
 	if (!range.bytes_len || range.bytes_len > COPY_BYTES_MAX ||
 	    e->segments == ELF_IMAGE_SEGMENTS)
 		return false;
-	copy = sys_map(range.bytes_len);
+	copy = sys_map_unforked(range.bytes_len);
 	if (!copy)
 		return false;
 	if (!read_memory(bias + range.vaddr, copy, range.bytes_len)) {
@@ -77,8 +77,35 @@ static void take_notes(struct elf_image *e, uint64_t bias, const Elf64_Phdr *ph)
 	sys_unmap((void *)(uintptr_t)notes.segment[0].bytes, ph->p_memsz);
 }
 
-struct elf_image *elf_image_from_memory(struct arena *arena, uint64_t header)
+/* An object that was loaded before, at another address maybe: what has no build id cannot be
+ * told from others. */
+static struct elf_image *known_image(struct elf_image *known, const struct elf_image *found)
 {
+	struct elf_image *e = known;
+
+	while (e && (!found->build_id_len || e->headers_hash != found->headers_hash ||
+		     e->build_id_len != found->build_id_len ||
+		     memcmp(e->build_id, found->build_id, found->build_id_len) != 0))
+		e = e->next;
+	return e;
+}
+
+/* FNV-1a, 64 bits, over the file's header and the program headers. */
+static uint64_t headers_hash(const Elf64_Ehdr *h, const Elf64_Phdr *ph)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (unsigned i = 0; i < sizeof(*h); i++)
+		hash = (hash ^ ((const uint8_t *)h)[i]) * UINT64_C(0x100000001b3);
+	for (unsigned i = 0; i < h->e_phnum * sizeof(*ph); i++)
+		hash = (hash ^ ((const uint8_t *)ph)[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+struct elf_image *elf_image_from_memory(struct arena *arena, struct elf_image *known,
+					uint64_t header)
+{
+	struct elf_image found = { 0 };
 	Elf64_Phdr ph[ELF_PHDRS_MAX];
 	const Elf64_Phdr *first = NULL, *eh = NULL;
 	struct elf_image *e;
@@ -94,18 +121,22 @@ struct elf_image *elf_image_from_memory(struct arena *arena, uint64_t header)
 		if (ph[i].p_type == PT_GNU_EH_FRAME)
 			eh = &ph[i];
 	}
-	e = first ? arena_alloc(arena, sizeof(*e)) : NULL;
-	if (!e)
+	if (!first)
 		return NULL;
 	/* The ELF header is the file's first byte, so it sits where the first
 	 * segment puts offset 0. */
 	bias = header - (first->p_vaddr - first->p_offset);
-	e->entry = h.e_entry;
+	found.entry = h.e_entry;
+	found.headers_hash = headers_hash(&h, ph);
+	for (unsigned i = 0; i < h.e_phnum; i++)
+		if (ph[i].p_type == PT_NOTE)
+			take_notes(&found, bias, &ph[i]);
+	e = known_image(known, &found);
+	if (e || !(e = arena_alloc(arena, sizeof(*e))))
+		return e;
+	*e = found;
 	take_segments(e, bias, ph, h.e_phnum, eh ? eh->p_vaddr : 0);
 	if (eh)
 		elf_parse_eh_hdr(e, eh->p_vaddr, eh->p_memsz);
-	for (unsigned i = 0; i < h.e_phnum; i++)
-		if (ph[i].p_type == PT_NOTE)
-			take_notes(e, bias, &ph[i]);
 	return e;
 }

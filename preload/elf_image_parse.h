@@ -18,7 +18,9 @@ void elf_parse_eh_hdr(struct elf_image *e, uint64_t hdr, uint64_t hdr_bytes);
 void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes);
 
 /* [writer] An image copied from the object loaded with its ELF header at run-time address
- * header: program headers, notes, unwind tables.  NULL when unreadable. */
-struct elf_image *elf_image_from_memory(struct arena *arena, uint64_t header);
+ * header: program headers, notes, unwind tables; or the one of the known images that was copied
+ * from the same object before.  NULL when unreadable. */
+struct elf_image *elf_image_from_memory(struct arena *arena, struct elf_image *known,
+					uint64_t header);
 
 #endif

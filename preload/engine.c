@@ -34,9 +34,9 @@ static struct {
 	int unwind_error;
 	const char *perf_why, *timer_why, *heap_why, *unwind_why;
 	bool perf_kernel; /* kernel code is sampled */
-	bool narrow;  /* told the trace that a CPU could have no ring */
-	bool yielded; /* told the trace that the program took SIGPROF */
-	bool refused; /* told it that a thread could have no timer */
+	bool narrow;	  /* told the trace that a CPU could have no ring */
+	bool yielded;	  /* told the trace that the program took SIGPROF */
+	bool refused;	  /* told it that a thread could have no timer */
 } told;
 
 static uint64_t period_ns(void)
@@ -355,9 +355,10 @@ static void widen_perf(void)
 			follow_all(rings);
 	}
 	if (err && !told.narrow)
-		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
-			     "threads may run on CPUs that none was allowed at the start, and could "
-			     "have no ring there: on those they are not sampled");
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			"threads may run on CPUs that none was allowed at the start, and could "
+			"have no ring there: on those they are not sampled");
 	told.narrow = told.narrow || err;
 }
 
@@ -404,14 +405,16 @@ void engine_resume(bool apart, bool on)
 	err = cpu_perf_reopen(&options, &info);
 	if (err) {
 		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf", info.why);
-		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
-			     "the program changed its namespaces, and perf_event_open is refused "
-			     "since: sampling goes on as it was, it can be neither started nor stopped");
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			"the program changed its namespaces, and perf_event_open is refused "
+			"since: sampling goes on as it was, it can be neither started nor stopped");
 		return;
 	}
 	if (told.perf_kernel && !info.kernel)
-		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, EACCES, "perf",
-			     "the program changed its namespaces: kernel code is not sampled since");
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, EACCES, "perf",
+			"the program changed its namespaces: kernel code is not sampled since");
 	told.perf_kernel = info.kernel;
 	follow_all(UINT32_MAX);
 	cpu_perf_enable(on);

@@ -221,6 +221,44 @@ int maps_take(const struct mapping *given, uint64_t header, bool newer)
 	return err;
 }
 
+/* Perf reports one mapping, not where the object begins, which is needed where the file cannot
+ * be had, or is not known by the numbers that perf has of it (overlayfs, btrfs).  Nearly
+ * always its first byte stands as far before as in the file; else /proc has to say. */
+static uint64_t header_of(const struct mapping *m)
+{
+	uint64_t header = m->start - m->file_offset;
+
+	return m->file_offset <= m->start && maps_is_elf(header) ? header : 0;
+}
+
+static bool is_elsewhere(const struct mapping *m)
+{
+	struct elf_place place = { m->path, m->dev, m->ino, 0 };
+
+	return !elf_image_open(maps.arena, &place);
+}
+
+static bool is_same_object(const struct mapping *known, const struct mapping *m)
+{
+	return known && known->flags == m->flags &&
+	       known->start - known->file_offset == m->start - m->file_offset &&
+	       !strcmp(known->path, m->path);
+}
+
+/* True when it is in the picture then: /proc's numbers of it may be others. */
+static bool ask_proc(const struct mapping *m)
+{
+	static uint64_t next_ns;
+	uint64_t began = sys_now_ns();
+
+	if (began < next_ns)
+		return false;
+	cut_out(m);
+	maps_fill(m->t_ns, m->start);
+	next_ns = sys_now_ns() + maps_pause_ns(sys_now_ns() - began);
+	return is_same_object(maps_find(m->start), m);
+}
+
 void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
 	      uint64_t ino, const char *path)
 {
@@ -231,20 +269,16 @@ void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offse
 			     .dev = dev,
 			     .ino = ino,
 			     .path = path };
-	struct elf_place place = { "", dev, ino, 0 };
+	uint64_t header;
 	char text[4096];
 
 	if (!bytes || m.end < start || m.end > ARCH_KERNEL_START)
 		return;
-	maps_classify(&m, 0, text, sizeof(text));
-	/* Perf reports one mapping, not where the object begins, which is needed
-	 * where the file cannot be had: then /proc has to say. */
-	place.path = m.path;
-	if (m.flags & PROF_MAP_FILE && !elf_image_open(maps.arena, &place)) {
-		cut_out(&m);
-		maps_fill(t_ns, start);
-	}
-	maps_take(&m, m.flags & PROF_MAP_VDSO ? start : 0, true);
+	header = header_of(&m);
+	maps_classify(&m, header, text, sizeof(text));
+	if (m.flags & PROF_MAP_FILE && !header && is_elsewhere(&m) && ask_proc(&m))
+		return;
+	maps_take(&m, header, true);
 }
 
 bool maps_reported;
