@@ -289,8 +289,6 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 	if (!ss || !borrowed(SIGPROF))
 		return real.sigaltstack(ss, old);
 	fits = ss->ss_flags & SS_DISABLE || ss->ss_size >= altstack_bytes();
-	if (!(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes())
-		widen_all();
 	if (!state_is_ours() || sys_getpid() != state.pid) {
 		err = real.sigaltstack(ss, old);
 		/* A bare clone's own copy, which may be locked for ever; vfork's is the parent's. */
@@ -298,6 +296,8 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 			t->no_timer = !fits;
 		return err;
 	}
+	if (!(ss->ss_flags & SS_DISABLE) && ss->ss_size < ROOMY_BYTES + altstack_bytes())
+		widen_all();
 	had_timer = t && !t->no_timer;
 	if (t && !fits)
 		thread_permit_timer(t, false); /* before it is in force */

@@ -222,14 +222,19 @@ bool writer_request(unsigned requests, uint64_t timeout_ns)
 	return true;
 }
 
+/* None of the calls that come here is a cancellation point. */
 static bool join(void)
 {
+	int cancel, err;
 	/* Not libc's clock, which another library may have set elsewhere. */
 	uint64_t now = sys_clock_ns(CLOCK_REALTIME);
 	struct timespec until = { .tv_sec = (time_t)(now / 1000000000u) + JOIN_WAIT_S,
 				  .tv_nsec = (long)(now % 1000000000u) };
 
-	return pthread_timedjoin_np(w.thread, NULL, &until) == 0;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	err = pthread_timedjoin_np(w.thread, NULL, &until);
+	pthread_setcancelstate(cancel, NULL);
+	return err == 0;
 }
 
 void writer_stop(enum writer_stop_reason reason)

@@ -283,3 +283,23 @@ exe = compile_c("masks.exe", r"""
     }
     """)
 same_as_bare("masks", [exe])
+
+# A cancellation that is pending waits for a cancellation point, which none of these is.
+exe = compile_c("pending.exe", r"""
+    #define _GNU_SOURCE
+    #include <pthread.h>
+    #include <sched.h>
+    #include <stdio.h>
+    int main(void)
+    {
+        int results[2];
+        pthread_cancel(pthread_self());
+        results[0] = unshare(CLONE_NEWUSER | CLONE_NEWUTS);
+        results[1] = setns(-1, 0);
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, 0); /* printf is one */
+        printf("%d %d\n", results[0], results[1]);
+        return 0;
+    }
+    """, "-pthread")
+one_cpu = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]  # the writer is still there when it is waited for
+same_as_bare("pending", [*one_cpu, exe])
