@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine_perf.c - the perf engine and the process's threads and CPUs: how large its rings are,
+ * who else is followed, what becomes of it when the program changes where it runs.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "cpu_perf.h"
+#include "engine_private.h"
+#include "probe.h"
+#include "proc.h"
+#include "roster.h"
+#include "state.h"
+#include "table.h"
+#include "trace.h"
+
+/* 31 samples.  Who wants more than 500 a second gets four times as much.  Less, where that were
+ * more than so much on all CPUs, and where the locked memory does not allow it. */
+#define RING_BYTES (512u << 10)
+#define OFTEN_HZ 500u
+#define OFTEN_BYTES (2u << 20)
+#define LEAST_BYTES (64u << 10)
+#define BYTES_OF_ALL (32u << 20)
+
+static struct {
+	bool kernel; /* kernel code is sampled */
+	bool narrow; /* told the trace that a CPU could have no ring */
+} perf;
+
+/* Threads that threads made before these were followed are found by looking once more, those
+ * that went on meanwhile by the table. */
+#define LOOKS_MAX 8u
+
+static struct table followed;
+
+struct to_follow {
+	uint32_t rings, found;
+};
+
+static void follow(int tid, void *arg)
+{
+	struct to_follow *to = arg;
+
+	if (!engine_is_foreign(tid) || table_get(&followed, (uint32_t)tid))
+		return;
+	table_put(&followed, (uint32_t)tid, 1);
+	cpu_perf_follow(tid, to->rings);
+	to->found++;
+}
+
+/* All threads there are, but main, which the rings' own events follow; on the newest so many
+ * rings. */
+static void follow_all(uint32_t rings)
+{
+	struct to_follow to = { .rings = rings };
+
+	table_clear(&followed);
+	for (unsigned looks = 0; looks < LOOKS_MAX; looks++) {
+		to.found = 0;
+		engine_each_task(follow, &to);
+		if (!to.found)
+			break;
+	}
+}
+
+static uint32_t ring_bytes(void)
+{
+	uint32_t bytes = config.cpu_hz > OFTEN_HZ ? OFTEN_BYTES : RING_BYTES;
+
+	while (bytes > LEAST_BYTES &&
+	       bytes > BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
+		bytes /= 2;
+	return bytes;
+}
+
+static struct cpu_perf_options perf_options(void)
+{
+	return (struct cpu_perf_options){ .period_ns = engine_period_ns(),
+					  .stack_bytes = (uint32_t)config.stack_bytes,
+					  .tid = state.pid,
+					  .ring_bytes = ring_bytes(),
+					  .clock_offset_ns = proc_clock_offset_ns() };
+}
+
+int engine_perf_open(bool apart, struct header_engines *engines, const char **why)
+{
+	struct cpu_perf_options options = perf_options();
+	struct cpu_perf_info info = { 0 };
+	int err;
+
+	perf.narrow = false;
+	followed = (struct table){ 0 }; /* a child has not the memory */
+	*why = "a seccomp filter kills for perf_event_open: allow it in the sandbox";
+	if (!probe_survives(PROBE_PERF_EVENT_OPEN))
+		return -ENOSYS;
+	err = cpu_perf_open(&options, &info);
+	*why = info.why;
+	if (err)
+		return err;
+	follow_all(UINT32_MAX);
+	if (!apart)
+		cpu_perf_detach();
+	engines->cpu = "perf";
+	engines->cpus = info.cpus;
+	engines->cpu_kernel = perf.kernel = info.kernel;
+	atomic_store(&state.cpu, STATE_CPU_PERF);
+	return 0;
+}
+
+/* No probe as at the opening: its process could be the first of a pid namespace of the
+ * program's, which ends with it. */
+void engine_perf_resume(bool apart, bool on)
+{
+	struct cpu_perf_options options = perf_options();
+	struct cpu_perf_info info = { 0 };
+	int err = cpu_perf_reopen(&options, &info);
+
+	if (err) {
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf", info.why);
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			"the program changed its namespaces or groups, and perf_event_open is refused "
+			"since: sampling goes on as it was, it can be neither started nor stopped");
+		return;
+	}
+	if (perf.kernel && !info.kernel)
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, EACCES, "perf",
+			"the program changed its namespaces or groups: kernel code is not sampled since");
+	perf.kernel = info.kernel;
+	follow_all(UINT32_MAX);
+	cpu_perf_enable(on);
+	if (!apart)
+		cpu_perf_detach();
+}
+
+/* A look at so many threads a second; what changes for all, a cpuset, shows in any. */
+#define WIDEN_THREADS_MAX 256u
+
+/* Threads may be allowed CPUs that none was at the opening. */
+void engine_perf_widen(void)
+{
+	struct thread_info *t = roster_first();
+	int err = 0;
+
+	for (unsigned looks = 0; t && looks < WIDEN_THREADS_MAX; looks++, t = t->next) {
+		uint32_t rings = t->ended ? 0 : cpu_perf_widen((int)t->tid, &err);
+
+		if (rings)
+			follow_all(rings);
+	}
+	if (err && !perf.narrow)
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			"threads may run on CPUs that none was allowed at the start, and could "
+			"have no ring there: on those they are not sampled");
+	perf.narrow = perf.narrow || err;
+}
