@@ -23,7 +23,19 @@ static struct {
 	uint64_t device, inode;
 } td;
 
-/* A relative path is bound to the directory of this moment. */
+static char start[PATH_BYTES]; /* "": the current directory is not left */
+
+/* Not with a directory that is gone, or outside of the root, which has no path. */
+void trace_dir_start(bool anew, bool leave)
+{
+	if (anew &&
+	    (!leave || SYS_CALL(SYS_getcwd, start, sizeof(start), 0, 0, 0, 0) < 0 || *start != '/'))
+		*start = '\0';
+	if (*start && leave)
+		SYS_CALL(SYS_chdir, "/", 0, 0, 0, 0, 0);
+}
+
+/* A relative path is bound to the directory at the writer's start. */
 static int absolute(const char *path, char *to, size_t bytes)
 {
 	char cwd[PATH_BYTES];
@@ -32,9 +44,9 @@ static int absolute(const char *path, char *to, size_t bytes)
 	if (*path == '/') {
 		n = snprintf(to, bytes, "%s", path);
 	} else {
-		if (SYS_CALL(SYS_getcwd, cwd, sizeof(cwd), 0, 0, 0, 0) < 0)
+		if (!*start && SYS_CALL(SYS_getcwd, cwd, sizeof(cwd), 0, 0, 0, 0) < 0)
 			return -ENOENT;
-		n = snprintf(to, bytes, "%s/%s", cwd, path);
+		n = snprintf(to, bytes, "%s/%s", *start ? start : cwd, path);
 	}
 	return n < 0 || (size_t)n + 64 > bytes ? -ENAMETOOLONG : 0;
 }

@@ -27,6 +27,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "trace_dir.h"
 #include "unload.h"
 #include "writer_loop.h"
 
@@ -62,6 +63,7 @@ static bool live_apart(void)
 {
 	bool apart = probe_survives(PROBE_CLOSE_RANGE) &&
 		     SYS_CALL(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE_FLAG, 0, 0, 0) == 0;
+	bool own_fs;
 
 	if (!apart && probe_survives(PROBE_UNSHARE) && /* before Linux 5.9, in two steps */
 	    SYS_CALL(SYS_unshare, CLONE_FILES, 0, 0, 0, 0, 0) == 0) {
@@ -69,8 +71,11 @@ static bool live_apart(void)
 		apart = true;
 	}
 
-	if (probe_survives(PROBE_UNSHARE) && SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0)
+	own_fs = probe_survives(PROBE_UNSHARE) &&
+		 SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0;
+	if (own_fs)
 		SYS_CALL(SYS_umask, WRITER_UMASK, 0, 0, 0, 0, 0);
+	trace_dir_start(!w.resumed, own_fs);
 	return apart;
 }
 

@@ -303,3 +303,48 @@ exe = compile_c("pending.exe", r"""
     """, "-pthread")
 one_cpu = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]  # the writer is still there when it is waited for
 same_as_bare("pending", [*one_cpu, exe])
+
+# The directory where a program started is not in use once it has left it, nor that of a fork.
+exe = compile_c("leaves.exe", r"""
+    #include <errno.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <sys/mount.h>
+    #include <sys/wait.h>
+    #include <unistd.h>
+    int main(int argc, char **argv)
+    {
+        const char *mounted = argv[argc - 1];
+        int status, to[2];
+        char byte;
+        pid_t pid;
+        if (pipe(to))
+            return 9;
+        pid = fork();
+        if (!pid) {
+            close(to[1]);
+            if (chdir("/"))
+                return 8;
+            for (int i = 0; i < 1000; i++)
+                free(malloc(100 + i));
+            return read(to[0], &byte, 1) != 0;
+        }
+        usleep(100000); /* the child's writer is there */
+        if (chdir("/"))
+            return 7;
+        printf("%d\n", umount(mounted) ? errno : 0);
+        close(to[1]);
+        wait(&status);
+        return status != 0;
+    }
+    """)
+if ROOT:
+    mounted = HOME / "mounted"
+    mounted.mkdir()
+    MOUNT = 'mount -t tmpfs none "$1" && cd "$1" && shift && exec "$@"'
+    for engine in ("bare", *ENGINES):
+        env = preload(out=HOME / f"leaves-{engine}-%p", cpu=engine, heap_bytes=1) if engine != "bare" else None
+        ran = run(["unshare", "-m", "sh", "-c", MOUNT, "sh", str(mounted),
+                   *words([exe, mounted], env=env)])
+        check((ran.status, ran.out) == (0, b"0\n"), "umount of the start directory:", engine,
+              ran.status, ran.out, ran.err)
