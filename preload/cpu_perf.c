@@ -76,6 +76,8 @@ void cpu_perf_enable(bool on)
 {
 	unsigned long request = on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE;
 
+	if (on) /* threads that ended meanwhile were not told of */
+		table_clear(&perf_engine.events);
 	perf_engine.on = on;
 	if (perf_engine.detached) {
 		SYS_CALL(SYS_prctl, on ? PR_TASK_PERF_EVENTS_ENABLE : PR_TASK_PERF_EVENTS_DISABLE,
@@ -86,6 +88,21 @@ void cpu_perf_enable(bool on)
 		SYS_CALL(SYS_ioctl, perf_engine.rings[i].fd, request, 0, 0, 0, 0);
 	for (uint32_t i = 0; i < perf_engine.n_followers; i++)
 		SYS_CALL(SYS_ioctl, perf_engine.followers[i], request, 0, 0, 0, 0);
+}
+
+bool cpu_perf_is_open(void)
+{
+	return perf_engine.n_rings;
+}
+
+/* What hangs up is the ring's own event and those inherited from it. */
+bool cpu_perf_is_blind(void)
+{
+	bool blind = perf_engine.detached;
+
+	for (uint32_t i = 0; i < perf_engine.n_rings && perf_engine.n_followers; i++)
+		blind |= perf_engine.rings[i].hung_up;
+	return blind;
 }
 
 unsigned cpu_perf_pollfds(struct pollfd *fds, unsigned max)

@@ -71,6 +71,7 @@ struct cpu_perf_info {
 	uint32_t cpus;
 	uint32_t ring_bytes; /* each */
 	bool kernel;	     /* kernel code is sampled */
+	bool memory;	     /* on failure: it is that which was refused */
 	const char *why;     /* on failure: what was refused and the command that helps */
 };
 
@@ -80,8 +81,8 @@ int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *
 
 /* [writer] On another thread than the one that opened: disabled events and rings in place of
  * the old ones, which only that thread could have switched, and which were to be read to their
- * ends before.  Where new ones are refused, the old ones stay, with the options' clock: -errno,
- * with info->why set. */
+ * ends before.  Where new ones are refused, the old ones stay, with the options' clock (unless it
+ * is their memory that was missing, and then is gone): -errno, with info->why set. */
 int cpu_perf_reopen(const struct cpu_perf_options *options, struct cpu_perf_info *info);
 
 /* [writer] Adds a thread that exists already, with all it will create, on the CPUs of the
@@ -98,12 +99,18 @@ uint32_t cpu_perf_widen(int tid, int *err);
  * cpu_perf_detach only the thread that called cpu_perf_open can do it. */
 void cpu_perf_enable(bool on);
 
+/* [writer] Whether any rings are open. */
+bool cpu_perf_is_open(void);
+
+/* [writer] Whether a ring may fill without cpu_perf_pollfds's telling. */
+bool cpu_perf_is_blind(void);
+
 /* [writer] Fills up to max pollfds (POLLIN at half of a ring, a small one's quarter); returns how
  * many.  0 after cpu_perf_detach: the caller then has to look in by time. */
 unsigned cpu_perf_pollfds(struct pollfd *fds, unsigned max);
 
 /* [writer] What poll said of them: a ring that can never be written again
- * (POLLHUP, all its threads ended) is left out of later cpu_perf_pollfds, so that
+ * by its own event (POLLHUP, all its threads ended) is left out of later cpu_perf_pollfds, so that
  * the caller does not spin. */
 void cpu_perf_polled(const struct pollfd *fds, unsigned n);
 

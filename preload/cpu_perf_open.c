@@ -269,6 +269,7 @@ int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *
 	} while (err && step == STEP_MAP && bytes >= least);
 	if (err) {
 		info->why = explain(step, err);
+		info->memory = step == STEP_MAP;
 		cpu_perf_close();
 		return step == STEP_MAP ? -EPERM : err;
 	}
@@ -285,20 +286,21 @@ int cpu_perf_reopen(const struct cpu_perf_options *options, struct cpu_perf_info
 
 	perf_engine = (struct perf_engine){ 0 };
 	err = cpu_perf_open(options, info);
-	if (err) {
-		perf_engine = old;
+	anew = perf_engine;
+	perf_engine = old;
+	if (err && !info->memory) {
 		perf_engine.clock_offset_ns = options->clock_offset_ns;
 		return err;
 	}
-	anew = perf_engine;
-	perf_engine = old;
 	cpu_perf_count_lost();
 	cpu_perf_close();
 	perf_engine = anew;
-	return 0;
+	/* Both at a time were more than may be locked. */
+	return err || info->ring_bytes < old.data_bytes ? cpu_perf_open(options, info) : 0;
 }
 
-static int add_ring(int cpu)
+/* With an event of the followed thread, or, where that has ended, of tid. */
+static int add_ring(int cpu, int tid)
 {
 	struct perf_ring *r = &perf_engine.rings[perf_engine.n_rings];
 	int err;
@@ -306,6 +308,8 @@ static int add_ring(int cpu)
 	if (perf_engine.n_rings == perf_engine.max_rings)
 		return -ENOMEM;
 	*r = (struct perf_ring){ .fd = perf_event_open_on(perf_engine.tid, cpu), .cpu = cpu };
+	if (r->fd == -ESRCH)
+		r->fd = perf_event_open_on(tid, cpu);
 	if (r->fd < 0)
 		return r->fd;
 	err = map_ring(r);
@@ -332,7 +336,7 @@ uint32_t cpu_perf_widen(int tid, int *err)
 		if (!(allowed[cpu / 8] & bit) || *set & bit)
 			continue;
 		*set |= bit;
-		refused = perf_engine.detached ? -EBADF : add_ring((int)cpu);
+		refused = perf_engine.detached ? -EBADF : add_ring((int)cpu, tid);
 		*err = refused ? refused : *err;
 	}
 	return perf_engine.n_rings - before;

@@ -220,7 +220,7 @@ static void take_stack(struct prof_slice *s, struct capture *c)
 
 static uint64_t events_key(uint32_t tid, uint32_t cpu)
 {
-	return (uint64_t)(tid + 1) << 32 | cpu;
+	return ((uint64_t)tid + 1) << 16 | cpu;
 }
 
 static bool is_second(uint32_t tid, uint32_t cpu, uint64_t id)

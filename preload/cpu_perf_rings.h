@@ -25,7 +25,7 @@ struct perf_ring {
 	uint64_t next_t_ns; /* time of the record at tail, when tail != head */
 	int fd;		    /* -1 when detached */
 	int cpu;
-	bool hung_up; /* nothing will ever be written again */
+	bool hung_up; /* its own event's threads have all ended */
 };
 
 #define PERF_CPUS_MAX 8192u

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bell.h"
 #include "blocks.h"
 #include "cpu_perf.h"
 #include "encode.h"
@@ -26,6 +27,7 @@
 
 static struct unwound *walk; /* too large for the stack */
 static struct perf_rec *record;
+static int own_tid; /* of the thread that drains */
 static uint64_t period;
 
 /* The file's own path, as /proc/PID/maps has it, where the loader was given a link. */
@@ -60,7 +62,7 @@ static bool look_ahead(uint64_t pc)
 			continue;
 		note = (const struct unload_note *)e->stack;
 		maps_add(e->t_ns, e->block, e->size, note->file_offset, note->dev, note->ino,
-			 own_path(note->path, own, sizeof(own)));
+			 own_path(note->path, own, sizeof(own)), false);
 		return true;
 	}
 	return false;
@@ -186,7 +188,7 @@ static void look_again(uint64_t t_ns)
 	static uint64_t next_ns;
 	uint64_t took;
 
-	if (t_ns < next_ns)
+	if (maps_pausing(t_ns, next_ns))
 		return;
 	took = sys_now_ns();
 	maps_refresh(t_ns);
@@ -194,8 +196,16 @@ static void look_again(uint64_t t_ns)
 	next_ns = t_ns + maps_pause_ns(took);
 }
 
+/* A writer that main makes after a pause inherits main's old events. */
+static bool is_own(const struct perf_rec *r)
+{
+	return (int)r->tid == own_tid || (int)r->tid == bell_tid();
+}
+
 static void take_record(struct perf_rec *r)
 {
+	if (is_own(r))
+		return;
 	switch (r->kind) {
 	case PERF_REC_SAMPLE: take_sample(r); break;
 	case PERF_REC_FORK: roster_forked(r->tid, r->fork.ptid, r->t_ns); break;
@@ -203,7 +213,7 @@ static void take_record(struct perf_rec *r)
 	case PERF_REC_COMM: roster_renamed(r->tid, r->comm.name, r->t_ns); break;
 	case PERF_REC_MMAP:
 		maps_add(r->t_ns, r->mmap.start, r->mmap.bytes, r->mmap.file_offset, r->mmap.dev,
-			 r->mmap.ino, r->mmap.path);
+			 r->mmap.ino, r->mmap.path, true);
 		break;
 	case PERF_REC_LOST: look_again(r->t_ns); break;
 	case PERF_REC_THROTTLE:
@@ -220,6 +230,7 @@ bool drain_all(bool perf)
 	struct ring_event *e = ring_peek();
 
 	maps_reported = perf;
+	own_tid = sys_gettid();
 	for (;; any = true) {
 		bool record_due = have_record && record->t_ns <= until;
 

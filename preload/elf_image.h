@@ -59,6 +59,10 @@ struct elf_image *elf_image_open(struct arena *arena, const struct elf_place *pl
 /* [writer] Forgets all images; their memory is left to whoever abandons the arena. */
 void elf_image_init(void);
 
+/* [writer] Whether an object begins in memory at run-time address header that has an executable
+ * segment of bytes, in whole pages, from file_offset on. */
+bool elf_header_covers(uint64_t header, uint64_t file_offset, uint64_t bytes);
+
 /* [writer] Run-time address minus virtual address for an executable mapping of
  * file_offset at start; false when no segment holds that part of the file. */
 bool elf_image_bias(const struct elf_image *e, uint64_t start, uint64_t file_offset,

@@ -17,6 +17,30 @@ static bool read_memory(uint64_t address, void *buf, uint64_t n)
 	return sys_read_own_memory(address, buf, n) == (ssize_t)n;
 }
 
+static bool read_headers(uint64_t header, Elf64_Ehdr *h, Elf64_Phdr *ph)
+{
+	return read_memory(header, h, sizeof(*h)) && elf_header_ok(h) &&
+	       read_memory(header + h->e_phoff, ph, h->e_phnum * sizeof(*ph));
+}
+
+bool elf_header_covers(uint64_t header, uint64_t file_offset, uint64_t bytes)
+{
+	Elf64_Phdr ph[ELF_PHDRS_MAX];
+	Elf64_Ehdr h;
+
+	if (!read_headers(header, &h, ph))
+		return false;
+	for (unsigned i = 0; i < h.e_phnum; i++) {
+		uint64_t in_page = ph[i].p_offset & 4095;
+
+		if (ph[i].p_type == PT_LOAD && ph[i].p_flags & PF_X &&
+		    ph[i].p_offset - in_page == file_offset &&
+		    ((in_page + ph[i].p_filesz + 4095) & ~UINT64_C(4095)) == bytes)
+			return true;
+	}
+	return false;
+}
+
 /* Copies the n bytes at vaddr as segment s of e. */
 static bool copy_range(struct elf_image *e, uint64_t bias, struct elf_segment range)
 {
@@ -78,13 +102,14 @@ static void take_notes(struct elf_image *e, uint64_t bias, const Elf64_Phdr *ph)
 }
 
 /* An object that was loaded before, at another address maybe: what has no build id cannot be
- * told from others. */
-static struct elf_image *known_image(struct elf_image *known, const struct elf_image *found)
+ * told from others.  A copy that came too late for the tables is tried again. */
+static struct elf_image *known_image(struct elf_image *known, const struct elf_image *found,
+				     bool tables)
 {
 	struct elf_image *e = known;
 
 	while (e && (!found->build_id_len || e->headers_hash != found->headers_hash ||
-		     e->build_id_len != found->build_id_len ||
+		     (tables && !e->eh_hdr) || e->build_id_len != found->build_id_len ||
 		     memcmp(e->build_id, found->build_id, found->build_id_len) != 0))
 		e = e->next;
 	return e;
@@ -112,8 +137,7 @@ struct elf_image *elf_image_from_memory(struct arena *arena, struct elf_image *k
 	Elf64_Ehdr h;
 	uint64_t bias;
 
-	if (!read_memory(header, &h, sizeof(h)) || !elf_header_ok(&h) ||
-	    !read_memory(header + h.e_phoff, ph, h.e_phnum * sizeof(*ph)))
+	if (!read_headers(header, &h, ph))
 		return NULL;
 	for (unsigned i = 0; i < h.e_phnum; i++) {
 		if (ph[i].p_type == PT_LOAD && !first)
@@ -131,7 +155,7 @@ struct elf_image *elf_image_from_memory(struct arena *arena, struct elf_image *k
 	for (unsigned i = 0; i < h.e_phnum; i++)
 		if (ph[i].p_type == PT_NOTE)
 			take_notes(&found, bias, &ph[i]);
-	e = known_image(known, &found);
+	e = known_image(known, &found, eh != NULL);
 	if (e || !(e = arena_alloc(arena, sizeof(*e))))
 		return e;
 	*e = found;

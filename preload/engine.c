@@ -77,6 +77,8 @@ void engine_report(void)
 	if (told.perf_error)
 		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_DENIED, -told.perf_error, "perf",
 			     told.perf_why);
+	if (cpu == STATE_CPU_PERF)
+		engine_perf_report();
 	if (told.timer_error)
 		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_DENIED, -told.timer_error, "timer",
 			     told.timer_why);

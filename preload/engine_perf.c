@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "bell.h"
 #include "config.h"
 #include "cpu_perf.h"
 #include "engine_private.h"
@@ -26,7 +27,8 @@
 
 static struct {
 	bool kernel; /* kernel code is sampled */
-	bool narrow; /* told the trace that a CPU could have no ring */
+	int narrow;  /* -errno of an event that could not be had on some CPU */
+	bool told;   /* the trace of that */
 } perf;
 
 /* Threads that threads made before these were followed are found by looking once more, those
@@ -37,17 +39,23 @@ static struct table followed;
 
 struct to_follow {
 	uint32_t rings, found;
+	int err;
 };
 
 static void follow(int tid, void *arg)
 {
 	struct to_follow *to = arg;
+	int err;
 
 	if (!engine_is_foreign(tid) || table_get(&followed, (uint32_t)tid))
 		return;
 	table_put(&followed, (uint32_t)tid, 1);
-	cpu_perf_follow(tid, to->rings);
 	to->found++;
+	if (to->err == -EMFILE)
+		return;
+	err = cpu_perf_follow(tid, to->rings);
+	if (err && err != -ESRCH)
+		to->err = err;
 }
 
 /* All threads there are, but main, which the rings' own events follow; on the newest so many
@@ -63,6 +71,17 @@ static void follow_all(uint32_t rings)
 		if (!to.found)
 			break;
 	}
+	perf.narrow = to.err ? to.err : perf.narrow;
+}
+
+void engine_perf_report(void)
+{
+	if (perf.narrow && !perf.told)
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -perf.narrow, "perf",
+			"some threads could have no event on some CPUs (more descriptors help: "
+			"'ulimit -n'): what they use there is not sampled");
+	perf.told = perf.narrow;
 }
 
 static uint32_t ring_bytes(void)
@@ -90,7 +109,8 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 	struct cpu_perf_info info = { 0 };
 	int err;
 
-	perf.narrow = false;
+	perf.narrow = 0;
+	perf.told = false;
 	followed = (struct table){ 0 }; /* a child has not the memory */
 	*why = "a seccomp filter kills for perf_event_open: allow it in the sandbox";
 	if (!probe_survives(PROBE_PERF_EVENT_OPEN))
@@ -109,6 +129,21 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 	return 0;
 }
 
+static void tell_refused(int err, const char *why)
+{
+	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf", why);
+	if (cpu_perf_is_open()) {
+		trace_engine(
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
+			"the program changed its namespaces or groups, and perf is refused since: "
+			"sampling goes on as it was, it can be neither started nor stopped");
+		return;
+	}
+	atomic_store(&state.cpu, STATE_CPU_OFF);
+	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, -err, "perf",
+		     "the program changed its namespaces or groups, and perf is refused since");
+}
+
 /* No probe as at the opening: its process could be the first of a pid namespace of the
  * program's, which ends with it. */
 void engine_perf_resume(bool apart, bool on)
@@ -118,11 +153,7 @@ void engine_perf_resume(bool apart, bool on)
 	int err = cpu_perf_reopen(&options, &info);
 
 	if (err) {
-		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf", info.why);
-		trace_engine(
-			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
-			"the program changed its namespaces or groups, and perf_event_open is refused "
-			"since: sampling goes on as it was, it can be neither started nor stopped");
+		tell_refused(err, info.why);
 		return;
 	}
 	if (perf.kernel && !info.kernel)
@@ -134,6 +165,7 @@ void engine_perf_resume(bool apart, bool on)
 	cpu_perf_enable(on);
 	if (!apart)
 		cpu_perf_detach();
+	engine_perf_report();
 }
 
 /* A look at so many threads a second; what changes for all, a cpuset, shows in any. */
@@ -142,19 +174,19 @@ void engine_perf_resume(bool apart, bool on)
 /* Threads may be allowed CPUs that none was at the opening. */
 void engine_perf_widen(void)
 {
+	static uint32_t begin;
 	struct thread_info *t = roster_first();
-	int err = 0;
+	uint32_t at = 0;
 
-	for (unsigned looks = 0; t && looks < WIDEN_THREADS_MAX; looks++, t = t->next) {
-		uint32_t rings = t->ended ? 0 : cpu_perf_widen((int)t->tid, &err);
+	if (bell_tid() < 0)
+		return; /* as in engine_each_task */
+	for (; t && at < begin + WIDEN_THREADS_MAX; at++, t = t->next) {
+		uint32_t rings =
+			at < begin || t->ended ? 0 : cpu_perf_widen((int)t->tid, &perf.narrow);
 
 		if (rings)
 			follow_all(rings);
 	}
-	if (err && !perf.narrow)
-		trace_engine(
-			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
-			"threads may run on CPUs that none was allowed at the start, and could "
-			"have no ring there: on those they are not sampled");
-	perf.narrow = perf.narrow || err;
+	begin = t ? at : 0;
+	engine_perf_report();
 }

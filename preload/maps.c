@@ -222,13 +222,17 @@ int maps_take(const struct mapping *given, uint64_t header, bool newer)
 }
 
 /* Perf reports one mapping, not where the object begins, which is needed where the file cannot
- * be had, or is not known by the numbers that perf has of it (overlayfs, btrfs).  Nearly
- * always its first byte stands as far before as in the file; else /proc has to say. */
+ * be had, or is not known by the numbers that perf has of it (overlayfs, btrfs).  Where the
+ * linker has left file and memory alike, its first byte stands as far before as in the file;
+ * else /proc has to say.  What lies there may be of later: it has to fit. */
 static uint64_t header_of(const struct mapping *m)
 {
-	uint64_t header = m->start - m->file_offset;
+	uint64_t header = m->start - m->file_offset,
+		 bytes = (m->end - m->start + 4095) & ~UINT64_C(4095);
 
-	return m->file_offset <= m->start && maps_is_elf(header) ? header : 0;
+	return m->file_offset <= m->start && elf_header_covers(header, m->file_offset, bytes)
+		       ? header
+		       : 0;
 }
 
 static bool is_elsewhere(const struct mapping *m)
@@ -249,9 +253,12 @@ static bool is_same_object(const struct mapping *known, const struct mapping *m)
 static bool ask_proc(const struct mapping *m)
 {
 	static uint64_t next_ns;
+	const struct mapping *known = maps_find(m->start);
 	uint64_t began = sys_now_ns();
 
-	if (began < next_ns)
+	if (is_same_object(known, m) && known->image)
+		return true; /* the look for another has shown it */
+	if (maps_pausing(began, next_ns))
 		return false;
 	cut_out(m);
 	maps_fill(m->t_ns, m->start);
@@ -260,7 +267,7 @@ static bool ask_proc(const struct mapping *m)
 }
 
 void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
-	      uint64_t ino, const char *path)
+	      uint64_t ino, const char *path, bool loaded)
 {
 	struct mapping m = { .start = start,
 			     .end = start + bytes,
@@ -274,7 +281,7 @@ void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offse
 
 	if (!bytes || m.end < start || m.end > ARCH_KERNEL_START)
 		return;
-	header = header_of(&m);
+	header = loaded ? header_of(&m) : 0;
 	maps_classify(&m, header, text, sizeof(text));
 	if (m.flags & PROF_MAP_FILE && !header && is_elsewhere(&m) && ask_proc(&m))
 		return;

@@ -68,9 +68,10 @@ bool maps_changed(void);
 struct mapping *maps_find_new(uint64_t pc);
 extern bool maps_reported; /* perf tells of every mapping */
 
-/* [writer] Takes in one executable mapping that perf reported. */
+/* [writer] Takes in one executable mapping that perf, or an unloading, reported.  loaded: what
+ * lies in memory there may be it. */
 void maps_add(uint64_t t_ns, uint64_t start, uint64_t bytes, uint64_t file_offset, uint64_t dev,
-	      uint64_t ino, const char *path);
+	      uint64_t ino, const char *path, bool loaded);
 
 /* [writer] The newest mapping that holds pc, or NULL.  Kernel addresses get
  * the one kernel mapping. */
@@ -109,6 +110,12 @@ static inline uint64_t maps_pause_ns(uint64_t look_took_ns)
 	uint64_t pause = look_took_ns < most / 50 ? look_took_ns * 50 : most;
 
 	return pause < least ? least : pause;
+}
+
+/* Whether such a pause lasts; the clock may have been set back since (setns). */
+static inline bool maps_pausing(uint64_t now, uint64_t until)
+{
+	return now < until && until - now <= UINT64_C(5000000000);
 }
 
 #endif

@@ -35,7 +35,7 @@ static bool ends_with(const char *text, size_t n, const char *suffix)
 	return n >= m && !memcmp(text + n - m, suffix, m);
 }
 
-bool maps_is_elf(uint64_t header)
+static bool holds_elf(uint64_t header)
 {
 	char magic[4];
 
@@ -47,7 +47,7 @@ bool maps_is_elf(uint64_t header)
 static bool is_shared_memory(const char *path, uint64_t header)
 {
 	if (starts_with(path, "/memfd:"))
-		return !maps_is_elf(header);
+		return !holds_elf(header);
 	return starts_with(path, "/dev/") || starts_with(path, "/SYSV") ||
 	       starts_with(path, "/anon_hugepage");
 }

@@ -19,9 +19,6 @@ void maps_classify(struct mapping *m, uint64_t header, char *text, size_t text_b
  * 0 or -ENOMEM. */
 int maps_take(const struct mapping *m, uint64_t header, bool newer);
 
-/* [writer] Whether an ELF object begins at the run-time address header (0: no). */
-bool maps_is_elf(uint64_t header);
-
 /* [writer] The serial of the newest mapping; leaves out those after it again. */
 uint32_t maps_newest(void);
 void maps_drop_after(uint32_t serial);

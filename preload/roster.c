@@ -17,6 +17,10 @@
 /* A thread registers itself a little after the kernel has made it. */
 #define REGISTRATION_NS UINT64_C(5000000000)
 
+/* The kernel tells of a new thread once for each event of its creator, within microseconds; no
+ * tid is given out again as soon as that. */
+#define SAME_FORK_NS UINT64_C(1000000)
+
 static struct arena *memory;
 static uint32_t process, last_id;
 static struct table by_tid;  /* tid -> newest thread_info, as a pointer */
@@ -290,7 +294,7 @@ void roster_forked(uint32_t tid, uint32_t creator_tid, uint64_t t_ns)
 
 	if (t && t->t_start >= t_ns) {
 		t->t_start = t_ns; /* its registration, perhaps its end, was seen first */
-	} else {
+	} else if (!t || t_ns - t->t_start > SAME_FORK_NS) {
 		t = meet(tid, t_ns);
 		if (!t)
 			return;

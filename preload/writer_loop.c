@@ -194,8 +194,10 @@ int loop_resume(bool apart)
 	trace_reattach(apart, now);
 	if (loop.ended)
 		trace_continue(now);
+	lock_take(&loop_work);
 	drain_all(state_cpu_engine() == STATE_CPU_PERF);
 	engine_resume(apart, loop.sampling);
+	lock_drop(&loop_work);
 	if (loop.start_at)
 		loop.start_at += now - loop.paused_at;
 	if (loop.stop_at)
@@ -365,7 +367,8 @@ void loop_run(void)
 
 		if (bell_tid() && state_cpu_engine() == STATE_CPU_PERF)
 			n = cpu_perf_pollfds(loop.fds, POLLFDS_MAX - 1);
-		bell_wait(loop.fds, n, time_to_sleep(sys_now_ns(), n > 0));
+		bell_wait(loop.fds, n,
+			  time_to_sleep(sys_now_ns(), bell_tid() && !cpu_perf_is_blind()));
 		cpu_perf_polled(loop.fds, n);
 		requests = writer_take_requests(&asked);
 		if (!thread_live_count())

@@ -111,24 +111,24 @@ TEST(newer_over_older)
 	uint32_t generation;
 
 	start();
-	maps_add(1, FAKE, 0x10000, 0, 0, 0, "//anon");
+	maps_add(1, FAKE, 0x10000, 0, 0, 0, "//anon", true);
 	old = maps_find(FAKE);
 	TRUE(old && old->flags == PROF_MAP_ANON && !*old->path);
 	generation = maps_generation;
-	maps_add(2, FAKE, 0x20000, 0, 0, 0, "");
+	maps_add(2, FAKE, 0x20000, 0, 0, 0, "", true);
 	EQ(maps_generation, generation); /* anonymous code grows, nothing is replaced */
 	TRUE(maps_find(FAKE) == old && maps_find(FAKE + 0x10000) != old);
-	maps_add(3, FAKE + 0x4000, 0x4000, 0x26000, 1, 1, "/no/such/file");
+	maps_add(3, FAKE + 0x4000, 0x4000, 0x26000, 1, 1, "/no/such/file", true);
 	young = maps_find(FAKE + 0x4000);
 	TRUE(young && young->flags == PROF_MAP_FILE && !young->image);
 	EQ(maps_generation, generation + 1);
 	TRUE(old->replaced && !young->replaced);
 	TRUE(maps_find(FAKE + 0x3fff) == old && maps_find(FAKE + 0x8000) == old);
 	TRUE(maps_find(FAKE + 0x7fff) == young);
-	maps_add(4, FAKE + 0x4000, 0x4000, 0x26000, 1, 1, "/no/such/file");
+	maps_add(4, FAKE + 0x4000, 0x4000, 0x26000, 1, 1, "/no/such/file", true);
 	TRUE(maps_find(FAKE + 0x4000) == young);
 	EQ(maps_generation, generation + 1);
-	maps_add(5, FAKE + 0x5000, 0x1000, 0, 1, 2, "/another");
+	maps_add(5, FAKE + 0x5000, 0x1000, 0, 1, 2, "/another", true);
 	TRUE(maps_find(FAKE + 0x4fff) == young && maps_find(FAKE + 0x6000) == young);
 	TRUE(young->replaced);
 }
@@ -299,11 +299,31 @@ TEST(replaced_file_is_not_believed)
 	unlink(path);
 	EQ(system("cp -L /lib/x86_64-linux-gnu/libresolv.so.2 /tmp/prof-test-maps.so"), 0);
 	maps_add(9, (uint64_t)(uintptr_t)p + real->file_offset, real->end - real->start,
-		 real->file_offset, 1, 1, path);
+		 real->file_offset, 1, 1, path, true);
 	unlink(path);
 	m = maps_find((uint64_t)(uintptr_t)p + real->file_offset);
 	TRUE(m && m->image && m->image->fdes == real->image->fdes);
 	EQ(memcmp(m->build_id, real->build_id, 20), 0);
+}
+
+/* What lies in memory is another object than was reported, or none is said to be there. */
+TEST(memory_must_fit)
+{
+	const char *path = copy_of_libc();
+	struct mapping *real, *m;
+	uint64_t at;
+
+	start();
+	real = maps_find(address_of("gnu_get_libc_version"));
+	at = (uint64_t)(uintptr_t)map_library(path, real) + real->file_offset;
+	unlink(path);
+	maps_add(9, at, real->end - real->start - 4096, real->file_offset, 1, 1, "/gone", true);
+	m = maps_find(at);
+	TRUE(m && !m->image);
+	maps_forget(at, real->end);
+	maps_add(9, at, real->end - real->start, real->file_offset, 1, 1, "/gone", false);
+	m = maps_find(at);
+	TRUE(m && !m->image);
 }
 
 /* Every truncation of an object, and noise in its headers: no crash, no lie
