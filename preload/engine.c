@@ -115,10 +115,10 @@ void engine_look_after(void)
 		engine_timer_look_after();
 }
 
-void engine_resume(bool apart, bool on)
+void engine_resume(bool apart, bool on, struct header_engines *engines)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF)
-		engine_perf_resume(apart, on);
+		engine_perf_resume(apart, on, engines);
 }
 
 void engine_detach(void)

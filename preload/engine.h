@@ -32,8 +32,9 @@ void engine_enable(bool on);
 void engine_look_after(void);
 
 /* [writer] On a new writer thread, after a pause, with all that was sampled taken: the clock
- * may be another, and the rights.  apart as in engine_open, on as engine_enable was told last. */
-void engine_resume(bool apart, bool on);
+ * may be another, and the rights.  apart and engines as in engine_open, on as engine_enable was told
+ * last. */
+void engine_resume(bool apart, bool on, struct header_engines *engines);
 
 /* [writer] The rings' descriptors are about to be lost. */
 void engine_detach(void);

@@ -4,6 +4,7 @@
  * who else is followed, what becomes of it when the program changes where it runs.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "bell.h"
@@ -131,22 +132,23 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 
 static void tell_refused(int err, const char *why)
 {
-	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf", why);
-	if (cpu_perf_is_open()) {
-		trace_engine(
-			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf",
-			"the program changed its namespaces or groups, and perf is refused since: "
-			"sampling goes on as it was, it can be neither started nor stopped");
-		return;
-	}
-	atomic_store(&state.cpu, STATE_CPU_OFF);
-	trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, -err, "perf",
-		     "the program changed its namespaces or groups, and perf is refused since");
+	static char text[400];
+	bool kept = cpu_perf_is_open();
+
+	snprintf(text, sizeof(text),
+		 "since the program changed its namespaces or groups perf is refused, %s: %s",
+		 kept ? "and sampling goes on as it was, neither to be started nor stopped"
+		      : "and nothing is sampled",
+		 why);
+	if (!kept)
+		atomic_store(&state.cpu, STATE_CPU_OFF);
+	trace_engine(PROF_ENGINE_CPU, kept ? PROF_ENGINE_NOTE : PROF_ENGINE_OFF, -err,
+		     "perf reopened", text);
 }
 
 /* No probe as at the opening: its process could be the first of a pid namespace of the
  * program's, which ends with it. */
-void engine_perf_resume(bool apart, bool on)
+void engine_perf_resume(bool apart, bool on, struct header_engines *engines)
 {
 	struct cpu_perf_options options = perf_options();
 	struct cpu_perf_info info = { 0 };
@@ -158,9 +160,10 @@ void engine_perf_resume(bool apart, bool on)
 	}
 	if (perf.kernel && !info.kernel)
 		trace_engine(
-			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, EACCES, "perf",
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, EACCES, "perf reopened",
 			"the program changed its namespaces or groups: kernel code is not sampled since");
-	perf.kernel = info.kernel;
+	engines->cpus = info.cpus;
+	engines->cpu_kernel = perf.kernel = info.kernel;
 	follow_all(UINT32_MAX);
 	cpu_perf_enable(on);
 	if (!apart)

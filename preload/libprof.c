@@ -200,6 +200,7 @@ __attribute__((constructor(101))) static void start(void)
 __attribute__((destructor(101))) static void end(void)
 {
 	struct writer_summary s;
+	char text[64];
 	int saved = errno;
 
 	if (state_phase() == STATE_ON && sys_getpid() == state.pid) {
@@ -208,8 +209,9 @@ __attribute__((destructor(101))) static void end(void)
 		writer_stop(WRITER_STOP_EXIT);
 		s = writer_summary();
 		if (s.unwritten)
-			log_line(0, "%llu bytes could not be written to %s",
-				 (unsigned long long)s.unwritten, *s.path ? s.path : config.out);
+			log_line(0, "%llu bytes could not be written to %s: %s",
+				 (unsigned long long)s.unwritten, *s.path ? s.path : config.out,
+				 strerror_r(-s.write_error, text, sizeof(text)));
 		log_line(1, "%llu CPU samples, %llu heap events, %llu lost: %s",
 			 (unsigned long long)s.samples, (unsigned long long)s.heap_events,
 			 (unsigned long long)s.lost, *s.path ? s.path : "no trace");

@@ -43,6 +43,7 @@ static struct {
 	int next_fd;
 	uint32_t next; /* its number, or the last that was tried */
 	uint64_t next_bytes;
+	bool counts_links;	   /* the file system does */
 	bool unnamed_left;	   /* of an attempt to make it: to be removed before the next */
 	uint32_t sizes[SIZES_MAX]; /* bytes of segment n at n % SIZES_MAX */
 	uint8_t *out;
@@ -283,6 +284,17 @@ static size_t compress(const struct buffer *content)
 	return (size_t)n + LZ4_HEAD_BYTES + LZ4_TAIL_BYTES;
 }
 
+/* What is written to a file without a name is lost.  Some file systems never count names. */
+static bool is_deleted(int fd)
+{
+	struct stat st;
+
+	if (sys_fstat(fd, &st) || (!st.st_nlink && !seg.counts_links))
+		return false;
+	seg.counts_links = true;
+	return !st.st_nlink;
+}
+
 /* A write can be cut by a kill at any byte, so the frame goes in behind a
  * skippable header first; one aligned-enough eight-byte write commits it. */
 int segment_write(const struct buffer *content)
@@ -293,6 +305,10 @@ int segment_write(const struct buffer *content)
 
 	if (fd < 0)
 		return fd;
+	if (is_deleted(fd)) {
+		file_release(fd);
+		return -ENOENT;
+	}
 	memcpy(real, seg.out, sizeof(real));
 	prof_put_u32(seg.out, PROF_SKIP_UNCOMMITTED);
 	prof_put_u32(seg.out + 4, (uint32_t)(n - COMMIT_BYTES));

@@ -31,6 +31,7 @@ static struct {
 	uint64_t opened_bytes; /* of the segment, with its opening records; 0: not yet written */
 	struct header_engines engines;
 	uint64_t lost_told[PROF_LOSS_CODES];
+	int write_error; /* -errno of the last frame that was lost */
 } trace;
 
 /* Latest word on each engine, repeated in every segment. */
@@ -184,6 +185,8 @@ static bool put_frame(const struct buffer *content, uint64_t t_ns)
 	/* Rights may be back in a moment; a full disk takes longer. */
 	if (err && !waits && err != -EACCES && err != -EPERM)
 		trace.retry_at = t_ns + RETRY_NS;
+	if (err && !waits)
+		trace.write_error = err;
 	if (err)
 		lose_frame(content->used, t_ns);
 	return !err;
@@ -299,6 +302,11 @@ void trace_reattach(bool keep_descriptors, uint64_t t_ns)
 		return;
 	segment_reattach(keep_descriptors);
 	trace_create(t_ns); /* where that fails, the next flush tries again */
+}
+
+int trace_write_error(void)
+{
+	return trace.write_error;
 }
 
 bool trace_exists(void)

@@ -44,6 +44,9 @@ void trace_continue(uint64_t t_ns);
  * made is opened again at once: the program may be about to give up the right to. */
 void trace_reattach(bool keep_descriptors, uint64_t t_ns);
 
+/* [writer] Of the last frame that could not be written, -errno; 0 none. */
+int trace_write_error(void);
+
 /* [writer] True when a segment has been written: there is a trace to find. */
 bool trace_exists(void);
 

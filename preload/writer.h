@@ -87,6 +87,7 @@ struct writer_summary {
 	const char *path;		     /* of the trace, "" when there is none */
 	uint64_t samples, heap_events, lost; /* events */
 	uint64_t unwritten;		     /* bytes */
+	int write_error;		     /* -errno of the last of them */
 };
 struct writer_summary writer_summary(void);
 

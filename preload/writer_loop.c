@@ -196,7 +196,8 @@ int loop_resume(bool apart)
 		trace_continue(now);
 	lock_take(&loop_work);
 	drain_all(state_cpu_engine() == STATE_CPU_PERF);
-	engine_resume(apart, loop.sampling);
+	engine_resume(apart, loop.sampling, &loop.engines);
+	trace_set_engines(&loop.engines);
 	lock_drop(&loop_work);
 	if (loop.start_at)
 		loop.start_at += now - loop.paused_at;
@@ -409,5 +410,6 @@ struct writer_summary loop_summary(void)
 					.samples = trace_sums.samples,
 					.heap_events = trace_sums.heap_events,
 					.lost = lost,
-					.unwritten = atomic_load(&stats_lost[PROF_LOSS_WRITE]) };
+					.unwritten = atomic_load(&stats_lost[PROF_LOSS_WRITE]),
+					.write_error = trace_write_error() };
 }
