@@ -5,6 +5,8 @@
  */
 #include "capture.h"
 
+#include <errno.h>
+
 #include "sys.h"
 #include "thread.h"
 
@@ -44,24 +46,24 @@ uint32_t capture_stack_size(uint64_t sp, uint32_t max)
 	return (uint32_t)(top - sp) & ~7u;
 }
 
+/* What lies between sp and the thread's end of stack may be another stack with a guard page of
+ * its own, a coroutine's for one: all but the page in use is read by the kernel, which finds out.
+ * Where that is refused, the thread's own stack is taken as it is. */
 uint32_t capture_stack(uint64_t sp, uint8_t *to, uint32_t max, bool *cut)
 {
-	uint64_t top;
-	ssize_t got;
+	uint64_t top = 0, page_end = (sp | 4095) + 1;
+	bool own = thread_stack_bounds(sp, &top);
+	uint32_t bytes = own ? capture_stack_size(sp, max) & ~7u : max;
+	ssize_t got = own && sp + bytes <= page_end ? 0 : sys_read_own_memory(sp, to, bytes);
 
-	*cut = true;
-	if (thread_stack_bounds(sp, &top)) {
-		uint32_t bytes = capture_stack_size(sp, max) & ~7u;
-
-		*cut = top - sp > max;
+	if (own && got <= 0 && got != -EFAULT) {
 		copy_words(to, sp, bytes);
-		return bytes;
+		got = bytes;
 	}
-	got = sys_read_own_memory(sp, to, max);
 	if (got <= 0) {
 		*cut = false;
 		return 0;
 	}
-	*cut = (uint64_t)got == max;
+	*cut = own && (uint64_t)got == bytes ? top - sp > max : (uint64_t)got == max;
 	return (uint32_t)got;
 }

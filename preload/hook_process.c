@@ -70,6 +70,7 @@ HOOK pid_t _Fork(void)
 		return forked(pid);
 	/* The child may be in a handler, libc's locks held: it begins with its first event. */
 	if (state_phase() == STATE_ON) {
+		state.by_libc = true;
 		cpu_timer_leave_in_child();
 		signal_mask_give_back(thread_tls.self);
 		thread_forget_gap();

@@ -26,6 +26,7 @@ void state_mark_ours(void)
 	const size_t page = 4096;
 
 	state.pid = sys_getpid();
+	state.by_libc = false;
 	if (!state.same)
 		state.same = sys_map(page);
 	if (state.same && SYS_CALL(SYS_madvise, state.same, page, MADV_WIPEONFORK, 0, 0, 0) < 0) {
@@ -48,7 +49,13 @@ bool state_recording(void)
 	uint32_t phase = state_phase();
 
 	if (phase == STATE_ON && !state_is_ours()) {
-		state_reset_in_child(); /* made by a bare clone: no handler ran */
+		/* Made by a bare clone: no handler ran, and libc's locks are as another thread
+		 * may have held them. */
+		bool threaded = thread_live_count() > 1 && !state.by_libc;
+
+		state_reset_in_child();
+		if (threaded)
+			atomic_store(&state.phase, STATE_INERT);
 		phase = state_phase();
 	}
 	if (phase == STATE_CHILD) {

@@ -32,6 +32,7 @@ struct state {
 	int pid;	       /* of the process this state belongs to */
 	_Atomic uint32_t
 		*same;	  /* 1 in a page the kernel wipes in any forked child; NULL: ask getpid */
+	bool by_libc;	  /* a child not begun yet, in which libc has put its locks right */
 	char *const *env; /* environ at start */
 };
 

@@ -219,14 +219,19 @@ extern bool sys_vm_read_is_deadly __attribute__((weak, visibility("hidden")));
 
 /* Copies n bytes of our own memory at addr, which may be unmapped: returns how
  * many could be read, from the start, or -errno. */
-static inline ssize_t sys_read_own_memory(uint64_t addr, void *buf, size_t n)
+static inline ssize_t sys_read_memory_of(int tid, uint64_t addr, void *buf, size_t n)
 {
 	struct iovec to = { buf, n }, from = { (void *)(uintptr_t)addr, n };
 
 	if (&sys_vm_read_is_deadly && sys_vm_read_is_deadly)
 		return -ENOSYS;
-	/* By the thread: once main has left, the process's own id leads to no memory. */
-	return SYS_CALL(SYS_process_vm_readv, sys_gettid(), &to, 1, &from, 1, 0);
+	return SYS_CALL(SYS_process_vm_readv, tid, &to, 1, &from, 1, 0);
+}
+
+/* By the thread: once main has left, the process's own id leads to no memory. */
+static inline ssize_t sys_read_own_memory(uint64_t addr, void *buf, size_t n)
+{
+	return sys_read_memory_of(sys_gettid(), addr, buf, n);
 }
 
 #endif

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <linux/prctl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "config.h"
 #include "cpu_timer.h"
 #include "guard.h"
+#include "proc.h"
 #include "state.h"
 #include "sys.h"
 #include "thread_pool.h"
@@ -33,6 +35,8 @@ __thread struct thread_tls thread_tls __attribute__((tls_model("initial-exec")))
 extern void *__libc_stack_end; /* ld.so: stack pointer at the process's entry */
 
 static _Atomic uint32_t live_count;
+static struct thread_state *leader; /* main's */
+static _Atomic bool leader_was_last;
 static pthread_key_t exit_key;
 static pthread_attr_t default_attr;
 static uint64_t process_base_cpu_ns; /* used by the process before the trace */
@@ -97,11 +101,41 @@ static void take_counters(const struct thread_state *t, const struct thread_tls 
 	totals->alloc_bytes = tls->bytes + tls->gap - tls->countdown - t->base_bytes;
 }
 
+/* The first thread of a process that has ended by the bare exit call stays for as long as any
+ * other is there, us for one, and still has a clock; memory it has none. */
+static bool is_gone_leader(int tid)
+{
+	uint64_t word = 0;
+	char pages[8] = "";
+	ssize_t got;
+
+	if (tid != sys_getpid())
+		return false;
+	got = sys_read_memory_of(tid, (uint64_t)(uintptr_t)&tid, &word, sizeof(tid));
+	if (got == sizeof(tid) || got == -ESRCH)
+		return got < 0;
+	return proc_read("/proc/self/statm", pages, sizeof(pages)) > 0 && pages[0] == '0';
+}
+
+/* [hook] Of two threads that are left, one is leaving: whether main is the other, and has gone
+ * without a word. */
+static bool leader_has_gone(void)
+{
+	struct thread_totals totals;
+
+	if (!leader || !is_gone_leader((int)leader->tid))
+		return false;
+	thread_read_totals(leader, &totals);
+	leader_was_last = false;
+	return true;
+}
+
 /* [hook] The last thing a thread does for us. */
 static void leave(struct thread_state *t)
 {
 	struct thread_tls *tls = &thread_tls;
 	struct guard g;
+	uint32_t left;
 
 	tls->busy++;
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
@@ -119,7 +153,8 @@ static void leave(struct thread_state *t)
 	tls->self = NULL;
 	guard_leave(&g);
 	atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
-	if (atomic_fetch_sub(&live_count, 1) == 1)
+	left = atomic_fetch_sub(&live_count, 1);
+	if (left == 1 || (left == 2 && leader_has_gone()))
 		writer_stop(WRITER_STOP_LAST_THREAD);
 	tls->busy--;
 }
@@ -169,6 +204,7 @@ int thread_init(void)
 	t->base_user_ns = before.user_ns;
 	t->base_system_ns = before.system_ns;
 	atomic_store(&live_count, 1);
+	leader = t;
 	take_on(t);
 	return 0;
 }
@@ -319,6 +355,11 @@ static void read_counters(const struct thread_state *t, struct thread_totals *to
 		take_counters(t, t->tls, totals); /* the kernel call is refused here */
 }
 
+static bool is_gone(int tid)
+{
+	return sys_thread_is_gone(tid) || is_gone_leader(tid);
+}
+
 void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 {
 	uint64_t cpu_ns;
@@ -327,23 +368,35 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 	*totals = t->totals;
 	if (t->tls) {
 		cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
-		if (cpu_ns) {
+		if (cpu_ns && !is_gone_leader((int)t->tid)) {
 			totals->cpu_ns = cpu_ns - t->base_cpu_ns;
 			read_counters(t, totals);
 			t->totals.cpu_ns = totals->cpu_ns;
 			t->totals.alloc_calls = totals->alloc_calls;
 			t->totals.alloc_bytes = totals->alloc_bytes;
-		} else if (sys_thread_is_gone((int)t->tid)) {
+		} else if (is_gone((int)t->tid)) {
 			t->tls = NULL;
 			if (t->timer_id >= 0)
 				cpu_timer_detach(t->timer_id);
 			t->timer_id = -1;
 			t->t_end = sys_now_ns();
-			atomic_fetch_sub(&live_count, 1);
+			if (atomic_fetch_sub(&live_count, 1) == 1)
+				leader_was_last = t == leader;
 			atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
 		}
 	}
 	lock_drop(&t->lock);
+}
+
+int thread_leader_status(void)
+{
+	char line[1024] = "";
+	const char *last;
+
+	if (!leader_was_last || proc_read("/proc/self/stat", line, sizeof(line)) <= 0)
+		return -1;
+	last = strrchr(line, ' '); /* exit_code, proc(5) */
+	return last ? (int)(strtol(last, NULL, 10) >> 8 & 0xff) : -1;
 }
 
 uint64_t thread_process_cpu_ns(void)
@@ -388,7 +441,8 @@ void thread_reset_in_child(void)
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
 	thread_forget_gap();
-	t = thread_pool_take();
+	t = leader = thread_pool_take();
+	leader_was_last = false;
 	if (!t)
 		return;
 	t->stack_low = low;

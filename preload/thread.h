@@ -163,6 +163,10 @@ void thread_forget_gap(void);
 /* [child] Only the calling thread is left: starts a new pool with it as main. */
 void thread_reset_in_child(void);
 
+/* [writer] What the process's status is, where main was the last of its threads and has left by
+ * the bare exit call: since Linux 5.17 the last of all, us, has to give it.  Else -1. */
+int thread_leader_status(void);
+
 /* Threads registered, or about to be, that have not left. */
 uint32_t thread_live_count(void);
 

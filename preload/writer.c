@@ -91,7 +91,7 @@ static void *writer_main(void *arg)
 {
 	const char *why = NULL;
 	bool apart;
-	int err;
+	int err, status;
 
 	(void)arg;
 	w.tid = sys_gettid();
@@ -113,6 +113,9 @@ out:
 	atomic_store_explicit(&w.life, THREAD_FINISHED, memory_order_release);
 	sys_futex_wake(&w.life);
 	sys_futex_wake(&w.done); /* whoever still waits for an answer looks at life, too */
+	status = thread_leader_status();
+	if (status >= 0)
+		SYS_CALL(SYS_exit, status, 0, 0, 0, 0, 0);
 	return NULL;
 }
 
@@ -271,7 +274,7 @@ void writer_leave_for_good(void)
 	}
 	thread_tls.busy++;
 	thread_snapshot_self();
-	if (writer_request(WRITER_LEAVE, EXIT_WAIT_NS) && join()) {
+	if (writer_request(WRITER_LEAVE, PAUSE_WAIT_NS) && join()) {
 		sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
 		atomic_store(&w.life, THREAD_NONE);
 		atomic_store(&state.cpu, STATE_CPU_OFF);

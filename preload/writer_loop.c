@@ -372,9 +372,10 @@ void loop_run(void)
 			  time_to_sleep(sys_now_ns(), bell_tid() && !cpu_perf_is_blind()));
 		cpu_perf_polled(loop.fds, n);
 		requests = writer_take_requests(&asked);
+		lock_take(&loop_work);
+		roster_look_at_main();
 		if (!thread_live_count())
 			requests |= WRITER_EXIT;
-		lock_take(&loop_work);
 		take_all();
 		now = sys_now_ns();
 		keep_plan(now);
