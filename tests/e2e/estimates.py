@@ -81,8 +81,9 @@ def write(directory, mean=MEAN):
     s.heap(0, mean, allocated + freed)
     size = {k: sum(x[0] * x[1] for f, x in BLOCKS.items() if thread[f] == k) for k in (1, 2)}
     calls = {k: sum(x[1] for f, x in BLOCKS.items() if thread[f] == k) for k in (1, 2)}
-    s.thread_stats(CPU_NS, [(1, CPU | RUSAGE | FINAL, CPU_NS, CPU_NS - SYSTEM_NS, SYSTEM_NS, calls[1],
-                             size[1]), (2, CPU | RUSAGE | FINAL, 3 * PERIOD, 3 * PERIOD, 0, calls[2],
-                                        size[2])])
+    flags = CPU | RUSAGE | FINAL
+    s.thread_stats(CPU_NS, [
+        (1, flags, CPU_NS, CPU_NS - SYSTEM_NS, SYSTEM_NS, calls[1], size[1]),
+        (2, flags, 3 * PERIOD, 3 * PERIOD, 0, calls[2], size[2])])
     s.mark(CPU_NS, 5).end(CPU_NS).write(str(directory), 1)
     mktrace.write_symfs(str(directory.parent))

@@ -69,8 +69,8 @@ for thread, stack, row in p.rows("samples"):
     elif name == "[not sampled]":
         ends(row["cpu_ns_95"], apart - high, apart - low, name)
     else:
-        covered, of = (190, 19) if thread is main else (30, 3)
-        ends(row["cpu_ns_95"], *(covered * estimates.MS * x for x in estimates.of_share(n, of)), name)
+        of = 19 if thread is main else 3
+        ends(row["cpu_ns_95"], *(of * estimates.PERIOD * x for x in estimates.of_share(n, of)), name)
 
 
 def is_few(n):
@@ -87,8 +87,8 @@ def check_heap_row(row, name):
         of = estimates.Sum(blocks)
         if blocks:
             ends(row[kind + "_space_95"], of.low, of.high, (name, kind))
-            check(row[kind + "_objects_95"][0] <= row[kind + "_objects"] <= row[kind + "_objects_95"][1],
-                  name, row)
+            least, most = row[kind + "_objects_95"]
+            check(least <= row[kind + "_objects"] <= most, name, row)
         else:
             ends(row[kind + "_space_95"], 0, estimates.Z**2 * estimates.MEAN, (name, kind))
 
@@ -98,9 +98,10 @@ for _, stack, row in p.rows("heap"):
 for row in p.raw["sites"]:
     check_heap_row(row, p.frames[row["frame"]])
 check(len(p.raw["sites"]) == len(p.raw["heap"]) == len(estimates.BLOCKS), "rows", p.raw["sites"])
-check([main[x] for x in ("cpu_few", "alloc_few", "inuse_few", "few")] == [False] * 4, main)
-check([worker[x] for x in ("cpu_few", "alloc_few", "inuse_few", "few")] == [True, False, False, True],
-      "3 CPU samples, 12 allocations:", worker)
+MARKS = ("cpu_few", "alloc_few", "inuse_few", "few")
+check([main[x] for x in MARKS] == [False] * 4, main)
+check([worker[x] for x in MARKS] == [True, False, False, True], "3 CPU samples, 12 allocations:",
+      worker)
 # the most is when all are there, the first of them allocated last
 of = estimates.Sum([b for f in estimates.BLOCKS for b in estimates.sizes(f, False)])
 check(p.process["peak_inuse_n"] == of.n and not p.process["peak_inuse_few"], p.process)
@@ -129,14 +130,16 @@ for user in users():
     beside = thread["not_sampled_ns"] - thread["off_ns"]
     if "[not sampled]" in rows:
         _, rest = rows["[not sampled]"]
-        check(rest["cpu_ns_95"] == [max(0, beside - x) for x in reversed(row["cpu_ns_95"])], rest, row)
+        low, high = row["cpu_ns_95"]
+        check(rest["cpu_ns_95"] == [max(0, beside - high), max(0, beside - low)], rest, row)
 
 # -- Of all: an estimate lies in its interval; the clock's time is exact; few are marked.
 for document in [json.loads(file.read_text()) for file in files[:-1]]:
     for row in document["samples"]:
         low, high = row["cpu_ns_95"]
         kernel = document["threads"][row["thread"]]["kernel_not_sampled_ns_95"]
-        check(low <= row["cpu_ns"] <= high and (row["count"] or kernel or low == high), "interval", row)
+        check(low <= row["cpu_ns"] <= high, "interval", row)
+        check(row["count"] or kernel or low == high, "the clock's time is exact:", row)
         check(row["few"] == is_few(row["count"]), "few", row)
     for row in document["heap"] + document["sites"]:
         sampled = document["engines"]["heap"]["mean_bytes"] > 1

@@ -56,6 +56,8 @@ fits(text, "sites")
 check("CPU engine was off" in text, "why there are no samples:", text)
 p = Profile(trace)
 functions = p.raw["functions"]
+# a machine with no time for the writer may lose some: then nothing is exact
+sure = "-" if any(p.losses[x] for x in (*ALLOC_LOSSES, "free_ring_full", "write_failed")) else "exact"
 want = {}
 for row in p.raw["sites"]:
     name = functions[p.raw["frames"][row["frame"]]["function"]]["name"]
@@ -66,7 +68,7 @@ for function, calls, nbytes, *_ in ran.rows("site"):
         continue  # allocates through a helper of its own
     check(function in sites and len(want.get(function, ())) == 1, function, "is no site in", text)
     size, unit, mark, _, objects, exact, samples = sites[function][:7]
-    check(mark == exact == "exact" and objects == samples, function, "is not marked exact:",
+    check(mark == exact == sure and objects == samples, function, "is not marked", sure, ":",
           sites[function])
     check(int(objects) == want[function][0]["alloc_objects"],
           function, "calls", objects, want[function])
@@ -162,8 +164,9 @@ def check_headings(text, mark, exact):
     of = {alive: estimates.Sum([b for f in estimates.BLOCKS for b in estimates.sizes(f, alive)],
                                1 if exact else estimates.MEAN) for alive in (False, True)}
     behind = "" if exact else r" \+-(\d+%)"
-    for alive, pattern in ((False, rf"the samples say {VALUE}{behind} in {COUNT}{behind}"),
-                           (True, rf"Blocks alive at the exit: {VALUE}{behind} in {COUNT}{behind} b")):
+    both = rf"{VALUE}{behind} in {COUNT}{behind}"
+    for alive, pattern in ((False, "the samples say " + both),
+                           (True, rf"Blocks alive at the exit: {both} blocks")):
         line, = found(pattern, " ".join(text.split()), "heading")
         marks = [x for x in line if x in ("", "~")]
         check(marks == [mark[alive]] * 2, line)
@@ -179,7 +182,8 @@ live = text.split("Allocated by thread")[1].split("\n\n")[0]
 check("live is estimated" in live, live)
 few = prof("report", *SYMFS, "--to", "0.0095", MADE) # 9 blocks: nothing freed yet
 check(re.search(r"say ~\S+ \w+ \+-\d+% in ~149 \+-\d+%", " ".join(few.split())), "9 blocks:", few)
-check(re.search(r"alive at 0.0095 s: ~\S+ \w+ \+-\d+% in ~149 \+-\d+% blocks", few), "9 alive:", few)
+check(re.search(r"alive at 0.0095 s: ~\S+ \w+ \+-\d+% in ~149 \+-\d+% blocks", few), "9 alive:",
+      few)
 check(re.search(r"  most     ~\S+ \w+ \+-\d+% after", few), "9 at the peak:", few)
 check(re.search(r"^  app  .* ~\S+ \w+ +\d+%$", few, re.M), "live of 9 blocks:", few)
 for metric in ("alloc_space", "inuse_space"):

@@ -193,7 +193,8 @@ for pid, program, at_second in ((4242, "app", 1), (4343, "other", 3), (4444, "st
                 s.engine(t, HEAP, 0, 0, "jemalloc", "gone")
     s.mark(4 * S, 5).end(4 * S).write(TWO / program, 1)
 text = prof("report", TWO)
-for title, count in (("Hottest", 1), ("3 threads;", 1), ("Allocation sites", 0), ("Blocks alive", 0)):
+for title, count in (("Hottest", 1), ("3 threads;", 1), ("Allocation sites", 0),
+                     ("Blocks alive", 0)):
     got = told(text[text.index(title):].split("\n\n")[0])
     lost = labels(got, "lost")
     check(len(lost) == count, title, "tells", got)
@@ -279,5 +280,5 @@ p = check_real(trace, [])
 check(not any(p.losses.values()), "lost with the default settings:", p.losses)
 check("\n  lost " not in prof("report", trace), "a loss is told where there is none")
 measured("losses", "a loss, throttle, change of engine or pause is told below each table it "
-         "touches, and only within its times", "22 windows, 17 happenings, 6 metrics, --peek, several "
-         "processes, rings that overflow", "all, no other")
+         "touches, and only within its times", "22 windows, 17 happenings, 6 metrics, --peek, "
+         "several processes, rings that overflow", "all, no other")
