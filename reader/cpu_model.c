@@ -189,6 +189,22 @@ static void cpu_estimate_kernel(const struct process *process, struct thread *th
 	thread->kernel_high_ns = (uint64_t)((double)exact_ns * share.high);
 }
 
+struct cell_slack cell_kernel_slack(const struct profile *p, const struct cell *cell)
+{
+	const struct thread *thread = profile_thread(p, cell->thread);
+	const struct frame *frame = profile_frame(p, profile_node(p, cell->stack)->frame);
+	double estimate = (double)thread->kernel_not_sampled_ns;
+	struct cell_slack slack = { 0, 0 };
+
+	if (cell->samples || !thread->kernel_high_ns || frame->kind != FRAME_SYNTHETIC)
+		return slack;
+	slack.below = estimate - (double)thread->kernel_low_ns;
+	slack.above = (double)thread->kernel_high_ns - estimate;
+	if (frame->address == SYNTHETIC_NOT_SAMPLED)
+		return (struct cell_slack){ -slack.below, -slack.above };
+	return frame->address == SYNTHETIC_KERNEL_NOT_SAMPLED ? slack : (struct cell_slack){ 0, 0 };
+}
+
 static void cpu_add_synthetic(struct profile *p, GArray *added, uint32_t thread, uint32_t root,
 			      enum synthetic_frame what, uint64_t ns)
 {

@@ -38,6 +38,13 @@ static struct block *heap_find(struct trace_state *state, uint64_t id)
 	return live_blocks_find(state->blocks, id);
 }
 
+/* One block more or less is alive. */
+static void heap_count(struct trace_state *state, const struct heap_weight *weight, int n)
+{
+	state->live_space += n * weight->space;
+	state->live_space_var += n * weight->space_var;
+}
+
 /* The blocks changed at t: is that the most so far?  Events of several threads
  * are in order of time but for the writer's flushes, and so is the peak. */
 static void heap_note_peak(struct build *b, uint64_t t)
@@ -49,16 +56,18 @@ static void heap_note_peak(struct build *b, uint64_t t)
 	if (state->live_space <= s->heap_peak_space || !profile_in_window(b->profile, t))
 		return;
 	s->heap_peak_space = state->live_space;
+	s->heap_peak_space_var = MAX(0, state->live_space_var); /* rounding */
+	s->heap_peak_mean = state->live_mean;
 	s->heap_peak_ns = t;
 	s->heap_peak_n = n;
 }
 
 static void heap_drop(struct trace_state *state, uint64_t id, const struct block *block)
 {
-	state->live_space -= block->weight.space;
+	heap_count(state, &block->weight, -1);
 	live_blocks_remove(state->blocks, id);
 	if (!live_blocks_count(state->blocks))
-		state->live_space = 0; /* and nothing left of rounding */
+		state->live_space = state->live_space_var = 0; /* and nothing left of rounding */
 }
 
 /* Takes a copy of block into the table of what is alive. */
@@ -68,7 +77,7 @@ static void heap_keep(struct build *b, const struct block *block)
 	struct block *known = heap_find(state, block->id);
 
 	if (known) {
-		state->live_space -= known->weight.space;
+		heap_count(state, &known->weight, -1);
 		*known = *block;
 	} else if (profile_full(b->profile, "blocks alive", live_blocks_count(state->blocks),
 				PROFILE_BLOCKS_MAX, PROFILE_BLOCKS_FREE)) {
@@ -76,7 +85,8 @@ static void heap_keep(struct build *b, const struct block *block)
 	} else {
 		live_blocks_add(state->blocks, block);
 	}
-	state->live_space += block->weight.space;
+	heap_count(state, &block->weight, 1);
+	state->live_mean = MAX(state->live_mean, block->weight.mean);
 	heap_note_peak(b, MAX(block->t, state->run_start_ns));
 }
 
@@ -148,7 +158,7 @@ static void heap_repair(struct profile *p, struct trace_state *state, const stru
 	if (block->generation != state->generation)
 		live_blocks_remove(state->blocks, block->id);
 	else
-		state->live_space += block->weight.space;
+		heap_count(state, &block->weight, 1);
 }
 
 void heap_live_end(struct build *b)
@@ -156,7 +166,7 @@ void heap_live_end(struct build *b)
 	/* A list that may itself be cut proves nothing; and what was freed
 	 * after the window is alive at its end. */
 	if (b->live_repairs && !b->damages && b->state->run_start_ns <= b->profile->to_ns) {
-		b->state->live_space = 0;
+		b->state->live_space = b->state->live_space_var = 0;
 		heap_each(b->profile, b->state, heap_repair);
 	}
 	b->live_repairs = false;

@@ -54,10 +54,14 @@ double heap_sum_unseen_calls(const struct heap_sum *sum)
 	return calls > 0 ? var / calls : 0;
 }
 
-bool heap_sum_is_few(const struct heap_sum *sum)
+bool heap_sum_alloc_is_few(const struct heap_sum *sum)
 {
-	return (sum->alloc_space_var > 0 || sum->inuse_space_var > 0) &&
-	       interval_is_few(sum->alloc_n ? sum->alloc_n : sum->inuse_n);
+	return sum->mean > 0 && interval_is_few(sum->alloc_n);
+}
+
+bool heap_sum_inuse_is_few(const struct heap_sum *sum)
+{
+	return sum->mean > 0 && interval_is_few(sum->inuse_n);
 }
 
 bool heap_sum_is_empty(const struct heap_sum *sum)

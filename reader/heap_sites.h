@@ -20,8 +20,10 @@ struct heap_sum {
 void heap_sum_add(struct heap_sum *sum, const struct cell *cell);
 struct heap_sum heap_sum_of_thread(const struct thread *thread);
 bool heap_sum_is_empty(const struct heap_sum *sum);
-/* It rests on one to nine samples, and on sizes that may have gone unseen. */
-bool heap_sum_is_few(const struct heap_sum *sum);
+/* What was allocated, or what is in use, rests on one to nine samples; where every call
+ * is recorded neither does. */
+bool heap_sum_alloc_is_few(const struct heap_sum *sum);
+bool heap_sum_inuse_is_few(const struct heap_sum *sum);
 
 /* The variances: see interval.h for what becomes of them.
  *

@@ -24,6 +24,13 @@ struct interval interval_of_share(double k, double n)
 				  fmin(1, (centre + half) / scale) };
 }
 
+double interval_reach_of_share(double k, double n)
+{
+	struct interval share = interval_of_share(k, n);
+
+	return n > 0 ? fmax(share.high - k / n, k / n - share.low) : 1;
+}
+
 /* Upwards the score interval: the truth t at which sum lies just 1.96 standard deviations
  * below it, (t - sum)^2 = z^2 (variance + unseen (t - sum)).  For blocks much smaller than
  * the mean distance, whose number of samples is a Poisson variate, it is within 1 % of the

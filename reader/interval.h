@@ -18,6 +18,10 @@ struct interval {
  * Samples taken at even distances vary less than trials do: it is not too narrow. */
 struct interval interval_of_share(double k, double n);
 
+/* How far the side of that interval reaches which is further off from k / n, of which it is
+ * not the middle. */
+double interval_reach_of_share(double k, double n);
+
 /* Of a sum of heap estimates with that variance, estimated from the samples themselves.
  * Blocks that were not sampled are not in it: to each unit that they add to the truth they
  * add at most unseen to the variance; 0: nothing goes unseen.  With few samples the interval

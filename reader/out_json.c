@@ -19,17 +19,29 @@ uint64_t json_clip(double value)
 	return value > 0 ? value < 1.8e19 ? (uint64_t)value : UINT64_MAX : 0;
 }
 
-/* Of the thread's time that samples cover, what so many of its samples stand for. */
+/* Not below 0. */
+static uint64_t json_less(uint64_t value, double less)
+{
+	return value - MIN(value, json_clip(less));
+}
+
+/* Of the thread's time that samples cover, what so many of its samples stand for.  What
+ * none covers is known by the clock, but for the part of it that was the kernel's. */
 static void json_cpu_interval(struct json_document *doc, const struct cell *cell)
 {
 	const struct thread *thread = profile_thread(doc->profile, cell->thread);
+	struct cell_slack slack = cell_kernel_slack(doc->profile, cell);
 	double covered = (double)(thread->cpu_ns - thread->not_sampled_ns);
 	struct interval share = interval_of_share((double)cell->samples, (double)thread->n_samples);
-	bool exact = !cell->samples; /* what no sample covers is known by the clock */
 
 	json_begin_array(doc->json, "cpu_ns_95");
-	json_uint(doc->json, NULL, exact ? cell->cpu : json_clip(floor(covered * share.low)));
-	json_uint(doc->json, NULL, exact ? cell->cpu : json_clip(ceil(covered * share.high)));
+	if (cell->samples) {
+		json_uint(doc->json, NULL, json_clip(floor(covered * share.low)));
+		json_uint(doc->json, NULL, json_clip(ceil(covered * share.high)));
+	} else {
+		json_uint(doc->json, NULL, json_less(cell->cpu, MAX(slack.below, -slack.above)));
+		json_uint(doc->json, NULL, cell->cpu + json_clip(MAX(slack.above, -slack.below)));
+	}
 	json_end_array(doc->json);
 }
 

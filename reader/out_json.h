@@ -9,6 +9,7 @@
 #define PROF_OUT_JSON_H
 
 #include "heap_sites.h"
+#include "interval.h"
 #include "json_write.h"
 #include "opts.h"
 #include "profile.h"
@@ -72,7 +73,9 @@ struct json_rounding {
 	double carry;
 };
 
-/* The eleven members that threads, rows and sites have in common. */
+void json_interval(struct json_writer *json, const char *name, struct interval of);
+
+/* The members that threads, rows and sites have in common. */
 void json_heap_sum(struct json_writer *json, const struct heap_sum *sum,
 		   struct json_rounding round[4]);
 

@@ -20,7 +20,7 @@ static uint64_t rounding_take(struct json_rounding *rounding, double value)
 	return (uint64_t)whole;
 }
 
-static void json_interval(struct json_writer *json, const char *name, struct interval of)
+void json_interval(struct json_writer *json, const char *name, struct interval of)
 {
 	json_begin_array(json, name);
 	json_uint(json, NULL, json_clip(floor(of.low + 0.5)));
@@ -47,7 +47,8 @@ void json_heap_sum(struct json_writer *json, const struct heap_sum *sum,
 	json_uint(json, "inuse_space", rounding_take(&round[3], sum->inuse_space));
 	json_interval(json, "inuse_space_95",
 		      interval_of_sum(sum->inuse_space, sum->inuse_space_var, sum->mean));
-	json_bool(json, "few", heap_sum_is_few(sum));
+	json_bool(json, "alloc_few", heap_sum_alloc_is_few(sum));
+	json_bool(json, "inuse_few", heap_sum_inuse_is_few(sum));
 }
 
 void json_write_heap(struct json_document *doc)
@@ -66,6 +67,8 @@ void json_write_heap(struct json_document *doc)
 		json_index(doc->json, "thread", json_ids_find(&doc->threads, cell->thread));
 		json_index(doc->json, "stack", json_stack_find(doc, cell->stack));
 		json_heap_sum(doc->json, &sum, round);
+		json_bool(doc->json, "few",
+			  heap_sum_alloc_is_few(&sum) || heap_sum_inuse_is_few(&sum));
 		json_end_object(doc->json);
 	}
 	json_end_array(doc->json);
@@ -83,6 +86,8 @@ void json_write_sites(struct json_document *doc)
 		json_index(doc->json, "frame",
 			   json_frame_add(doc, site->site.frame, site->site.line));
 		json_heap_sum(doc->json, &site->sum, round);
+		json_bool(doc->json, "few",
+			  heap_sum_alloc_is_few(&site->sum) || heap_sum_inuse_is_few(&site->sum));
 		json_end_object(doc->json);
 	}
 	json_end_array(doc->json);

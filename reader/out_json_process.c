@@ -111,6 +111,11 @@ static void json_process_figures(struct json_writer *json, const struct process 
 	json_uint(json, "peak_rss_bytes", process->peak_rss_bytes);
 	json_text(json, "peak_rss_source", process->peak_rss_is_kernels ? "kernel" : "seen");
 	json_uint(json, "peak_inuse_space", (uint64_t)llround(process->heap_peak_space));
+	json_interval(json, "peak_inuse_space_95",
+		      interval_of_sum(process->heap_peak_space, process->heap_peak_space_var,
+				      process->heap_peak_mean));
+	json_bool(json, "peak_inuse_few",
+		  process->heap_peak_mean > 0 && interval_is_few(process->heap_peak_n));
 	json_uint(json, "peak_inuse_n", process->heap_peak_n);
 	json_uint(json, "peak_inuse_ns", process->heap_peak_ns);
 	json_begin_object(json, "ended_before");

@@ -5,6 +5,8 @@
  */
 #include "out_json.h"
 
+#include "interval.h"
+
 static void json_thread_times(struct json_writer *json, const struct thread *thread)
 {
 	json_uint(json, "cpu_ns", thread->cpu_ns);
@@ -51,6 +53,10 @@ static void json_write_thread(struct json_document *doc, uint32_t id)
 	json_uint(json, "alloc_calls", thread->window.alloc_calls);
 	json_uint(json, "alloc_bytes", thread->window.alloc_bytes);
 	json_heap_sum(json, &sum, (struct json_rounding[4]){ 0 });
+	json_bool(json, "cpu_few", interval_is_few(thread->n_samples));
+	json_bool(json, "few",
+		  interval_is_few(thread->n_samples) || heap_sum_alloc_is_few(&sum) ||
+			  heap_sum_inuse_is_few(&sum));
 	json_end_object(json);
 }
 

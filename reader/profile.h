@@ -176,6 +176,15 @@ enum metric profile_metric(const struct profile *p, enum metric wanted);
 /* The cell's figure in that metric, not rounded. */
 double cell_value(const struct cell *cell, enum metric metric);
 
+/* Of time that no sample covers it is estimated what was the kernel's: cells of
+ * [kernel: not sampled] and the same thread's [not sampled] rest on that, and what the
+ * one has too much the other lacks.  How far the kernel's part may lie below and above
+ * its estimate, negated for the other, so that the two cancel in a sum; 0 for all else. */
+struct cell_slack {
+	double below, above;
+};
+struct cell_slack cell_kernel_slack(const struct profile *p, const struct cell *cell);
+
 /* Says on stderr, one line each, which losses are not zero and what could not
  * be read; for every command but those that show it themselves. */
 void profile_warn_losses(const struct profile *p);

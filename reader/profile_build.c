@@ -84,6 +84,7 @@ static void build_frames(struct build *b, struct segment_in *segment, struct fra
 	while (frame_reader_next(reader, segment, &frame)) {
 		b->frame_offset = frame.offset;
 		b->frame_since_ns = build_process(b)->t_last_ns;
+		b->frame_stops = false;
 		facts.frames++;
 		facts.content_bytes += frame.len;
 		decode_frame(&b->decoder, frame.data, frame.len);

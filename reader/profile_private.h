@@ -43,7 +43,9 @@ struct trace_state {
 	bool off;	       /* sampling is switched off */
 	uint64_t off_since;
 	uint64_t unknown_frees;
-	double live_space; /* of the blocks, estimated */
+	double live_space, live_space_var; /* of the blocks, estimated */
+	uint64_t seconds_ns[2];		   /* the last process statistics, and those before */
+	double live_mean;		   /* as heap_mean of a cell */
 };
 
 struct profile_private {
@@ -76,6 +78,7 @@ struct build {
 	const char *path;
 	uint64_t frame_offset;
 	uint64_t frame_since_ns; /* last time the frames before it name */
+	bool frame_stops;	 /* sampling stopped in it */
 	struct decoder decoder;
 	GPtrArray *strings; /* const char * by id, interned */
 	GArray *mappings;   /* uint32_t by id: id in profile->mappings, 0 undefined */

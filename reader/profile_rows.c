@@ -256,6 +256,8 @@ static void build_mark(struct build *b, const struct row_mark *row)
 
 	process_saw_time(s, row->t);
 	s->exited |= row->mark == PROF_MARK_EXIT;
+	b->frame_stops |= row->mark == PROF_MARK_EXIT || row->mark == PROF_MARK_EXEC ||
+			  row->mark == PROF_MARK_STOP;
 	if (row->mark == PROF_MARK_START || row->mark == PROF_MARK_STOP)
 		process_switch(s, b->state, row->t, row->mark == PROF_MARK_START);
 	if (s->marks->len < MARKS_MAX)
@@ -277,6 +279,21 @@ static void build_cumulative(struct build *b, const struct event *e)
 	s->ended_before_threads = row->ended_threads;
 	s->ended_before = (struct exact){ row->cpu_ns, row->user_ns, row->system_ns,
 					  row->alloc_calls, row->alloc_bytes };
+}
+
+/* From when on a loss may be: since the flush before.  What the kernel found no room for
+ * it says once there is room again, and that is counted once a second, behind that second's
+ * statistics, of which the last may be at the very time of the loss; when sampling stops,
+ * it says the rest, of whatever time. */
+static uint64_t build_loss_since(const struct build *b, const struct row_loss *row)
+{
+	const uint64_t *seconds = b->state->seconds_ns;
+
+	if (row->code != PROF_LOSS_CPU_RING)
+		return b->frame_since_ns;
+	if (b->frame_stops || b->state->off)
+		return 0;
+	return MIN(b->frame_since_ns, seconds[seconds[0] >= row->t]);
 }
 
 static void build_end_row(struct build *b, const struct row_end *row)
@@ -301,11 +318,13 @@ static void build_fact(struct build *b, const struct event *e)
 		break;
 	case PROF_REC_PROCESS_STATS:
 		process_saw_time(build_process(b), e->process_stats.t);
+		b->state->seconds_ns[1] = b->state->seconds_ns[0];
+		b->state->seconds_ns[0] = e->process_stats.t;
 		process_add_memory(p, b->process, &e->process_stats);
 		break;
 	case PROF_REC_LOSS:
-		loss_more(p, build_process(b), b->frame_since_ns, e->loss.t, e->loss.code,
-			  e->loss.count);
+		loss_more(p, build_process(b), build_loss_since(b, &e->loss), e->loss.t,
+			  e->loss.code, e->loss.count);
 		break;
 	case PROF_REC_ENGINE: build_engine(b, &e->engine); break;
 	case PROF_REC_MARK: build_mark(b, &e->mark); break;

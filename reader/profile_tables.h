@@ -187,7 +187,8 @@ struct profile_segment {
 };
 
 /* Losses by code; unknown codes are kept too.  They are told once a flush, so
- * they belong to an interval: from the end of the flush before to the record. */
+ * they belong to an interval: from the end of the flush before to the record; of the
+ * kernel's rings once a second, and when sampling stops. */
 struct profile_loss {
 	uint64_t code;
 	uint64_t count;
@@ -199,10 +200,11 @@ struct profile_loss {
 /* Figures that losses and changes of engines bear on. */
 enum profile_figures {
 	FIGURES_CPU = 1,     /* samples by stack */
-	FIGURES_THREADS = 2, /* rows of threads, their names and creators */
+	FIGURES_THREADS = 2, /* rows of threads: names, creators, how many samples */
 	FIGURES_ALLOC = 4,   /* what was allocated, by stack */
-	FIGURES_INUSE = 8,   /* what is alive */
-	FIGURES_ALL = 15,
+	FIGURES_INUSE = 8,   /* what is alive, by stack */
+	FIGURES_LIVE = 16,   /* what is alive, by thread */
+	FIGURES_ALL = 31,
 };
 
 /* How the stack of a sample ends at the root; see FORMAT.md, markers. */
@@ -266,7 +268,8 @@ struct process {
 	bool peak_rss_is_kernels;
 	/* When most of the heap was alive, by the samples, and how much. */
 	uint64_t heap_peak_ns, heap_peak_n;
-	double heap_peak_space;
+	double heap_peak_space, heap_peak_space_var;
+	double heap_peak_mean; /* as heap_mean of a cell */
 	/* What all threads' clocks say together, since the start; differs from
 	 * clock_cpu_ns - self_cpu_ns by what no thread record covers. */
 	uint64_t threads_cpu_ns;

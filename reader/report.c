@@ -28,14 +28,6 @@ char *report_value(const struct report *report, char *buf, double value)
 	return strcmp(unit, "bytes") ? format_count(buf, value) : format_bytes(buf, value);
 }
 
-const char *report_mark(struct report *report, uint64_t n, bool exact)
-{
-	if (exact || !interval_is_few(n))
-		return "";
-	report->rough = true;
-	return "~";
-}
-
 /* Whether any process has a heap engine besides these. */
 static bool report_has_heap_engine(const struct report *report, const char *const *none)
 {
@@ -171,9 +163,11 @@ static int report_write(struct profile *profile, FILE *out, const struct options
 	};
 
 	report_sum(&report);
+	report_count_trials(&report);
 	report.heap_exact = report_heap_is_exact(&report);
 	report.tree = stack_tree_new(profile, cells, report.metric);
 	if (options->peek) {
+		report_engines_brief(&report, metric_figures(report.metric));
 		report_peek(&report);
 	} else {
 		report_head(&report);

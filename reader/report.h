@@ -26,6 +26,8 @@ struct report {
 	struct stack_tree *tree; /* of the cells, in metric */
 	enum metric metric;	 /* of the functions, never METRIC_DEFAULT */
 	uint64_t samples, cpu_ns;
+	uint64_t trials;     /* samples of the threads asked for, whatever their stacks */
+	uint64_t covered_ns; /* the time that these stand for */
 	struct heap_sum heap;
 	bool several;	 /* processes */
 	bool heap_exact; /* report_heap_is_exact() */
@@ -41,6 +43,10 @@ void report_heap(struct report *report);      /* report_heap.c */
 void report_modules(struct report *report);   /* report_modules.c */
 void report_peek(struct report *report);      /* report_peek.c */
 
+/* Of these, only what bears on such figures (enum profile_figures): for a page
+ * without its head.  report_engines.c */
+void report_engines_brief(struct report *report, unsigned figures);
+
 /* Below the heading of a table with such figures (enum profile_figures): what was
  * lost of them and what changed, within the window.  report_caveats.c */
 void report_caveats(struct report *report, unsigned figures);
@@ -48,9 +54,23 @@ void report_caveats(struct report *report, unsigned figures);
 /* A figure of the metric in its unit. */
 char *report_value(const struct report *report, char *buf, double value);
 
+/* How sure a figure is; report_interval.c.  Sets trials and covered_ns. */
+void report_count_trials(struct report *report);
+
 /* "~" when a figure rests on so few samples that it is rough; exact figures
- * (of no samples, or without variance) never are. */
+ * (of no samples, or of calls that were all recorded) never are. */
 const char *report_mark(struct report *report, uint64_t n, bool exact);
+/* The same of a figure of the metric. */
+const char *report_sum_mark(struct report *report, const struct stack_sum *sum);
+
+/* The wider side of a figure's 95 % interval, as a part of it: "12%", "exact", "-" when
+ * that is not known, "" of nothing.  The first is of a figure of the metric, the
+ * second of any of the heap: see interval_of_sum(); mean 0: every call is recorded. */
+char *report_reach(const struct report *report, char *buf, const struct stack_sum *sum);
+char *report_heap_reach(const struct report *report, char *buf, double value, double variance,
+			double unseen, double mean);
+/* That, to stand behind the figure in a sentence: " +-12%", " exact", "". */
+char *report_beside(char *buf, const char *reach);
 
 /* Whether allocations were counted at all, and whether they were sampled. */
 bool report_heap_is_counted(const struct report *report);

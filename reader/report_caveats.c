@@ -2,14 +2,22 @@
  *
  * report_caveats.c - under the heading of a table: what was lost of its figures in
  * the times asked for, when the engine behind them changed, and for how long
- * sampling was off.  Silent where there is nothing to say.
+ * sampling was off.  Silent where there is nothing to say.  Of several processes each
+ * has its own times: what was lost and changed names the process.
  */
 #include "report.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define CAVEATS_MAX 8u /* changes told below one table */
+#define CAVEATS_MAX 8u		 /* changes and pauses told below one table */
+#define CAVEATS_PROCESSES_MAX 3u /* processes that a loss is told of by name */
+
+/* What is told below one table. */
+struct caveats {
+	struct report *report;
+	unsigned told, more; /* lines printed, and left out */
+};
 
 /* "1.20 s to 3.41 s" */
 static void caveat_times(GString *text, uint64_t from, uint64_t to)
@@ -19,6 +27,21 @@ static void caveat_times(GString *text, uint64_t from, uint64_t to)
 	g_string_append_printf(text, ", %s", format_ns(buf, (double)from));
 	if (to > from)
 		g_string_append_printf(text, " to %s", format_ns(buf, (double)to));
+}
+
+/* Which of several processes: "app-4242", a space behind it; "" of one. */
+static void caveat_who(const struct report *report, const struct process *process, GString *text)
+{
+	if (report->several)
+		g_string_append_printf(text, "%s-%" PRIu64 " ", process->program, process->pid);
+}
+
+static void caveat_say(struct caveats *caveats, const char *label, const char *text)
+{
+	if (caveats->told++ < CAVEATS_MAX)
+		report_labelled(&caveats->report->page, label, text);
+	else
+		caveats->more++;
 }
 
 /* Of the events that a loss is of, those that were kept. */
@@ -36,51 +59,74 @@ static uint64_t caveat_kept(const struct report *report, uint64_t code)
 	return kept;
 }
 
+/* NULL: a process lost none of it within the window. */
+static const struct profile_loss *caveat_find(const struct process *process, uint64_t code)
+{
+	for (guint i = 0; i < process->losses->len; i++) {
+		const struct profile_loss *loss =
+			&g_array_index(process->losses, struct profile_loss, i);
+
+		if (loss->code == code && loss->window_count)
+			return loss;
+	}
+	return NULL;
+}
+
+/* When it was lost: of several processes, of the first ones that did. */
+static void caveat_loss_times(struct report *report, uint64_t code, GString *text)
+{
+	unsigned processes = 0;
+
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+		const struct profile_loss *loss = caveat_find(process, code);
+
+		if (!loss || processes++ >= CAVEATS_PROCESSES_MAX)
+			continue;
+		if (report->several) {
+			g_string_append(text, "; ");
+			caveat_who(report, process, text);
+			g_string_append_printf(text, "%" PRIu64, loss->window_count);
+		}
+		caveat_times(text, loss->window_from_ns, loss->window_to_ns);
+	}
+	if (processes > CAVEATS_PROCESSES_MAX)
+		g_string_append_printf(text, "; %u processes in all", processes);
+}
+
 /* One loss of all processes. */
 static void caveat_loss(struct report *report, uint64_t code)
 {
-	struct profile_loss sum = { .window_from_ns = UINT64_MAX };
+	uint64_t lost = 0, kept;
 	char share[FORMAT_ROOM];
-	uint64_t kept;
 	GString *text;
 
 	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
-		const GArray *losses = profile_process(report->profile, i)->losses;
+		const struct profile_loss *loss =
+			caveat_find(profile_process(report->profile, i), code);
 
-		for (guint j = 0; j < losses->len; j++) {
-			const struct profile_loss *loss =
-				&g_array_index(losses, struct profile_loss, j);
-
-			if (loss->code != code || !loss->window_count)
-				continue;
-			sum.window_count += loss->window_count;
-			sum.window_from_ns = MIN(sum.window_from_ns, loss->window_from_ns);
-			sum.window_to_ns = MAX(sum.window_to_ns, loss->window_to_ns);
-		}
+		lost += loss ? loss->window_count : 0;
 	}
-	if (!sum.window_count)
+	if (!lost)
 		return;
 	text = g_string_new("");
-	g_string_append_printf(text, "%" PRIu64 " %s", sum.window_count, profile_loss_text(code));
+	g_string_append_printf(text, "%" PRIu64 " %s", lost, profile_loss_text(code));
 	kept = caveat_kept(report, code);
 	if (kept)
 		g_string_append_printf(text, " (%s of all)",
-				       format_share(share, (double)sum.window_count,
-						    (double)(sum.window_count + kept)));
-	if (!report->several)
-		caveat_times(text, sum.window_from_ns, sum.window_to_ns);
+				       format_share(share, (double)lost, (double)(lost + kept)));
+	caveat_loss_times(report, code, text);
 	report_labelled(&report->page, "  lost", text->str);
 	g_string_free(text, TRUE);
 }
 
 /* What became of an engine after it had started. */
-static unsigned caveat_engine(struct report *report, const struct process *process, uint32_t engine)
+static void caveat_engine(struct caveats *caveats, const struct process *process, uint32_t engine)
 {
 	static const char *const states[] = { "off", "on", "denied", "" };
 	bool started = false;
-	unsigned said = 0;
 
-	for (guint i = 0; i < process->engines->len && said < CAVEATS_MAX; i++) {
+	for (guint i = 0; i < process->engines->len; i++) {
 		const struct profile_engine *change =
 			&g_array_index(process->engines, struct profile_engine, i);
 		GString *text;
@@ -88,28 +134,29 @@ static unsigned caveat_engine(struct report *report, const struct process *proce
 		if (change->engine != engine)
 			continue;
 		if (started && change->t_ns >= process->from_ns && change->t_ns <= process->to_ns) {
-			text = g_string_new(engine == PROF_ENGINE_CPU ? "CPU " : "heap ");
-			g_string_append_printf(text, "%s %s", change->name,
-					       states[MIN(change->state, PROF_ENGINE_NOTE)]);
+			text = g_string_new("");
+			caveat_who(caveats->report, process, text);
+			g_string_append_printf(
+				text, "%s %s %s", engine == PROF_ENGINE_CPU ? "CPU" : "heap",
+				change->name, states[MIN(change->state, PROF_ENGINE_NOTE)]);
 			if (*change->text)
 				g_string_append_printf(text, ": %s", change->text);
 			caveat_times(text, change->t_ns, 0);
-			report_labelled(&report->page, "  changed", text->str);
+			caveat_say(caveats, "  changed", text->str);
 			g_string_free(text, TRUE);
-			said++;
 		}
 		started |= change->state == PROF_ENGINE_ON;
 	}
-	return said;
 }
 
 /* Sampling was switched off and on again, by the settings or the program. */
-static void caveat_off(struct report *report, const struct process *process)
+static void caveat_off(struct caveats *caveats, const struct process *process)
 {
 	uint64_t off_ns = 0, since = 0, t;
 	unsigned spells = 0;
 	bool off = false;
-	char buf[FORMAT_ROOM], *text;
+	char buf[FORMAT_ROOM];
+	GString *text;
 
 	for (guint i = 0; i < process->marks->len; i++) {
 		const struct profile_mark *mark =
@@ -131,27 +178,33 @@ static void caveat_off(struct report *report, const struct process *process)
 	}
 	if (!spells)
 		return;
-	text = g_strdup_printf("sampling, %u time%s, for %s", spells, spells == 1 ? "" : "s",
+	text = g_string_new("");
+	caveat_who(caveats->report, process, text);
+	g_string_append_printf(text, "sampling, %u time%s, for %s", spells, spells == 1 ? "" : "s",
 			       format_ns(buf, (double)off_ns));
-	report_labelled(&report->page, "  off", text);
-	g_free(text);
+	caveat_say(caveats, "  off", text->str);
+	g_string_free(text, TRUE);
 }
 
 void report_caveats(struct report *report, unsigned figures)
 {
-	unsigned told = 0;
+	struct caveats caveats = { .report = report };
+	char text[64];
 
 	for (uint64_t code = 1; code < PROF_LOSS_CODES; code++)
 		if (profile_loss_figures(code) & figures)
 			caveat_loss(report, code);
-	for (uint32_t i = 1; i < report->profile->processes->len && told < CAVEATS_MAX; i++) {
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
 		const struct process *process = profile_process(report->profile, i);
 
-		if (figures & FIGURES_CPU)
-			told += caveat_engine(report, process, PROF_ENGINE_CPU);
-		if (figures & FIGURES_ALLOC)
-			told += caveat_engine(report, process, PROF_ENGINE_HEAP);
-		if (!report->several)
-			caveat_off(report, process);
+		if (figures & (FIGURES_CPU | FIGURES_THREADS))
+			caveat_engine(&caveats, process, PROF_ENGINE_CPU);
+		if (figures & (FIGURES_ALLOC | FIGURES_INUSE | FIGURES_LIVE))
+			caveat_engine(&caveats, process, PROF_ENGINE_HEAP);
+		caveat_off(&caveats, process);
 	}
+	if (!caveats.more)
+		return;
+	g_snprintf(text, sizeof(text), "and %u more, in the output json", caveats.more);
+	report_labelled(&report->page, "  more", text);
 }

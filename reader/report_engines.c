@@ -203,8 +203,9 @@ static void engines_cost(struct report *report)
 	g_string_free(text, TRUE);
 }
 
-/* Sums by code over all processes; zero is stated too. */
-static void engines_losses(struct report *report)
+/* Sums by code over all processes; zero is stated too.  Only of losses that bear on
+ * the figures. */
+static void engines_losses(struct report *report, unsigned figures)
 {
 	GHashTable *sums = key_table_new(g_free);
 	GArray *codes = g_array_new(FALSE, FALSE, sizeof(uint64_t));
@@ -233,7 +234,7 @@ static void engines_losses(struct report *report)
 		const uint64_t *count = g_hash_table_lookup(sums, key_pointer(code));
 		char *text, *part;
 
-		if (!count[0])
+		if (!count[0] || !(profile_loss_figures(code) & figures))
 			continue;
 		part = report_is_window(report)
 			       ? g_strdup_printf(" (%" PRIu64 " within these times)", count[1])
@@ -251,9 +252,38 @@ static void engines_losses(struct report *report)
 		label = "";
 	}
 	if (*label)
-		report_labelled(&report->page, label, "none, of anything that can be lost");
+		report_labelled(&report->page, label,
+				figures == FIGURES_ALL ? "none, of anything that can be lost"
+						       : "none, of what is shown here");
 	g_hash_table_unref(sums);
 	g_array_unref(codes);
+}
+
+static void engines_said_end(struct report *report, struct engines_said *said)
+{
+	if (said->left_out)
+		fprintf(report->page.out, "           and %u more lines, in the output json\n",
+			said->left_out);
+	g_hash_table_unref(said->lines);
+}
+
+void report_engines_brief(struct report *report, unsigned figures)
+{
+	struct engines_said said = {
+		.lines = key_text_table_new(g_free),
+	};
+
+	for (uint32_t i = 1; i < report->profile->processes->len; i++) {
+		const struct process *process = profile_process(report->profile, i);
+
+		if (figures & FIGURES_CPU)
+			engines_cpu(report, &said, process);
+		else
+			engines_heap(report, &said, process);
+		engines_events(report, &said, process);
+	}
+	engines_said_end(report, &said);
+	engines_losses(report, figures);
 }
 
 void report_engines(struct report *report)
@@ -270,10 +300,7 @@ void report_engines(struct report *report)
 		engines_events(report, &said, process);
 		engines_settings(report, &said, process);
 	}
-	if (said.left_out)
-		fprintf(report->page.out, "           and %u more lines, in the output json\n",
-			said.left_out);
-	g_hash_table_unref(said.lines);
+	engines_said_end(report, &said);
 	engines_cost(report);
-	engines_losses(report);
+	engines_losses(report, FIGURES_ALL);
 }

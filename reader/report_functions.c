@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "interval.h"
-
 struct function_sum {
 	uint32_t function;
 	uint32_t active; /* lines of it in the stack being walked */
@@ -29,7 +27,6 @@ struct functions {
 	struct report *report;
 	struct function_sum *sums; /* by function */
 	struct line_sum *lines;	   /* by line of the model */
-	double covered;		   /* value of what rests on samples */
 };
 
 /* The self of all functions. */
@@ -40,7 +37,7 @@ static void functions_add_self(struct functions *functions)
 
 	for (guint i = 0; i < report->cells->len; i++) {
 		const struct cell *cell = g_ptr_array_index(report->cells, i);
-		struct stack_sum sum = stack_sum_of_cell(cell, report->metric);
+		struct stack_sum sum = stack_sum_of_cell(report->profile, cell, report->metric);
 		uint32_t line = leaves[cell->stack];
 		struct function_sum *function =
 			&functions->sums[profile_line(report->profile, line)->function];
@@ -49,7 +46,6 @@ static void functions_add_self(struct functions *functions)
 			continue;
 		stack_sum_add(&function->self, sum);
 		functions->lines[line].self += sum.value;
-		functions->covered += sum.n ? sum.value : 0;
 	}
 	g_free(leaves);
 }
@@ -146,49 +142,25 @@ static int functions_compare(gconstpointer a, gconstpointer b)
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
-/* Half the 95 % interval, of the figure; of a heap estimate its wider side. */
-static void functions_interval(struct functions *functions, struct report_table *table,
-			       const struct stack_sum *sum)
+static void functions_print_sum(struct report *report, struct report_table *table,
+				const struct stack_sum *sum)
 {
-	struct report *report = functions->report;
-	bool counted = report->metric == METRIC_CPU || report->metric == METRIC_SAMPLES;
-	bool calls =
-		report->metric == METRIC_ALLOC_OBJECTS || report->metric == METRIC_INUSE_OBJECTS;
-	double all = (double)report->tree->sums[0].n, n = (double)sum->n, half = 0;
-	struct interval share = interval_of_share(n, all);
+	char buf[FORMAT_ROOM];
 
-	if (counted && n > 0)
-		half = (share.high - share.low) / 2 * functions->covered;
-	if (!(sum->value > 0)) {
-		report_table_cell(table, "");
-		return;
-	}
-	if (!counted)
-		half = sum->value * interval_reach(sum->value, sum->var,
-						   calls ? sum->var / sum->value : sum->mean);
-	if (half > 0)
-		report_table_cellf(table, "%.0f%%", 100 * half / sum->value);
-	else
-		report_table_cell(table, counted || report->heap_exact ? "exact" : "-");
+	report_value(report, buf, sum->value);
+	report_table_cellf(table, "%s%s", report_sum_mark(report, sum), buf);
+	report_table_cell(table, report_reach(report, buf, sum));
+	report_table_cell(table, format_share(buf, sum->value, report->tree->sums[0].value));
 }
 
 static void functions_print_row(struct functions *functions, struct report_table *table,
 				const struct function_sum *sum)
 {
 	struct report *report = functions->report;
-	bool exact = report->metric != METRIC_CPU && report->metric != METRIC_SAMPLES &&
-		     !(report->heap.alloc_space_var > 0 || report->heap.inuse_space_var > 0);
-	double whole = report->tree->sums[0].value;
-	char buf[FORMAT_ROOM], *place;
+	char *place;
 
-	report_value(report, buf, sum->self.value);
-	report_table_cellf(table, "%s%s", report_mark(report, sum->self.n, exact), buf);
-	functions_interval(functions, table, &sum->self);
-	report_table_cell(table, format_share(buf, sum->self.value, whole));
-	report_value(report, buf, sum->total.value);
-	report_table_cellf(table, "%s%s", report_mark(report, sum->total.n, exact), buf);
-	functions_interval(functions, table, &sum->total);
-	report_table_cell(table, format_share(buf, sum->total.value, whole));
+	functions_print_sum(report, table, &sum->self);
+	functions_print_sum(report, table, &sum->total);
 	place = report_place(profile_function(report->profile, sum->function), sum->line, 0);
 	report_table_cell(table, place);
 	g_free(place);

@@ -11,21 +11,33 @@
 #include <string.h>
 
 #include "cells.h"
-#include "interval.h"
 
 /* One of the two tables: which figures of a sum it shows. */
 struct heap_figures {
-	double space, objects, space_var, mean;
+	double space, objects, space_var, objects_var;
+	double mean, unseen; /* to bytes and to calls: see interval_of_sum() */
 	uint64_t n;
 };
 
 static struct heap_figures heap_figures(const struct heap_sum *sum, bool live)
 {
+	double unseen = heap_sum_unseen_calls(sum);
+
 	if (live)
-		return (struct heap_figures){ sum->inuse_space, sum->inuse_objects,
-					      sum->inuse_space_var, sum->mean, sum->inuse_n };
-	return (struct heap_figures){ sum->alloc_space, sum->alloc_objects, sum->alloc_space_var,
-				      sum->mean, sum->alloc_n };
+		return (struct heap_figures){ sum->inuse_space,
+					      sum->inuse_objects,
+					      sum->inuse_space_var,
+					      sum->inuse_objects_var,
+					      sum->mean,
+					      unseen,
+					      sum->inuse_n };
+	return (struct heap_figures){ sum->alloc_space,
+				      sum->alloc_objects,
+				      sum->alloc_space_var,
+				      sum->alloc_objects_var,
+				      sum->mean,
+				      unseen,
+				      sum->alloc_n };
 }
 
 static int heap_compare_live(gconstpointer a, gconstpointer b)
@@ -50,20 +62,45 @@ static char *heap_place(const struct report *report, struct site site)
 			    !line->line && start && address > start ? address - start : 0);
 }
 
+static char *heap_space_reach(const struct report *report, char *buf,
+			      const struct heap_figures *row)
+{
+	return report_heap_reach(report, buf, row->space, row->space_var, row->mean, row->mean);
+}
+
+static char *heap_objects_reach(const struct report *report, char *buf,
+				const struct heap_figures *row)
+{
+	return report_heap_reach(report, buf, row->objects, row->objects_var, row->unseen,
+				 row->mean);
+}
+
+/* "~1.2 MiB +-34% in ~5 +-67%", what stands behind it to be added. */
+static void heap_append(struct report *report, GString *text, const struct heap_figures *row)
+{
+	const char *mark = report_mark(report, row->n, !(row->mean > 0));
+	char buf[FORMAT_ROOM], space[FORMAT_ROOM], objects[FORMAT_ROOM];
+	bool is_estimate = row->mean > 0;
+
+	report_beside(space, is_estimate ? heap_space_reach(report, buf, row) : "");
+	report_beside(objects, is_estimate ? heap_objects_reach(report, buf, row) : "");
+	g_string_append_printf(text, "%s%s%s in ", mark, format_bytes(buf, row->space), space);
+	g_string_append_printf(text, "%s%s%s", mark, format_count(buf, row->objects), objects);
+}
+
 static void heap_row(struct report *report, struct report_table *table, struct site site,
 		     const struct heap_figures *row, double whole)
 {
-	double reach = interval_reach(row->space, row->space_var, row->mean);
+	const char *mark = report_mark(report, row->n, !(row->mean > 0));
 	char buf[FORMAT_ROOM], *place = heap_place(report, site);
 
 	format_bytes(buf, row->space);
-	report_table_cellf(table, "%s%s", report_mark(report, row->n, !(row->space_var > 0)), buf);
-	if (!(row->mean > 0))
-		report_table_cell(table, report->heap_exact ? "exact" : "-");
-	else
-		report_table_cellf(table, "%.0f%%", 100 * reach);
+	report_table_cellf(table, "%s%s", mark, buf);
+	report_table_cell(table, heap_space_reach(report, buf, row));
 	report_table_cell(table, format_share(buf, row->space, whole));
-	report_table_cell(table, format_count(buf, row->objects));
+	format_count(buf, row->objects);
+	report_table_cellf(table, "%s%s", mark, buf);
+	report_table_cell(table, heap_objects_reach(report, buf, row));
 	report_table_cell(table, format_count(buf, (double)row->n));
 	report_table_cell(table, place);
 	g_free(place);
@@ -72,12 +109,14 @@ static void heap_row(struct report *report, struct report_table *table, struct s
 static void heap_table(struct report *report, GArray *sites, bool live)
 {
 	static const struct report_column columns[] = {
-		{ "bytes", 9, false }, { "+-", 5, false },	{ "share", 6, false },
-		{ "calls", 8, false }, { "samples", 8, false }, { "site", 0, true },
+		{ "bytes", 9, false }, { "+-", 5, false }, { "share", 6, false },
+		{ "calls", 8, false }, { "+-", 5, false }, { "samples", 8, false },
+		{ "site", 0, true },
 	};
 	static const struct report_column live_columns[] = {
-		{ "bytes", 9, false },	{ "+-", 5, false },	 { "share", 6, false },
-		{ "blocks", 8, false }, { "samples", 8, false }, { "allocated at", 0, true },
+		{ "bytes", 9, false },	     { "+-", 5, false }, { "share", 6, false },
+		{ "blocks", 8, false },	     { "+-", 5, false }, { "samples", 8, false },
+		{ "allocated at", 0, true },
 	};
 	struct report_table *table =
 		report_table_new(live ? live_columns : columns, G_N_ELEMENTS(columns));
@@ -152,8 +191,8 @@ static void heap_explain(struct report *report, uint64_t calls, uint64_t bytes)
 static void heap_peak(struct report *report)
 {
 	const struct process *process = profile_process(report->profile, 1);
-	char buf[FORMAT_ROOM], seconds[G_ASCII_DTOSTR_BUF_SIZE], *text;
-	double at;
+	char buf[FORMAT_ROOM], reach[FORMAT_ROOM], seconds[G_ASCII_DTOSTR_BUF_SIZE], *text;
+	double at, mean;
 
 	for (uint32_t i = 2; i < report->profile->processes->len; i++) {
 		const struct process *other = profile_process(report->profile, i);
@@ -166,12 +205,16 @@ static void heap_peak(struct report *report)
 	/* upwards: what was allocated at that very time belongs to it */
 	at = ceil((double)process->heap_peak_ns / 1e3) / 1e6;
 	g_ascii_formatd(seconds, sizeof(seconds), "%.6f", at);
+	mean = process->heap_peak_mean;
+	if (mean > 0)
+		report_heap_reach(report, buf, process->heap_peak_space,
+				  process->heap_peak_space_var, mean, mean);
+	report_beside(reach, mean > 0 ? buf : "");
 	format_bytes(buf, process->heap_peak_space);
-	text = g_strdup_printf(
-		"%s%s%s%s after %s s; --to %s shows it by site",
-		report_mark(report, process->heap_peak_n, process->heap_mean_bytes == 1), buf,
-		report->several ? " in " : "", report->several ? process->program : "", seconds,
-		seconds);
+	text = g_strdup_printf("%s%s%s%s%s after %s s; --to %s shows it by site",
+			       report_mark(report, process->heap_peak_n, !(mean > 0)), buf, reach,
+			       report->several ? " in " : "",
+			       report->several ? process->program : "", seconds, seconds);
 	report_labelled(&report->page, "  most", text);
 	g_free(text);
 }
@@ -196,14 +239,17 @@ static const char *heap_live_time(const struct report *report, char *buf)
 static void heap_live(struct report *report, GArray *sites)
 {
 	const struct heap_sum *heap = &report->heap;
+	struct heap_figures live = heap_figures(heap, true);
+	GString *text = g_string_new("");
 	char buf[FORMAT_ROOM];
 
-	fprintf(report->page.out, "\nBlocks alive at %s: ", heap_live_time(report, buf));
-	fprintf(report->page.out, "%s", format_bytes(buf, heap->inuse_space));
-	fprintf(report->page.out, " in %s blocks (%s)\n", format_count(buf, heap->inuse_objects),
+	heap_append(report, text, &live);
+	fprintf(report->page.out, "\nBlocks alive at %s: %s blocks (%s)\n",
+		heap_live_time(report, buf), text->str,
 		heap->mean > 0	     ? "estimated"
 		: report->heap_exact ? "exact"
 				     : "at least");
+	g_string_free(text, TRUE);
 	heap_peak(report);
 	report_caveats(report, FIGURES_INUSE);
 	if (!(heap->inuse_objects > 0))
@@ -233,6 +279,7 @@ static void heap_add_off(const struct report *report, GString *text)
 /* The exact totals, and what the samples make of them. */
 static void heap_compare_totals(struct report *report, uint64_t calls, uint64_t bytes)
 {
+	struct heap_figures all = heap_figures(&report->heap, false);
 	bool window = report_is_window(report);
 	char size[FORMAT_ROOM], count[FORMAT_ROOM];
 	GString *text = g_string_new("");
@@ -240,9 +287,8 @@ static void heap_compare_totals(struct report *report, uint64_t calls, uint64_t 
 	g_string_append_printf(text, "%s%s in %s calls%s; ", window ? "about " : "",
 			       format_bytes(size, (double)bytes),
 			       format_count(count, (double)calls), window ? "" : ", exactly");
-	g_string_append_printf(text, "the samples say %s in %s",
-			       format_bytes(size, report->heap.alloc_space),
-			       format_count(count, report->heap.alloc_objects));
+	g_string_append(text, "the samples say ");
+	heap_append(report, text, &all);
 	if (report->options->focus || report->options->ignore)
 		g_string_append(text, " of the stacks asked for");
 	heap_add_off(report, text);

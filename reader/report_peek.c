@@ -12,9 +12,9 @@
 struct peek_sum {
 	uint32_t function;
 	uint32_t last; /* its innermost step in the stack being walked, + 1 */
-	double self, recursive;
-	struct stack_sum total;
-	GHashTable *callers, *callees; /* function id -> double *, 0: none */
+	double recursive;
+	struct stack_sum self, total;
+	GHashTable *callers, *callees; /* function id -> struct stack_sum *, 0: none */
 };
 
 /* A function of the stack being walked, outermost first. */
@@ -38,15 +38,16 @@ static void peek_sum_free(gpointer data)
 	g_free(sum);
 }
 
-static void peek_add(GHashTable *edges, uint32_t function, double value)
+/* The sum of that caller or callee, a new one when it is new. */
+static struct stack_sum *peek_edge(GHashTable *edges, uint32_t function)
 {
-	double *sum = g_hash_table_lookup(edges, key_pointer(function));
+	struct stack_sum *sum = g_hash_table_lookup(edges, key_pointer(function));
 
 	if (!sum) {
-		sum = g_new0(double, 1);
+		sum = g_new0(struct stack_sum, 1);
 		g_hash_table_insert(edges, key_pointer(function), sum);
 	}
-	*sum += value;
+	return sum;
 }
 
 /* NULL for functions that are not peeked at. */
@@ -82,7 +83,7 @@ static void peek_push(struct peek *peek, uint32_t function, struct stack_sum bel
 	struct peek_step step = { .function = function };
 
 	if (sum)
-		peek_add(sum->callees, function, below.value);
+		stack_sum_add(peek_edge(sum->callees, function), below);
 	sum = peek_sum_of(peek, function);
 	if (sum) {
 		step.before = sum->last;
@@ -91,10 +92,10 @@ static void peek_push(struct peek *peek, uint32_t function, struct stack_sum bel
 	g_array_append_val(peek->steps, step);
 	if (sum && step.before) {
 		sum->recursive += below.value;
-		peek_add(sum->callees, peek_function(peek, step.before), -below.value);
+		stack_sum_take(peek_edge(sum->callees, peek_function(peek, step.before)), below);
 	} else if (sum) {
 		stack_sum_add(&sum->total, below);
-		peek_add(sum->callers, caller, below.value);
+		stack_sum_add(peek_edge(sum->callers, caller), below);
 	}
 }
 
@@ -140,29 +141,29 @@ static void peek_add_self(struct peek *peek)
 	for (guint i = 0; i < report->cells->len; i++) {
 		const struct cell *cell = g_ptr_array_index(report->cells, i);
 		uint32_t line = leaves[cell->stack];
-		double value = cell_value(cell, report->metric);
+		struct stack_sum own = stack_sum_of_cell(report->profile, cell, report->metric);
 		struct peek_sum *sum;
 
-		if (!line || !(value > 0))
+		if (!line || !(own.value > 0))
 			continue;
 		sum = peek_sum_of(peek, profile_line(report->profile, line)->function);
 		if (sum)
-			sum->self += value;
+			stack_sum_add(&sum->self, own);
 	}
 	g_free(leaves);
 }
 
 struct peek_edge {
 	uint32_t function;
-	double value;
+	struct stack_sum sum;
 };
 
 static int peek_compare_edges(gconstpointer a, gconstpointer b)
 {
 	const struct peek_edge *x = a, *y = b;
 
-	if (x->value != y->value)
-		return x->value > y->value ? -1 : 1;
+	if (x->sum.value != y->sum.value)
+		return x->sum.value > y->sum.value ? -1 : 1;
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
@@ -175,13 +176,16 @@ static int peek_compare_sums(gconstpointer a, gconstpointer b)
 	return x->function < y->function ? -1 : x->function > y->function;
 }
 
-static void peek_row(struct peek *peek, struct report_table *table, double value, double whole,
-		     const char *text)
+static void peek_row(struct peek *peek, struct report_table *table, const struct stack_sum *sum,
+		     double whole, const char *text)
 {
+	struct report *report = peek->report;
 	char buf[FORMAT_ROOM];
 
-	report_table_cell(table, report_value(peek->report, buf, value));
-	report_table_cell(table, format_share(buf, value, whole));
+	report_value(report, buf, sum->value);
+	report_table_cellf(table, "%s%s", report_sum_mark(report, sum), buf);
+	report_table_cell(table, report_reach(report, buf, sum));
+	report_table_cell(table, format_share(buf, sum->value, whole));
 	report_table_cell(table, text);
 }
 
@@ -191,14 +195,15 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 	GArray *sorted = g_array_new(FALSE, FALSE, sizeof(struct peek_edge));
 	gpointer key, value;
 	GHashTableIter iter;
-	double rest = 0;
+	struct stack_sum rest = { 0 };
 
 	g_hash_table_iter_init(&iter, edges);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		struct peek_edge edge = { (uint32_t)GPOINTER_TO_SIZE(key), *(double *)value };
+		struct peek_edge edge = { (uint32_t)GPOINTER_TO_SIZE(key),
+					  *(struct stack_sum *)value };
 
 		/* what was given and taken back is 0 but for rounding */
-		if (edge.value > whole * 1e-9)
+		if (edge.sum.value > whole * 1e-9)
 			g_array_append_val(sorted, edge);
 	}
 	g_array_sort(sorted, peek_compare_edges);
@@ -207,48 +212,57 @@ static void peek_edges(struct peek *peek, struct report_table *table, GHashTable
 		char *name;
 
 		if (i >= peek->report->top) {
-			rest += edge->value;
+			stack_sum_add(&rest, edge->sum);
 			continue;
 		}
 		name = edge->function ? report_place(profile_function(peek->report->profile,
 								      edge->function),
 						     0, 0)
 				      : g_strdup(none);
-		peek_row(peek, table, edge->value, whole, name);
+		peek_row(peek, table, &edge->sum, whole, name);
 		g_free(name);
 	}
-	if (rest > 0)
-		peek_row(peek, table, rest, whole, "(others)");
+	if (rest.value > 0)
+		peek_row(peek, table, &rest, whole, "(others)");
 	g_array_unref(sorted);
+}
+
+/* "  total ~1.2 ms +-34% (5%)" */
+static void peek_print_sum(struct report *report, const char *what, const struct stack_sum *sum)
+{
+	char buf[FORMAT_ROOM], reach[FORMAT_ROOM];
+
+	fprintf(report->page.out, "%s%s%s", what, report_sum_mark(report, sum),
+		report_value(report, buf, sum->value));
+	fprintf(report->page.out, "%s", report_beside(buf, report_reach(report, reach, sum)));
+	fprintf(report->page.out, " (%s)",
+		format_share(buf, sum->value, report->tree->sums[0].value));
 }
 
 static void peek_print(struct peek *peek, const struct peek_sum *sum)
 {
 	static const struct report_column callers[] = {
 		{ "callers", 10, false },
+		{ "+-", 5, false },
 		{ "share", 6, false },
 		{ "function", 0, true },
 	};
 	static const struct report_column callees[] = {
 		{ "callees", 10, false },
+		{ "+-", 5, false },
 		{ "share", 6, false },
 		{ "function", 0, true },
 	};
 	struct report *report = peek->report;
 	const struct function *function = profile_function(report->profile, sum->function);
-	char buf[FORMAT_ROOM], *place = report_place(function, 0, 0);
+	char *place = report_place(function, 0, 0);
 	GString *title = g_string_new("");
 	struct report_table *table;
 
 	report_place_append(title, place, report->page.columns);
 	fprintf(report->page.out, "\n%s\n", title->str);
-	fprintf(report->page.out, "  total %s%s", report_mark(report, sum->total.n, false),
-		report_value(report, buf, sum->total.value));
-	fprintf(report->page.out, " (%s)",
-		format_share(buf, sum->total.value, peek->report->tree->sums[0].value));
-	fprintf(report->page.out, ", self %s", report_value(report, buf, sum->self));
-	fprintf(report->page.out, " (%s)",
-		format_share(buf, sum->self, peek->report->tree->sums[0].value));
+	peek_print_sum(report, "  total ", &sum->total);
+	peek_print_sum(report, ", self ", &sum->self);
 	if (sum->recursive > 0)
 		fprintf(report->page.out, ", also calls itself");
 	fputc('\n', report->page.out);
@@ -256,8 +270,8 @@ static void peek_print(struct peek *peek, const struct peek_sum *sum)
 	peek_edges(peek, table, sum->callers, sum->total.value, "(none: the outermost function)");
 	report_table_print(table, &report->page);
 	table = report_table_new(callees, G_N_ELEMENTS(callees));
-	if (sum->self > 0)
-		peek_row(peek, table, sum->self, sum->total.value, "(the function itself)");
+	if (sum->self.value > 0)
+		peek_row(peek, table, &sum->self, sum->total.value, "(the function itself)");
 	peek_edges(peek, table, sum->callees, sum->total.value, "");
 	report_table_print(table, &report->page);
 	g_string_free(title, TRUE);
@@ -268,17 +282,24 @@ static void peek_print_all(struct peek *peek)
 {
 	struct report *report = peek->report;
 	GPtrArray *sorted = g_ptr_array_new();
-	char buf[FORMAT_ROOM];
+	char buf[FORMAT_ROOM], reach[FORMAT_ROOM];
 	GHashTableIter iter;
 	gpointer sum;
+	const struct stack_sum *all = &report->tree->sums[0];
+	/* what all samples of the threads stand for, their clocks say */
+	bool all_known = metric_figures(report->metric) & FIGURES_CPU && all->n == report->trials;
 
 	g_hash_table_iter_init(&iter, peek->sums);
 	while (g_hash_table_iter_next(&iter, NULL, &sum))
 		g_ptr_array_add(sorted, sum);
 	g_ptr_array_sort(sorted, peek_compare_sums);
-	fprintf(report->page.out, "%s in all stacks; %u function%s match%s\n",
-		report_value(report, buf, peek->report->tree->sums[0].value), sorted->len,
+	fprintf(report->page.out, "\n%s%s", all_known ? "" : report_sum_mark(report, all),
+		report_value(report, buf, all->value));
+	fprintf(report->page.out,
+		"%s in all stacks; %u function%s match%s; +- is the 95%% interval\n",
+		all_known ? "" : report_beside(buf, report_reach(report, reach, all)), sorted->len,
 		sorted->len == 1 ? "" : "s", sorted->len == 1 ? "es" : "");
+	report_caveats(report, metric_figures(report->metric));
 	for (guint i = 0; i < sorted->len && i < report->top; i++)
 		peek_print(peek, sorted->pdata[i]);
 	if (sorted->len > report->top)

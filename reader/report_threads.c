@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "interval.h"
 #include "keys.h"
 
 struct thread_row {
@@ -187,16 +186,10 @@ static void threads_print_heap(struct report *report, struct report_table *table
 		return;
 	}
 	format_bytes(buf, row->inuse_space);
-	report_table_cellf(table, "%s%s", report_mark(report, row->inuse_n, !(row->inuse_var > 0)),
+	report_table_cellf(table, "%s%s", report_mark(report, row->inuse_n, !(row->heap_mean > 0)),
 			   buf);
-	if (!(row->inuse_space > 0))
-		report_table_cell(table, "");
-	else if (row->heap_mean > 0)
-		report_table_cellf(
-			table, "%.0f%%",
-			100 * interval_reach(row->inuse_space, row->inuse_var, row->heap_mean));
-	else
-		report_table_cell(table, report->heap_exact ? "exact" : "-");
+	report_table_cell(table, report_heap_reach(report, buf, row->inuse_space, row->inuse_var,
+						   row->heap_mean, row->heap_mean));
 }
 
 /* The rows that fit and the sum of the rest. */
@@ -259,6 +252,8 @@ static void threads_heap(struct report *report, GArray *rows)
 	static const struct report_column several[] = { THREADS_WHO, THREADS_PID, THREADS_HEAP };
 	bool exact = report->heap_exact;
 
+	for (uint32_t i = 1; i < report->profile->processes->len; i++)
+		exact &= profile_process(report->profile, i)->heap_mean_bytes <= 1;
 	for (guint i = 0; i < rows->len; i++)
 		exact &= !(g_array_index(rows, struct thread_row, i).heap_mean > 0);
 	fprintf(report->page.out, "\nAllocated by thread; allocated and calls are %s%s\n",
@@ -266,6 +261,8 @@ static void threads_heap(struct report *report, GArray *rows)
 		!report_heap_is_sampled(report) ? ""
 		: exact				? ", live too"
 						: ", live is estimated");
+	if (report_heap_is_sampled(report))
+		report_caveats(report, FIGURES_LIVE);
 	g_array_sort(rows, row_compare_heap);
 	if (report->several)
 		threads_print(report, rows, several, G_N_ELEMENTS(several), threads_print_heap);

@@ -6,20 +6,22 @@
  */
 #include "stack_tree.h"
 
-struct stack_sum stack_sum_of_cell(const struct cell *cell, enum metric metric)
+struct stack_sum stack_sum_of_cell(const struct profile *profile, const struct cell *cell,
+				   enum metric metric)
 {
 	struct stack_sum sum = { .value = cell_value(cell, metric), .n = cell->samples };
 
-	if (metric == METRIC_ALLOC_OBJECTS || metric == METRIC_ALLOC_SPACE)
-		sum = (struct stack_sum){ sum.value, cell->alloc_n,
-					  metric == METRIC_ALLOC_SPACE ? cell->alloc_space_var
-								       : cell->alloc_objects_var,
-					  cell->heap_mean };
-	else if (metric == METRIC_INUSE_OBJECTS || metric == METRIC_INUSE_SPACE)
-		sum = (struct stack_sum){ sum.value, cell->inuse_n,
-					  metric == METRIC_INUSE_SPACE ? cell->inuse_space_var
-								       : cell->inuse_objects_var,
-					  cell->heap_mean };
+	switch (metric) {
+	case METRIC_CPU: sum.slack = cell_kernel_slack(profile, cell); return sum;
+	case METRIC_ALLOC_OBJECTS: sum.var = cell->alloc_objects_var; break;
+	case METRIC_ALLOC_SPACE: sum.var = cell->alloc_space_var; break;
+	case METRIC_INUSE_OBJECTS: sum.var = cell->inuse_objects_var; break;
+	case METRIC_INUSE_SPACE: sum.var = cell->inuse_space_var; break;
+	default: return sum;
+	}
+	sum.n = metric == METRIC_ALLOC_OBJECTS || metric == METRIC_ALLOC_SPACE ? cell->alloc_n
+									       : cell->inuse_n;
+	sum.mean = cell->heap_mean;
 	return sum;
 }
 
@@ -29,6 +31,17 @@ void stack_sum_add(struct stack_sum *sum, struct stack_sum more)
 	sum->n += more.n;
 	sum->var += more.var;
 	sum->mean = MAX(sum->mean, more.mean);
+	sum->slack.below += more.slack.below;
+	sum->slack.above += more.slack.above;
+}
+
+void stack_sum_take(struct stack_sum *sum, struct stack_sum less)
+{
+	sum->value -= less.value;
+	sum->n -= less.n;
+	sum->var -= less.var;
+	sum->slack.below -= less.slack.below;
+	sum->slack.above -= less.slack.above;
 }
 
 struct stack_tree *stack_tree_new(const struct profile *profile, const GPtrArray *cells,
@@ -44,7 +57,7 @@ struct stack_tree *stack_tree_new(const struct profile *profile, const GPtrArray
 	tree->next_sibling = g_new0(uint32_t, n);
 	for (guint i = 0; i < cells->len; i++) {
 		const struct cell *cell = g_ptr_array_index(cells, i);
-		struct stack_sum sum = stack_sum_of_cell(cell, metric);
+		struct stack_sum sum = stack_sum_of_cell(profile, cell, metric);
 
 		if (sum.value > 0)
 			stack_sum_add(&tree->sums[cell->stack], sum);

@@ -14,9 +14,12 @@ struct stack_sum {
 	uint64_t n;   /* samples it rests on */
 	/* Of a heap estimate (samples of CPU are counted): see interval_of_sum(). */
 	double var, mean;
+	struct cell_slack slack; /* of cpu */
 };
 
 void stack_sum_add(struct stack_sum *sum, struct stack_sum more);
+/* Takes back what was added before. */
+void stack_sum_take(struct stack_sum *sum, struct stack_sum less);
 
 struct stack_tree {
 	const struct profile *profile;
@@ -26,7 +29,8 @@ struct stack_tree {
 };
 
 /* What a cell counts for in a metric. */
-struct stack_sum stack_sum_of_cell(const struct cell *cell, enum metric metric);
+struct stack_sum stack_sum_of_cell(const struct profile *profile, const struct cell *cell,
+				   enum metric metric);
 
 /* cells: const struct cell *; those without a value in metric are left out. */
 struct stack_tree *stack_tree_new(const struct profile *profile, const GPtrArray *cells,

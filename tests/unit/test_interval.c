@@ -82,6 +82,40 @@ TEST(sums_hold_the_truth_at_least_as_often_as_it_says)
 		}
 }
 
+/* How often k / n -+ its reach holds a share, summed exactly over the binomial. */
+static double reach_coverage(unsigned n, double share)
+{
+	double held = 0;
+
+	for (unsigned k = 0; k <= n; k++) {
+		double ln = lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0) +
+			    k * log(share) + (n - k) * log1p(-share);
+
+		if (fabs((double)k / n - share) <= interval_reach_of_share(k, n) + 1e-12)
+			held += exp(ln);
+	}
+	return held;
+}
+
+/* Half of Wilson's interval would hold 86 % of shares of two expected samples: it is not
+ * centred on k / n. */
+TEST(a_shares_reach_holds_the_truth_at_least_as_often_as_it_says)
+{
+	static const unsigned sizes[] = { 100, 300, 1000 };
+
+	TRUE(is_near(interval_reach_of_share(10, 100), 0.07437));
+	TRUE(is_near(interval_reach_of_share(90, 100), 0.07437));
+	TRUE(is_near(interval_reach_of_share(10, 10), 0.27754));
+	TRUE(reach_coverage(100, 0.02) > 0.99 && reach_coverage(1000, 0.002) > 0.99);
+	for (unsigned i = 0; i < 3; i++)
+		for (double expected = 0.25; expected < sizes[i]; expected = ceil(expected * 1.1)) {
+			double c = reach_coverage(sizes[i], expected / sizes[i]);
+
+			if (c < 0.94)
+				CHECK_FAIL("%g of %u: %.2f %%", expected, sizes[i], 100 * c);
+		}
+}
+
 static uint64_t state = 42;
 
 static double draw(void)
