@@ -4,6 +4,7 @@
 # The runner itself: what passes, fails, skips, hangs and leaves files behind.
 # shellcheck source=lib.sh
 . "$SRC/tests/e2e/lib.sh"
+unset CHECK_LONG CHECK_RESULTS # of the run that this test is part of
 
 mkdir some
 echo 'echo fine >left; test -n "$W"' >some/t_pass.sh
@@ -63,6 +64,18 @@ grep -lE 'check_share|check_heap|poisson_bound|binomial' "$SRC"/tests/{e2e,oracl
 printf 'sleep 1\n' >some/t_slow.sh
 expect 0 run t_slow
 tail -n 3 out | grep -qE '^seconds: some 1 \(2 at a time, 1 by the clock\)$' || fail "seconds: $(tail -n 3 out)"
+
+# For the tables: what was tested, and what was left out and why.
+export CHECK_RESULTS=$PWD/results
+expect 0 run t_pass t_skip
+[ "$(wc -l <results)" = 2 ] || fail "results: $(cat results)"
+table() { "$SRC/scripts/results-table" truth results; }
+check grep -q '"part": "left out".*because' results
+expect 0 table
+check grep -qE '^of commit [0-9a-f]{7,}(-dirty)?;|^of commit unknown;' out
+check grep -qxF '| the whole test | because | t_skip |' out
+echo '{"part": "nonsense", "what": "", "load": "", "found": "", "test": ""}' >>results
+expect 1 table
 
 # What header comments may say is in the help, and the files that they name are there.
 run --help >help
