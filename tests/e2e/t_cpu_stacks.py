@@ -32,7 +32,7 @@ for engine in ENGINES:
     p = Profile(trace)
     bottom = p.count(lambda s: "bottom" in s)
     cut = p.count(lambda s: s[0] == "[truncated]" and "bottom" in s)
-    check(bottom > 50 and cut >= 0.95 * bottom, engine, cut, "of", bottom,
+    check(bottom > 20 and cut >= 0.95 * bottom, engine, cut, "of", bottom,
           "are [truncated] at the root")
 
     _, trace = work("w_recursion", 3000, 300, out=engine + "-wide", cpu=engine, cpu_hz=999,
