@@ -1,7 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A signal handler that jumps out of our hooks: no thread hangs, and every
-thread is recorded afterwards."""
+thread is recorded afterwards.
+
+Of a thread's 1,000 blocks 99.2 % are sampled: fewer than 950 in one of six threads by chance
+once in 10^22 runs.
+
+false: 1e-22
+"""
 from lib import *
 
 for engine in ENGINES:
@@ -14,6 +20,6 @@ for engine in ENGINES:
     for thread, stack, row in p.rows("heap"):
         if "blocks_of_77" in stack:
             per_thread[thread["tid"]] = per_thread.get(thread["tid"], 0) + row["alloc_n"]
-    # sampled with 1 - exp(-77/16) = 99.2 %: below 950 of 1,000 once in 10^30 runs
+    # sampled with 1 - exp(-77/16) = 99.2 %
     check(len(per_thread) == 3 and min(per_thread.values()) >= 950, engine, jumps,
           "jumps, then recorded of each thread's 1,000 blocks:", per_thread, p.losses)

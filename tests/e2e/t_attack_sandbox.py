@@ -3,7 +3,13 @@
 """A seccomp filter that the program installs after its start, and that would
 kill for calls of ours, in it and in its children, and the mere question
 whether there are filters; no table of descriptors of our own (close_range
-refused) in a program whose descriptors 0 to 2 are closed."""
+refused) in a program whose descriptors 0 to 2 are closed.
+
+A thousand blocks, sampled with 17.4 %, come out at less than 60 % of their bytes with a
+probability of 4e-10, in each of four runs.
+
+false: 2e-9
+"""
 from lib import *
 
 for user in users():

@@ -2,7 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process tree: every forked child that has something to record and every
 executed image has a trace of its own, with its CPU time, whether it allocates
-or not; a child that does nothing leaves none; parents are named."""
+or not; a child that does nothing leaves none; parents are named.
+
+Of 40 to 75 samples of a process four in ten are below its function, where 75 % of its time and
+more is (with the kernel's, which an ordinary user's perf does not sample, 90 %): fewer by chance
+with a probability of 1e-8 in all twenty.
+
+false: 1e-8
+"""
 from lib import *
 
 for user in users():
@@ -24,7 +31,7 @@ for user in users():
             near(sum(ns for *_, ns in p.stacks()), cpu_ns, 0.03, f"{what} CPU of {kind}", 5_000_000)
             check(p.count(lambda s: leaf[kind] in s and is_sampled(s)) > 5, what, kind,
                   "has too few samples")
-            check(p.cpu(leaf[kind]) > 0.55 * cpu_ns, what, kind, "CPU below", leaf[kind],
+            check(p.cpu(leaf[kind]) > 0.4 * cpu_ns, what, kind, "CPU below", leaf[kind],
                   p.cpu(leaf[kind]))
             check_whole(p, 0.95, what=f"{what} {kind}")
             ids[kind] = p.raw["trace_id"], p.process["parent_trace_id"]

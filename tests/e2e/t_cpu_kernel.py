@@ -3,8 +3,13 @@
 """CPU time in the kernel: for a user who may sample it, kernel frames under the
 callers; for one who may not, the same total, the kernel's part by name.
 
-The kernel's user/system split is counted by ticks: over a second of mixed work
-it is within 15 points of the truth that this test takes from the samples."""
+The kernel's split of user and system time is counted by ticks, 250 a second, and what perf
+does not sample is the rest beside 1000 samples a second: were both as free as trials, the two
+would be 34 ms apart in a second of mixed work (one standard deviation), and 170 ms or more with
+a probability of 3e-7.
+
+false: 3e-7
+"""
 from lib import *
 
 for user in users():
@@ -26,7 +31,7 @@ for user in users():
                   "ns are said not to be")
             check(reads > 0.1 * cpu_ns, what, "below work_read:", reads)
         elif engine == "perf":
-            near(named, system_ns, 0.15, what + " [kernel: not sampled]", 50_000_000)
+            near(named, system_ns, 0.15, what + " [kernel: not sampled]", 80_000_000)
             low, high = thread["kernel_not_sampled_ns_95"]
             check(low <= named <= high, what, "interval", low, high, "does not hold", named)
         else:

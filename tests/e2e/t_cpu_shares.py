@@ -3,8 +3,12 @@
 """CPU time by function is what the program measured itself: both engines, as
 root and as an ordinary user; stacks whole, threads named, output the same.
 
-Ten shares are checked with a false-failure rate of at most 1e-6 each; the
-timer engine's samples come at the kernel's tick, at least one in 10 ms."""
+Sixteen shares: of some 1000 samples drawn at random (lib.check_share) the exact binomial leaves
+at most 1.2e-8 outside of each bound, and samples at even distances vary less.  The timer
+engine's samples come at the kernel's tick, at least one in 10 ms.
+
+false: 2e-7
+"""
 from lib import *
 
 for user in users():

@@ -1,7 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Whole stacks without frame pointers: 40 frames, recursion that fits the
-copied stack and one that does not, exceptions, fibers, signal handlers."""
+copied stack and one that does not, exceptions, fibers, signal handlers.
+
+Of the samples among exceptions some 7 % are marked broken, and more than 20 % of 150 by chance
+with a probability of 5e-8, at each of two engines.  The other shares are of samples that are
+all whole.
+
+false: 1e-7
+"""
 from lib import *
 
 for engine in ENGINES:
@@ -25,7 +32,7 @@ for engine in ENGINES:
     p = Profile(trace)
     bottom = p.count(lambda s: "bottom" in s)
     cut = p.count(lambda s: s[0] == "[truncated]" and "bottom" in s)
-    check(bottom > 50 and cut >= 0.95 * bottom, engine, cut, "of", bottom,
+    check(bottom > 20 and cut >= 0.95 * bottom, engine, cut, "of", bottom,
           "are [truncated] at the root")
 
     _, trace = work("w_recursion", 3000, 300, out=engine + "-wide", cpu=engine, cpu_hz=999,
@@ -35,8 +42,7 @@ for engine in ENGINES:
     _, trace = work("w_exceptions", 150000, out=engine + "-cxx", cpu=engine, cpu_hz=999)
     p = Profile(trace)
     # libgcc writes the handler's registers over those its own frame saved while it goes
-    # there: a sample in that moment is marked broken, here some 7 % (of 150 samples and more,
-    # over 20 % with a probability of 1e-7)
+    # there: a sample in that moment is marked broken
     check_whole(p, 0.8, what=engine + " exceptions:")
     check(p.count(lambda s: "thrower(int)" in s and "void through<5>(int)" in s) > 20, engine,
           "no samples below the throwing frames", {s[-1] for _, s, _, _ in p.stacks()})

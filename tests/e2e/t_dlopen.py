@@ -1,7 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Plugins opened and closed in turn, often at the same address: each one's CPU
-time and memory carry its own names, never its twin's."""
+time and memory carry its own names, never its twin's.
+
+Of some 170 stacks of a plugin without a name up to 4 % are not through it (the loader's); 20 %
+are by chance with a probability of 1e-15.
+
+false: 1e-14
+"""
 from pitfalls import compile_c
 from lib import *
 
@@ -123,5 +129,5 @@ for place, before, args in (("file", [], [plugin]), ("memfd", [], ["memfd", plug
     whole = p.count(lambda s: is_sampled(s) and is_whole(s) and "main" in s and
                     ({"plugin_inner", "plugin_outer"} <= set(s) or not named))
     note(place, whole, "of", inner, "whole; grown by", ran.err, "KiB")
-    check(inner > 20 and whole > 0.9 * inner, place, whole, "of", inner, "stacks in the plugin are whole")
+    check(inner > 20 and whole > 0.8 * inner, place, whole, "of", inner, "stacks in the plugin are whole")
     check(int(ran.err) < 3000, place, "100 loads made the process grow by", ran.err, "KiB")

@@ -1,7 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """gcc compiling and linking: a trace for each process of the tree, the work in
-cc1, the program it makes the same to the byte; both engines, both users."""
+cc1, the program it makes the same to the byte; both engines, both users.
+
+Nineteen in twenty samples of 250 and more are in functions of cc1, where eight in ten are asked
+for.
+
+false: 1e-12
+"""
 from lib import *
 
 need("gcc")

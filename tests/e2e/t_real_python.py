@@ -2,7 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's python3 with threads and extension modules: hashing, compressing
 and a database, each in a thread with a name, each thread's time in its own
-library; output the same."""
+library; output the same.
+
+Of 75 samples of a thread and more, 60 % are in its library (the database: 30 %) where 85 % (65 %)
+of its time is: fewer by chance with a probability of 5e-8 in all twelve threads.
+
+false: 5e-8
+"""
 from lib import *
 
 need("/usr/bin/python3")
@@ -52,7 +58,7 @@ for user in users():
                     hit = module is not None and library in p.raw["modules"][module]["path"]
                     at = p.raw["stacks"][at]["parent"]
                 inside += row["cpu_ns"] * hit
-            check(inside > (0.8 if name != "database" else 0.3) * t["cpu_ns"], what, name, "in",
+            check(inside > (0.6 if name != "database" else 0.3) * t["cpu_ns"], what, name, "in",
                   library, inside, "of",
                   t["cpu_ns"])
         names = {f["name"] for f in p.raw["functions"]}

@@ -1,7 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Debian's `xz -T2`: two workers of liblzma take nearly all CPU time; the
-compressed bytes are the same under both engines and for both users."""
+compressed bytes are the same under both engines and for both users.
+
+Nineteen in twenty samples are in liblzma, where six in ten are asked for.
+
+false: 1e-20
+"""
 from lib import *
 
 need("xz")

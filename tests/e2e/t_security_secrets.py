@@ -8,7 +8,10 @@ engine, with every allocation recorded and stacks copied whole.  The names that 
 lists are there: of the program, of threads, of modules.
 
 False failures: a piece has 48 random bits, so that one of 750 matches somewhere in 1e7
-bytes with a probability of 3e-5; a hit is tried again with new secrets: 1e-9.
+bytes with a probability of 3e-5; a hit is tried again with new secrets: 1e-9 for each of
+three cases.
+
+false: 3e-9
 """
 import secrets
 

@@ -3,10 +3,13 @@
 """Storm: four threads allocate as fast as they can, blocks of 16 bytes and of
 64 KiB (gigabytes a second), until the ring is full.  Every call: none waits much
 longer than the 100 ms it may.  Sampled: nobody waits, and what was recorded and
-lost is what sampling must give (one failure in a million runs is by chance).
+lost is what sampling must give: four sums, eight in the long form; the exact binomial leaves
+at most 7e-8 outside of each one's bound (lib.check_share).
 
 limit: 180
 long: 900
+false: 3e-7
+false-long: 6e-7
 """
 from storm import *
 

@@ -7,10 +7,11 @@ they should, down to one nanosecond beside an event, CPU clocks and blocks alive
 process that starts in the last minute stands where it belongs.
 
 The machine has been up for nearly three hundred years (2^63 ns), and it is the year 2126: sums
-that do not fit would show.  Nothing here is an estimate: no false-failure rate.
+that do not fit would show.  Nothing here is an estimate.
 
 limit: 60
 long: 300
+false: 0
 """
 import random
 
