@@ -19,7 +19,7 @@ that both have been seen; until then the mark stands for what no copy can tell. 
 ways have been seen there nothing is stitched any more.
 
 limit: 120
-long: 600
+long: 1200
 """
 import re
 
@@ -141,7 +141,7 @@ def way_down(engine, mode, ms, hz=None):
     least, rate = BOTH.get(mode, 0.95), {"cpu_hz": hz} if hz else {}
     for attempt in range(4):
         ran, trace = work("w_deep", mode, ms, out=f"{engine}-{mode}-{hz}-{attempt}", cpu=engine,
-                          **rate)
+                          timeout=60 + ms // 50, **rate)
         check(ran.rows("deep")[0][0] > 10 * 16384, "not deep:", ran.out[:1000])
         p = Profile(trace)
         logged = ran.rows("step")
@@ -171,7 +171,7 @@ def way_down(engine, mode, ms, hz=None):
 
 def two_ways(engine, mode, ms):
     _, trace = work("w_deep", mode, ms, out=engine + "-" + mode, cpu=engine, cpu_hz=999,
-                    timeout=60 + ms // 100)
+                    timeout=60 + ms // 50)
     counts, wrong = {}, {}
     for _, s, n, _ in Profile(trace).stacks():
         way = {"at_one": "by_one", "at_other": "by_other"}
