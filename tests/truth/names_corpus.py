@@ -15,11 +15,12 @@ from lib import SRC, check
 NAMES = SRC / "tests/truth/names"
 TOOLS = "rustc", "ld.lld", "ld.gold", "dwz"  # of packages that only the long form has
 WORK = SRC / "tests/work/names"
-C = f"{NAMES}/engine.c {NAMES}/parse.c {NAMES}/hand.S"
+C = f"{NAMES}/engine.c {NAMES}/parse.c {NAMES}/many.c {NAMES}/hand.S"
 CXX = f"{NAMES}/library.cc {NAMES}/second.cc"
 LABELS = f"-shared -nostdlib {WORK}/labels.S {NAMES}/hand.S"
 
-# stripped: names are bounds only; make: shell commands that end in whole and path.
+# stripped: names are bounds only; short: in the short form, "only": in no other, being too
+# small for as many addresses as the long form has; make: shell commands that end in whole and path.
 Module = collections.namedtuple("Module", "name make whole path options stripped short")
 
 
@@ -46,12 +47,13 @@ def derived(kind, base):
     yield module(kind + "-build-id", [whole, debug, by_id], path="prog",
                  options=("--debug-dir", "debug"), short=kind == "c")
     yield module(kind + "-zlib", [whole, "objcopy --compress-debug-sections=zlib whole prog"],
-                 path="prog")
+                 path="prog", short=kind == "c")
     yield module(kind + "-zlib-gnu",
                  [whole, "objcopy --compress-debug-sections=zlib-gnu whole prog"], path="prog")
     yield module(kind + "-partial-units", [whole, "dwz whole -o prog"], path="prog")
     yield module(kind + "-altlink", [whole, "cp whole prog && cp whole other && "
-                                     "dwz -m common.debug prog other"], path="prog")
+                                     "dwz -m common.debug prog other"], path="prog",
+                 short=kind == "c")
 
 
 def corpus():
@@ -76,17 +78,19 @@ def corpus():
     yield module("assembly", [f"gcc {LABELS} -o whole"], short=True)
     yield module("assembly-lines", [f"gcc -g {LABELS} -o whole"])
     for compiler in ("g++", "clang++"):
-        yield built("fold-lld-" + compiler, f"{compiler} -g -O2 -ffunction-sections -fuse-ld=lld "
-                    f"-Wl,--icf=all {NAMES}/fold.cc", short=compiler == "g++")
-        yield built("fold-gold-" + compiler, f"{compiler} -g -O2 -ffunction-sections "
-                    f"-fuse-ld=gold -Wl,--icf=all {NAMES}/fold.cc", short=compiler == "clang++")
+        folded = f"{compiler} -std=c++17 -g -O2 -ffunction-sections -Wl,--icf=all {NAMES}/fold.cc"
+        yield built("fold-lld-" + compiler, folded + " -fuse-ld=lld", short=compiler == "g++")
+        yield built("fold-gold-" + compiler, folded + " -fuse-ld=gold", short=compiler == "clang++")
     yield from library()
     yield from rust()
 
 
 def library():
     gcc = "g++ -std=c++17 -g"
-    yield built("c++-small", f"{gcc} -O2 {WORK}/shapes.cc", short=True)
+    yield built("c++-small", f"{gcc} -O2 {WORK}/shapes.cc", short="only")
+    yield module("c++-split-small", [f"{gcc} -O2 {WORK}/shapes.cc -o whole",
+                                     f"{gcc} -O2 -gsplit-dwarf {WORK}/shapes.cc -o prog"],
+                 path="prog", short="only")
     for option in ("-O0", "-O2", "-O3", "-O2 -gdwarf-4", "-O2 -flto",
                    "-O2 -ffunction-sections -fuse-ld=gold -Wl,--icf=all"):
         name = "c++-gcc" + option.replace(" ", "").replace("=", "-")
@@ -108,21 +112,21 @@ def rust():
         yield built(f"rust-{mangling}-O0", base, short=mangling == "v0")
         yield built(f"rust-{mangling}-O3", f"{base} -C opt-level=3")
         yield built(f"rust-{mangling}-lto", f"{base} -C opt-level=2 -C lto=fat")
-    yield module("rust-stripped", [f"{base} -C opt-level=2 -o whole", "strip -o prog whole"],
-                 path="prog", stripped=True)
+    base += " -C opt-level=2"
+    yield from derived("rust", base)
 
 
-def can_make(m):
-    """False where a tool of TOOLS that it needs is not installed."""
+def lacks(m):
+    """The tools of TOOLS that it needs and that are not installed."""
     text = " ".join(m.make).replace("-fuse-ld=", "ld.")
-    return all(shutil.which(tool) for tool in TOOLS if tool + " " in text)
+    return [tool for tool in TOOLS if tool + " " in text and not shutil.which(tool)]
 
 
 def make(m, builds):
     """Builds m in a directory of its own; builds: command -> file, of what was built."""
     where = pathlib.Path(m.name).absolute()
     where.mkdir()
-    if "-gsplit-dwarf" in m.make[-1]:
+    if "split" in m.name:
         builds = {}  # both have the directory in them
     for command in m.make:
         plain = command.removesuffix(" -o whole")

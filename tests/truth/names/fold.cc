@@ -2,6 +2,8 @@
 //
 // fold.cc - functions of different names and the same bytes, for linkers that
 // fold them into one (--icf=all).  Compiled in many ways, never run.
+#include <utility>
+
 volatile long sink;
 
 template <typename T> struct box {
@@ -67,6 +69,24 @@ template <typename T> __attribute__((noinline)) static long use(T *value)
 	return had + (b.take() == value) + b.has();
 }
 
+/* A hundred and more pairs of functions of the same bytes, no two pairs alike. */
+template <int N, typename T> __attribute__((noinline)) static long weigh(long x)
+{
+	T t{};
+
+	for (int i = 0; i < N % 5 + 2; i++) {
+		if ((x >> i & 7) == N % 7)
+			sink = twist<T>(x + N) + i;
+		x = x * (2 * N + 3) + sink;
+	}
+	return x ^ sizeof(t) * N;
+}
+
+template <int... N> static long weigh_all(long x, std::integer_sequence<int, N...>)
+{
+	return ((weigh<N, one>(x) + weigh<N, two>(x)) + ...);
+}
+
 int main(int argc, char **argv)
 {
 	one x{ argc };
@@ -74,5 +94,6 @@ int main(int argc, char **argv)
 	int z = 0;
 
 	return use(&x) + use(&y) + use(&z) + use(argv) + first_of_two(argc) + second_of_two(argc) +
-	       twist_a(argc) + twist_b(argc);
+	       twist_a(argc) + twist_b(argc) +
+	       weigh_all(argc, std::make_integer_sequence<int, 120>());
 }

@@ -77,4 +77,53 @@ hand_all:
 	.cfi_endproc
 	.size hand_all, . - hand_all
 
+/* Two hundred times three functions: sized, unsized with an unwind table, and one that calls
+ * both and is left in the middle. */
+	.altmacro
+	.macro many n
+	.p2align 4
+	.type hand_sized_\n, @function
+hand_sized_\n:
+	.cfi_startproc
+	leaq \n(%rdi, %rsi, 2), %rax
+	imulq $\n, %rax
+	testq %rax, %rax
+	js 1f
+	ret
+1:	negq %rax
+	ret
+	.cfi_endproc
+	.size hand_sized_\n, . - hand_sized_\n
+
+hand_bare_\n:
+	.cfi_startproc
+	addq $\n, %rdi
+	xorq %rdi, %rsi
+	movq %rsi, %rax
+	ret
+	.cfi_endproc
+
+	.type hand_both_\n, @function
+hand_both_\n:
+	.cfi_startproc
+	pushq %rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	call hand_sized_\n
+	movq %rax, %rbx
+	call hand_bare_\n
+	addq %rbx, %rax
+	popq %rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+	.cfi_endproc
+	.size hand_both_\n, . - hand_both_\n
+	.endm
+	.set n, 1
+	.rept 200
+	many %n
+	.set n, n + 1
+	.endr
+
 	.section .note.GNU-stack, "", @progbits
