@@ -3,83 +3,126 @@
 json` says, so that they can be compared.
 
 Names are not: peers call stripped code by the next symbol below or not at all, and each
-demangles in its own way.  An allocation site is the last three hexadecimal digits of the
-address of the call, which address-space randomization leaves alone; two sites that share
-them are one for everybody.  A function of a CPU sample is the module and the unwind
-table's range that holds the address: code inlined into it is part of it for both.
+demangles in its own way.  An allocation site is the module and the address in it of the call,
+and of so many calls around it as asked for.  A function of a CPU sample is the module and the
+unwind table's range that holds the address: code inlined into it is part of it for both.
 """
 import bisect
 import collections
+import itertools
 import re
 
 from lib import *
 
-PAGE = 0xfff
-
-
-def heaptrack(command, env=None, status=0, **options):
+def heaptrack(command, env=None, status=0, depth=1):
     """What it wrote down: {"calls", "bytes", "alloc": {site: bytes}, "inuse": the same}.  Its
     own copy of the C++ library reserves memory in the program; that is taken out."""
     out = HOME / "heaptrack"
-    ran = run(["heaptrack", "-o", out, *command], env=env, timeout=200, **options)
+    ran = run(["heaptrack", "--raw", "-o", out, *command], env=env, timeout=200)
     check(status is None or ran.status == status, "heaptrack:", ran.status, ran.err.decode())
-    text = run(["zstd", "-dc", f"{out}.zst"], timeout=200).out.decode(errors="replace")
-    strings, ips, traces, infos = [""], [None], [None], []
-    begun, alive = collections.Counter(), collections.Counter()
+    text = run(["zstd", "-dc", f"{out}.raw.zst"], timeout=200).out.decode(errors="replace")
+    modules, traces, alive, exe = [], [(0, 0)], {}, ""
+    calls, inuse = collections.Counter(), collections.Counter()
     for line in text.splitlines():
         kind, *words = line.split(" ")
-        if kind == "s":
-            strings.append(line.split(" ", 2)[2])
-        elif kind == "i":
-            ips.append((int(words[0], 16), strings[int(words[1], 16)]))
+        if kind == "+":
+            key = int(words[1], 16), int(words[0], 16)
+            calls[key] += 1
+            inuse[key] += 1
+            alive[words[2]] = key
+        elif kind == "-" and words[0] in alive:
+            inuse[alive.pop(words[0])] -= 1
         elif kind == "t":
-            traces.append(int(words[0], 16))
-        elif kind == "a":
-            infos.append((int(words[0], 16), int(words[1], 16)))
-        elif kind in ("+", "-"):
-            info = int(words[0], 16)
-            alive[info] += 1 if kind == "+" else -1
-            begun[info] += kind == "+"
+            traces.append((int(words[0], 16), int(words[1], 16)))
+        elif kind == "x":
+            exe = line.split(" ", 2)[2]
+        elif kind == "m" and words[1] != "-":
+            path, bias, *parts = line.split(" ", 2)[2].rsplit(" ", line.count(" ") - 2)
+            bias = int(bias, 16)
+            for start, size in zip(parts[::2], parts[1::2]):
+                start = bias + int(start, 16)
+                modules.append((start, start + int(size, 16), exe if path == "x" else path, bias))
+    modules.sort()
+    starts = [m[0] for m in modules]
+
+    def place(address):
+        i = bisect.bisect_right(starts, address) - 1
+        if i < 0 or address >= modules[i][1]:
+            return None
+        return os.path.basename(os.path.realpath(modules[i][2])), address - modules[i][3]
+
     found = {"calls": 0, "bytes": 0, "alloc": collections.Counter(),
              "inuse": collections.Counter()}
-    for info, count in begun.items():
-        size, trace = infos[info]
-        address, module = ips[traces[trace]]
-        if "libstdc++" in module and size > 70000:
+    for (trace, size), count in calls.items():
+        site, at = [], trace
+        while at and len(site) < depth:
+            site.append(place(traces[at][0]))
+            at = traces[at][1]
+        if site and site[0] and "libstdc++" in site[0][0] and size > 70000:
             continue
         found["calls"] += count
         found["bytes"] += size * count
-        found["alloc"][address & PAGE] += size * count
-        found["inuse"][address & PAGE] += size * alive[info]
+        found["alloc"][tuple(site)] += size * count
+        found["inuse"][tuple(site)] += size * inuse[trace, size]
     return found
 
 
 def massif(command, env=None, status=0):
-    """{site: bytes} in use at the end, None: what massif gives no address for."""
+    """{site: bytes} in use at the end, None: what massif gives no address for.  The program
+    prints its /proc/self/maps, which tell whose the addresses are."""
     out = HOME / "massif"
     ran = run(["valgrind", "-q", "--tool=massif", f"--massif-out-file={out}", "--detailed-freq=1",
                "--max-snapshots=1000", "--threshold=0.1", "--depth=1", "--run-libc-freeres=no",
                "--run-cxx-freeres=no", *command], env=env, timeout=300)
     check(status is None or ran.status == status, "massif:", ran.status, ran.err.decode())
+    maps = [(int(a, 16), int(b, 16), int(at, 16), path) for a, b, at, path in re.findall(
+        r"^(\w+)-(\w+) \S+ (\w+) \S+ \d+ +(/.*)$", ran.out.decode(errors="replace"), re.M)]
+    check(maps, "no maps among the output of", command)
     last = out.read_text(errors="replace").split("#-----------\nsnapshot=")[-1]
     sites = collections.Counter()
     for line in last.splitlines():
         found = re.match(r" n\d+: (\d+) (?:0x([0-9A-F]+): )?", line)
         if found:
-            sites[int(found[2], 16) & PAGE if found[2] else None] += int(found[1])
+            sites[found[2] and site_of(maps, int(found[2], 16))] += int(found[1])
     total = int(re.search(r"mem_heap_B=(\d+)", last)[1])
     check(sum(sites.values()) == total, "massif's tree:", sum(sites.values()), total)
     return sites
 
 
-def heap_of(profile, member):
+def site_of(maps, address):
+    for start, end, at, path in maps:
+        if start <= address < end:
+            file = functions_of(path)
+            return ((os.path.basename(os.path.realpath(path)),
+                     file.address(address - start + at)),)
+    return ((None, address),)
+
+
+def frames_of(raw, stack):
+    """(path or "", address in the file, frame) of real code, innermost first."""
+    while stack is not None:
+        frame = raw["frames"][raw["stacks"][stack]["frame"]]
+        stack = raw["stacks"][stack]["parent"]
+        if frame["inlined"] or frame["kind"] != "code":
+            continue
+        module = raw["modules"][frame["module"]] if frame["module"] is not None else None
+        address = int(frame["address"], 16)
+        if module and module["kind"] == "file":
+            address -= next(int(m["load_bias"], 16) for m in module["mappings"]
+                            if int(m["start"], 16) <= address < int(m["end"], 16))
+            yield module["path"], address, frame
+        else:
+            yield "", address, frame
+
+
+def heap_of(profile, member, depth=1):
     """{site: bytes} by prof."""
     sites = collections.Counter()
     for row in profile.raw["heap"]:
         if row[member]:
-            frame = profile.raw["frames"][profile.raw["stacks"][row["stack"]]["frame"]]
-            address = frame["address"]
-            sites[int(address, 16) & PAGE if address else None] += row[member]
+            site = itertools.islice(frames_of(profile.raw, row["stack"]), depth)
+            sites[tuple(path and (os.path.basename(os.path.realpath(path)), address) or None
+                        for path, address, _ in site)] += row[member]
     return sites
 
 
@@ -110,23 +153,28 @@ class Functions:
 FILES = {}
 
 
+def functions_of(path):
+    real = os.path.realpath(path)
+    if real not in FILES:
+        FILES[real] = Functions(real)
+    return FILES[real]
+
+
 def function(path, address, name, is_offset=False):
     """The key of a function; name: of kernel code, which is known by symbols alone."""
     if not path.startswith("/"):
         return "kernel", name
-    real = os.path.realpath(path)
-    if real not in FILES:
-        FILES[real] = Functions(real)
+    file = functions_of(path)
     if is_offset:
-        address = FILES[real].address(address)
-    return os.path.basename(real), FILES[real].start(address)
+        address = file.address(address)
+    return os.path.basename(os.path.realpath(path)), file.start(address)
 
 
-def perf_record(command, env, hz):
+def perf_record(command, env, hz, stack_bytes):
     """Runs command under perf and, by env, under libprof, at once: both see one run."""
     data = HOME / "perf.data"
     return run(["perf", "record", "-q", "-N", "-B", "-k", "CLOCK_MONOTONIC", "-F", hz, "-m", 4096,
-                "-e", "cpu-clock", "--call-graph", "dwarf,32768", "-o", data, "env",
+                "-e", "cpu-clock", "--call-graph", f"dwarf,{stack_bytes}", "-o", data, "env",
                 *[f"{k}={v}" for k, v in env.items()], *command], timeout=200)
 
 
@@ -153,18 +201,5 @@ def cpu_of(profile):
     for row in raw["samples"]:
         if not row["count"]:
             continue
-        frames, at = [], row["stack"]
-        while at is not None:
-            frame = raw["frames"][raw["stacks"][at]["frame"]]
-            at = raw["stacks"][at]["parent"]
-            if frame["inlined"] or frame["kind"] != "code":
-                continue
-            module = raw["modules"][frame["module"]] if frame["module"] is not None else None
-            address, path = int(frame["address"], 16), ""
-            if module and module["kind"] == "file":
-                path = module["path"]
-                address -= next(int(m["load_bias"], 16) for m in module["mappings"]
-                                if int(m["start"], 16) <= address < int(m["end"], 16))
-            name = raw["functions"][frame["function"]]["name"]
-            frames.append(function(path, address, name))
-        yield row["count"], frames
+        yield row["count"], [function(path, address, raw["functions"][f["function"]]["name"])
+                             for path, address, f in frames_of(raw, row["stack"])]

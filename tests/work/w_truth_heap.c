@@ -3,17 +3,22 @@
  * w_truth_heap.c - thousands of heap estimates whose truth is known, in one process: in each
  * of several conditions (functions cond_*) the main thread allocates at SITES sites, then
  * THREADS threads do one after the other, all at one site.  How much goes by the estimate's
- * number: 1, 4, 16 or 64 times UNIT bytes.  A part stays allocated, the rest is freed.  It
+ * number: 1, 4, 16 or 64 times UNIT bytes.  Most stay allocated, the rest is freed.  It
  * waits for the profiler now and then, which so has no reason to lose any.
  *
- * Arguments: UNIT (4096) SITES (2048, the most) THREADS (2000) TOGETHER (0)
+ * Arguments: UNIT (4096) SITES (2048, the most) THREADS (2000) TOGETHER (0) SMALL (UNIT
+ * below 64 KiB)
+ *
+ * Large units are for large blocks, which a small one would make certain.  With SMALL they
+ * are for the small ones, too: far fewer of these stay, or memory would not hold them, and of
+ * 16-byte blocks it is 1, 2, 4 or 8 times UNIT, or it would take minutes.
  *
  * With TOGETHER threads end together and not before all have begun: each then has memory
  * of its own, which is what jemalloc seeds their sampling with.
  *
  * Threads are named by their numbers, since thread ids may come again.
  *
- *	site|thread CONDITION NUMBER BYTES LIVE_BYTES
+ *	site|thread CONDITION NUMBER BYTES CALLS LIVE_BLOCKS	of each size
  */
 #include "work.h"
 
@@ -63,23 +68,43 @@ EACH_2048(SITE)
 static void *(*const sites[SITES_MAX])(void *, size_t) = { EACH_2048(ENTRY) };
 
 static uint64_t unit;
-static double since; /* units since the profiler was waited for */
+static bool small, thin; /* SMALL; and that at a large unit: fewer stay */
+static double since;	 /* units since the profiler was waited for */
+
+#define SIZES_MAX 13
 
 /* One estimate: where it is made and what the truth is. */
 struct estimate {
 	void *(*site)(void *, size_t);
-	uint64_t bytes, live_bytes;
 	void **handed; /* blocks that another thread is to free; each begins with the next */
+	unsigned n_sizes;
+	struct {
+		uint64_t bytes, calls, live;
+	} sizes[SIZES_MAX];
 };
 
-static inline __attribute__((always_inline)) void *allocate(struct estimate *e, void *old,
+static void count(struct estimate *e, size_t bytes, uint64_t calls, uint64_t live)
+{
+	unsigned i = 0;
+
+	while (i < e->n_sizes && e->sizes[i].bytes != bytes)
+		i++;
+	if (i == SIZES_MAX)
+		abort();
+	if (i == e->n_sizes)
+		e->n_sizes++;
+	e->sizes[i].bytes = bytes;
+	e->sizes[i].calls += calls;
+	e->sizes[i].live += live;
+}
+
+static inline __attribute__((always_inline)) void *allocate(const struct estimate *e, void *old,
 							    size_t bytes)
 {
 	void *p = e->site(old, bytes);
 
 	if (!p)
 		abort();
-	e->bytes += bytes;
 	since += bytes < 4 * unit ? (double)bytes / (double)unit : 4;
 	if (since > FLUSH_UNITS) {
 		since = 0;
@@ -88,20 +113,29 @@ static inline __attribute__((always_inline)) void *allocate(struct estimate *e, 
 	return p;
 }
 
-/* Blocks of size, units in all and one at least; every other stays, of those that take
- * more memory one in four. */
+/* Whether block i stays: three of four, of large ones every other. */
+static inline bool stays(uint64_t i, size_t size)
+{
+	if (thin && size < 65536)
+		return i % 16 == 8;
+	return size < 524288 ? i % 4 != 1 : i % 2 == 0;
+}
+
+/* Blocks of size, units in all and one at least. */
 static FRAME void blocks(struct estimate *e, uint64_t units, size_t size)
 {
-	uint64_t calls = units * unit / size, keep_each = size < 65536 ? 2 : 4;
+	uint64_t calls = units * unit / size, live = 0;
 
-	for (uint64_t i = 0; i < (calls ? calls : 1); i++) {
+	calls = calls ? calls : 1;
+	for (uint64_t i = 0; i < calls; i++) {
 		void *p = allocate(e, &fresh, size);
 
-		if (i % keep_each == keep_each / 2)
-			e->live_bytes += size;
+		if (stays(i, size))
+			live++;
 		else
 			free(p);
 	}
+	count(e, size, calls, live);
 	STAY;
 }
 
@@ -110,16 +144,22 @@ static uint64_t units_of(unsigned n)
 	return UINT64_C(1) << 2 * (n % 4);
 }
 
-#define BLOCKS(name, size)                                            \
+/* Of the smallest blocks. */
+static uint64_t few_units_of(unsigned n)
+{
+	return thin ? UINT64_C(1) << n % 4 : units_of(n);
+}
+
+#define BLOCKS(name, units, size)                                     \
 	static FRAME void cond_##name(struct estimate *e, unsigned n) \
 	{                                                             \
-		blocks(e, units_of(n), (size));                       \
+		blocks(e, units(n), (size));                          \
 		STAY;                                                 \
 	}
-BLOCKS(16b, 16)
-BLOCKS(512b, 512)
-BLOCKS(64k, 64 << 10)
-BLOCKS(512k, 512 << 10)
+BLOCKS(16b, few_units_of, 16)
+BLOCKS(512b, units_of, 512)
+BLOCKS(64k, units_of, 64 << 10)
+BLOCKS(512k, units_of, 512 << 10)
 
 /* Certain to be sampled; never touched. */
 static FRAME void cond_64m(struct estimate *e, unsigned n)
@@ -127,9 +167,8 @@ static FRAME void cond_64m(struct estimate *e, unsigned n)
 	for (unsigned i = 0; i <= n % 4; i++) {
 		void *p = allocate(e, &fresh, 64 << 20);
 
-		if (i == 2)
-			e->live_bytes += 64 << 20;
-		else
+		count(e, 64 << 20, 1, i == 2);
+		if (i != 2)
 			free(p);
 	}
 	STAY;
@@ -139,45 +178,46 @@ static FRAME void cond_64m(struct estimate *e, unsigned n)
 static FRAME void cond_mix(struct estimate *e, unsigned n)
 {
 	static const size_t sizes[] = { 16, 512, 64 << 10, 512 << 10, 64 << 20 };
-	unsigned first = unit < 65536 ? 0 : 2;
+	unsigned first = small ? 0 : 2, n_sizes = thin ? 4 : 2;
 
-	for (unsigned i = first; i < first + (n % 4 == 3 ? 3 : 2); i++)
-		blocks(e, sizes[i] > 16 * unit ? 1 : units_of(n), sizes[i]);
+	for (unsigned i = first; i < first + n_sizes + (n % 4 == 3); i++)
+		blocks(e, sizes[i] > 16 * unit ? 1 : few_units_of(n), sizes[i]);
 	STAY;
 }
 
-/* Vectors that grow by half, twelve times; one in four is freed. */
+/* Vectors that grow by half, twelve times; one in four is freed, or one of each second four. */
 static FRAME void cond_grow(struct estimate *e, unsigned n)
 {
-	for (unsigned v = 0; v < 1u << n % 4; v++) {
-		size_t bytes = unit / 64, last = 0;
+	for (unsigned v = 0; v < (thin ? 1 : 1u << n % 4); v++) {
+		bool keep = thin ? n % 8 < 4 : v % 4 != 3;
+		size_t bytes = unit / 64;
 		void *p = NULL;
 
-		for (unsigned i = 0; i <= 12; i++, last = bytes, bytes += bytes / 2)
+		for (unsigned i = 0; i <= 12; i++, bytes += bytes / 2) {
 			p = allocate(e, p, bytes);
-		if (v % 4 != 3)
-			e->live_bytes += last;
-		else
+			count(e, bytes, 1, keep && i == 12);
+		}
+		if (!keep)
 			free(p);
 	}
 	STAY;
 }
 
-/* Freed by another thread, but for every other. */
+/* One in four freed by another thread. */
 static FRAME void cond_cross(struct estimate *e, unsigned n)
 {
-	size_t size = unit / 16;
+	size_t size = unit / (thin ? 4 : 16);
+	uint64_t calls = units_of(n) * unit / size;
 
-	for (uint64_t i = 0; i < 16 * units_of(n); i++) {
+	for (uint64_t i = 0; i < calls; i++) {
 		void **p = allocate(e, &fresh, size);
 
-		if (i % 2) {
-			e->live_bytes += size;
+		if (i % 4)
 			continue;
-		}
 		*p = e->handed;
 		e->handed = p;
 	}
+	count(e, size, calls, calls / 4 * 3);
 	STAY;
 }
 
@@ -190,12 +230,10 @@ static void free_handed(struct estimate *e)
 	e->handed = NULL;
 }
 
-/* Small blocks are for small units, or there would be too many; large ones for large
- * units, or all would be certain. */
 static const struct condition {
 	const char *name;
 	void (*run)(struct estimate *, unsigned);
-	bool small, large;
+	bool of_small, of_large;
 } conditions[] = {
 	{ "16b", cond_16b, true, false },   { "512b", cond_512b, true, false },
 	{ "64k", cond_64k, false, true },   { "512k", cond_512k, false, true },
@@ -212,7 +250,7 @@ struct number {
 
 static bool is_on(const struct condition *c)
 {
-	return unit < 65536 ? c->small : c->large;
+	return small ? c->of_small : c->of_large;
 }
 
 static void run_all(struct number *number, void *(*site)(void *, size_t))
@@ -224,17 +262,20 @@ static void run_all(struct number *number, void *(*site)(void *, size_t))
 	}
 }
 
-static void print_all(const char *what, const struct number *numbers, unsigned count)
+static void print_estimate(const char *what, const char *condition, unsigned n,
+			   const struct estimate *e)
 {
-	for (unsigned i = 0; i < count; i++) {
-		for (size_t c = 0; c < CONDITIONS; c++) {
-			const struct estimate *e = &numbers[i].of[c];
+	for (unsigned i = 0; i < e->n_sizes; i++)
+		printf("%s %s %u %llu %llu %llu\n", what, condition, n,
+		       (unsigned long long)e->sizes[i].bytes, (unsigned long long)e->sizes[i].calls,
+		       (unsigned long long)e->sizes[i].live);
+}
 
-			if (is_on(&conditions[c]))
-				printf("%s %s %u %llu %llu\n", what, conditions[c].name, i,
-				       (unsigned long long)e->bytes,
-				       (unsigned long long)e->live_bytes);
-		}
+static void print_all(const char *what, const struct number *numbers, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		for (size_t c = 0; c < CONDITIONS; c++)
+			print_estimate(what, conditions[c].name, i, &numbers[i].of[c]);
 	}
 }
 
@@ -326,6 +367,8 @@ int main(int argc, char **argv)
 	n_sites = (unsigned)work_arg(argc, argv, 2, SITES_MAX);
 	n_threads = (unsigned)work_arg(argc, argv, 3, 2000);
 	together = work_arg(argc, argv, 4, 0);
+	small = work_arg(argc, argv, 5, unit < 65536);
+	thin = small && unit >= 65536;
 	of_threads = calloc(n_threads + 1, sizeof(*of_threads));
 	if (!of_threads || n_sites > SITES_MAX)
 		abort();
