@@ -9,12 +9,13 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* [init] Looks up the C++ operators of the libraries that the program was started with. */
-void hook_new_init(void);
+/* [init] [hook] Hides our C++ operators where the program is started with none: before the first
+ * library is loaded for which it matters. */
+void hook_new_hide(void);
 
-/* [hook] Around a dlclose: which library's another operator is may change. */
-void hook_new_close_begin(void);
-void hook_new_close_end(void);
+/* [init] Looks up those of the libraries that the program was started with, and hides what a
+ * C++ of old has not. */
+void hook_new_init(void);
 
 /* [hook] The calling thread's capabilities have changed: where it is the only one of the
  * program, ours give up what it has given up. */

@@ -101,22 +101,22 @@ HOOK void free(void *block)
 /* [hook] */
 HOOK void cfree(void *block)
 {
-	free(block);
+	real_resolve();
+	real.cfree(block);
 }
 
-/* [hook] C23; the size is a promise that only some allocators use. */
+/* [hook] C23 */
 HOOK void free_sized(void *block, size_t bytes)
 {
-	(void)bytes;
-	free(block);
+	real_resolve();
+	real.free_sized(block, bytes);
 }
 
-/* [hook] */
+/* [hook] C23 */
 HOOK void free_aligned_sized(void *block, size_t alignment, size_t bytes)
 {
-	(void)alignment;
-	(void)bytes;
-	free(block);
+	real_resolve();
+	real.free_aligned_sized(block, alignment, bytes);
 }
 
 static __attribute__((noinline, cold)) void *calloc_sampled(size_t nmemb, size_t size, size_t bytes)

@@ -27,10 +27,8 @@ HOOK int dlclose(void *object)
 	real_resolve();
 	before = blind ? unload_look() : NULL;
 	errno = saved;
-	hook_new_close_begin();
 	result = real.dlclose(object);
 	saved = errno;
-	hook_new_close_end();
 	unload_report(before);
 	errno = saved;
 	return result;

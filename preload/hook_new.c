@@ -18,31 +18,26 @@
 #include "thread.h"
 
 /* One of the operators: the definition behind ours, and whether it belongs to
- * the library that malloc does. */
+ * the library that malloc does.  Where the program was started with none, ours is
+ * hidden: each library that is loaded later has the one of its own scope. */
 struct next_operator {
 	_Atomic(void *) found; /* once looked up */
 	bool owned;	       /* its library is malloc's; written before found is published */
 	_Atomic(void *) fn;    /* once all is known */
 	bool allocates;	       /* written before fn is published */
-	bool for_good;	       /* of a library that is never unloaded */
 };
 
-/* Those of other libraries are forgotten around each dlclose, and not remembered meanwhile. */
-static _Atomic uint32_t closing, closed;
-
+/* What is not found at the start is not remembered: its library may be unloaded. */
 static void publish(struct next_operator *next, void *fn, bool allocates)
 {
-	uint32_t before = atomic_load(&closed);
-
-	if (!next->for_good && atomic_load(&closing))
+	if (!atomic_load_explicit(&next->found, memory_order_acquire))
 		return;
 	next->allocates = allocates;
 	atomic_store_explicit(&next->fn, fn, memory_order_release);
-	if (!next->for_good && (atomic_load(&closing) || atomic_load(&closed) != before))
-		atomic_store(&next->fn, NULL);
 }
 
-/* [hook] First calls of an operator: whose it is. */
+/* [hook] First calls of an operator: whose it is.  Not found at the start, it is that of a weak
+ * reference. */
 static __attribute__((noinline, cold)) void *resolve(struct next_operator *next, const char *name,
 						     bool *allocates)
 {
@@ -210,40 +205,36 @@ static const struct {
 
 #define OPERATORS (sizeof(operators) / sizeof(*operators))
 
+void hook_new_hide(void)
+{
+	const char *names[OPERATORS];
+	bool with_malloc;
+
+	for (size_t i = 0; i < OPERATORS; i++)
+		names[i] = operators[i].name;
+	if (!real_find(*names, &with_malloc))
+		real_hide(names, OPERATORS);
+}
+
 /* Here the loader's lock is ours anyway, and nobody has asked dlerror yet. */
 void hook_new_init(void)
 {
+	const char *absent[OPERATORS];
+	unsigned n = 0;
+
 	for (size_t i = 0; i < OPERATORS; i++) {
 		struct next_operator *next = operators[i].next;
 		void *fn = dlsym(RTLD_NEXT, operators[i].name);
 
 		if (!fn && !i)
-			break; /* no C++ */
-		if (!fn)
+			break; /* no C++: all are hidden */
+		if (!fn) {
+			absent[n++] = operators[i].name;
 			continue;
+		}
 		next->owned = real_is_with_malloc(fn);
-		next->for_good = true;
 		atomic_store_explicit(&next->found, fn, memory_order_release);
 	}
 	dlerror();
-}
-
-static void forget(void)
-{
-	atomic_fetch_add(&closed, 1);
-	for (size_t i = 0; i < OPERATORS; i++)
-		if (!operators[i].next->for_good)
-			atomic_store(&operators[i].next->fn, NULL);
-}
-
-void hook_new_close_begin(void)
-{
-	atomic_fetch_add(&closing, 1);
-	forget();
-}
-
-void hook_new_close_end(void)
-{
-	forget();
-	atomic_fetch_sub(&closing, 1);
+	real_hide(absent, n);
 }

@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "hook.h"
 #include "live.h"
 #include "sys.h"
 
@@ -202,11 +204,26 @@ static size_t boot_usable_size(void *p)
 	return boot_ready() ? real.malloc_usable_size(p) : 0;
 }
 
+/* The hook: the block may be sampled. */
+static void free_of_size(void *block, size_t bytes)
+{
+	(void)bytes;
+	free(block);
+}
+
+static void free_aligned_of_size(void *block, size_t alignment, size_t bytes)
+{
+	(void)alignment;
+	(void)bytes;
+	free(block);
+}
+
 #define BOOT_FNS                                                                                  \
 	.malloc = boot_malloc, .free = boot_free, .calloc = boot_calloc, .realloc = boot_realloc, \
 	.reallocarray = boot_reallocarray, .posix_memalign = boot_posix_memalign,                 \
 	.aligned_alloc = boot_aligned_alloc, .memalign = boot_memalign, .valloc = boot_valloc,    \
-	.pvalloc = boot_pvalloc, .malloc_usable_size = boot_usable_size
+	.pvalloc = boot_pvalloc, .malloc_usable_size = boot_usable_size, .cfree = free,           \
+	.free_sized = free_of_size, .free_aligned_sized = free_aligned_of_size
 
 struct real_fns real = { BOOT_FNS };
 
@@ -233,6 +250,30 @@ static bool same_object(const void *one, const void *other)
 	return dladdr(one, &a) && dladdr(other, &b) && a.dli_fbase == b.dli_fbase;
 }
 
+/* Names that the C library has not always had, or not yet: a library may have given them to
+ * functions of its own. */
+#define SOMETIMES(X) X(cfree) X(free_sized) X(free_aligned_sized)
+
+static void resolve_sometimes(void)
+{
+	const char *absent[3];
+	unsigned n = 0;
+
+	/* Not by dlsym, which allocates to say that there is none: perhaps from an allocator in
+	 * front that has called us while it sets itself up. */
+#define SOMETIMES_LOOKUP(name)                                                \
+	{                                                                     \
+		bool with_malloc;                                             \
+		void *f = real_find(#name, &with_malloc);                     \
+		if (!f)                                                       \
+			absent[n++] = #name;                                  \
+		else if (!with_malloc && !same_object(f, (void *)real._exit)) \
+			memcpy(&real.name, &f, sizeof(f));                    \
+	}
+	SOMETIMES(SOMETIMES_LOOKUP)
+	real_hide(absent, n);
+}
+
 void real_resolve(void)
 {
 	static const struct real_fns boot = { BOOT_FNS };
@@ -249,6 +290,8 @@ void real_resolve(void)
 	}
 	REAL_NAMES(REAL_LOOKUP)
 	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
+	resolve_sometimes();
+	hook_new_hide();
 	real_reallocarray_calls_realloc =
 		same_object((void *)found.reallocarray, (void *)found._exit);
 	real_credentials_are_libcs = same_object((void *)found.setuid, (void *)found._exit) &&

@@ -29,6 +29,10 @@ struct real_fns {
 	void *(*valloc)(size_t);
 	void *(*pvalloc)(size_t);
 	size_t (*malloc_usable_size)(void *);
+	/* Not every C library has these; where malloc's has them or none has, free. */
+	void (*cfree)(void *);
+	void (*free_sized)(void *, size_t);
+	void (*free_aligned_sized)(void *, size_t, size_t);
 
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*thrd_create)(thrd_t *, thrd_start_t, void *);
@@ -101,6 +105,11 @@ extern bool real_credentials_are_libcs __attribute__((visibility("hidden")));
 /* [hook] The function of that name in the first object that was loaded behind ours and has
  * it, or NULL; *with_malloc: that object has real.malloc, too. */
 void *real_find(const char *name, bool *with_malloc);
+
+/* [init] [hook] Takes functions of ours out of what the loader finds: nothing that the program
+ * was started with has them behind us, so each library that is loaded later is to have its own.
+ * We could not tell them apart: who calls does not show where a call has become a jump. */
+void real_hide(const char *const *names, unsigned n);
 
 /* [init] Whether the object that fn is in has real.malloc, too. */
 bool real_is_with_malloc(const void *fn);

@@ -4,15 +4,18 @@
  * themselves.  dlsym would wait for the lock that dlopen holds while constructors run, and
  * one of these may be waiting for the very thread that asks; it would also take away what
  * dlerror has to say.  dl_iterate_phdr takes a lock that is only ever held shortly.
+ * And the end of definitions of ours that nothing is behind.
  */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "guard.h"
 #include "maps.h"
 #include "real.h"
+#include "sys.h"
 
 struct search {
 	const char *name;
@@ -47,15 +50,20 @@ static const void *address(const struct symbols *s, uint64_t value)
 	return (const void *)(uintptr_t)(value < s->base ? value + s->base : value);
 }
 
-static bool read_dynamic(const struct dl_phdr_info *info, struct symbols *s)
+static const Elf64_Dyn *dynamic_of(const struct dl_phdr_info *info)
 {
 	const Elf64_Dyn *d = NULL;
 
-	*s = (struct symbols){ .base = info->dlpi_addr };
 	for (unsigned i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
 			d = (const Elf64_Dyn *)(uintptr_t)(info->dlpi_addr +
 							   info->dlpi_phdr[i].p_vaddr);
+	return d;
+}
+
+static bool read_dynamic(uint64_t base, const Elf64_Dyn *d, struct symbols *s)
+{
+	*s = (struct symbols){ .base = base };
 	for (; d && d->d_tag != DT_NULL; d++) {
 		const void *p = address(s, d->d_un.d_ptr);
 
@@ -71,19 +79,19 @@ static bool read_dynamic(const struct dl_phdr_info *info, struct symbols *s)
 	return s->table && s->names;
 }
 
-static void *match(const struct symbols *s, uint32_t i, const char *name)
+static const Elf64_Sym *match(const struct symbols *s, uint32_t i, const char *name)
 {
 	const Elf64_Sym *sym = &s->table[i];
 
 	if (sym->st_shndx == SHN_UNDEF || !sym->st_value ||
 	    ELF64_ST_TYPE(sym->st_info) != STT_FUNC || strcmp(s->names + sym->st_name, name))
 		return NULL;
-	return (void *)(uintptr_t)(s->base + sym->st_value);
+	return sym;
 }
 
 /* DT_GNU_HASH: buckets, symbols from first on, bloom words, a shift; then the bloom filter,
  * the buckets, and a chain of hashes whose last has its lowest bit set. */
-static void *look_in_gnu_hash(const struct symbols *s, const char *name)
+static const Elf64_Sym *look_in_gnu_hash(const struct symbols *s, const char *name)
 {
 	uint32_t buckets = s->gnu_hash[0], first = s->gnu_hash[1], hash = 5381, i;
 	const uint32_t *bucket = s->gnu_hash + 4 + 2 * (size_t)s->gnu_hash[2];
@@ -93,7 +101,8 @@ static void *look_in_gnu_hash(const struct symbols *s, const char *name)
 		hash = hash * 33 + (uint8_t)*p;
 	i = buckets ? bucket[hash % buckets] : 0;
 	for (; i >= first && i; i++) {
-		void *found = (chain[i - first] | 1) == (hash | 1) ? match(s, i, name) : NULL;
+		const Elf64_Sym *found =
+			(chain[i - first] | 1) == (hash | 1) ? match(s, i, name) : NULL;
 
 		if (found)
 			return found;
@@ -104,18 +113,24 @@ static void *look_in_gnu_hash(const struct symbols *s, const char *name)
 }
 
 /* DT_HASH: buckets, symbols, then as many heads and links. */
-static void *look_in_hash(const struct symbols *s, const char *name)
+static const Elf64_Sym *look_in_hash(const struct symbols *s, const char *name)
 {
-	void *found = NULL;
+	const Elf64_Sym *found = NULL;
 
 	for (uint32_t i = 1; i < s->hash[1] && !found; i++)
 		found = match(s, i, name);
 	return found;
 }
 
+static const Elf64_Sym *look_in_object(const struct symbols *s, const char *name)
+{
+	return s->gnu_hash ? look_in_gnu_hash(s, name) : s->hash ? look_in_hash(s, name) : NULL;
+}
+
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct search *search = arg;
+	const Elf64_Sym *sym;
 	struct symbols s;
 
 	(void)size;
@@ -124,11 +139,10 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 		search->behind = true;
 		return 0;
 	}
-	if (!search->behind || !read_dynamic(info, &s))
+	if (!search->behind || !read_dynamic(info->dlpi_addr, dynamic_of(info), &s))
 		return 0;
-	search->found = s.gnu_hash ? look_in_gnu_hash(&s, search->name)
-			: s.hash   ? look_in_hash(&s, search->name)
-				   : NULL;
+	sym = look_in_object(&s, search->name);
+	search->found = sym ? (void *)(uintptr_t)(s.base + sym->st_value) : NULL;
 	search->with_malloc = search->found && is_in(info, (void *)(uintptr_t)real.malloc);
 	return search->found != NULL;
 }
@@ -171,4 +185,35 @@ bool real_is_with_malloc(const void *fn)
 
 	dl_iterate_phdr(look_beside, &b);
 	return b.with_malloc;
+}
+
+/* The loader passes over symbols without a value. */
+void real_hide(const char *const *names, unsigned n)
+{
+	extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+	extern Elf64_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
+	const uint64_t page = 4096;
+	uint64_t first = UINT64_MAX, end = 0;
+	struct symbols s;
+
+	if (!read_dynamic((uint64_t)(uintptr_t)&__ehdr_start, _DYNAMIC, &s))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t at = (uint64_t)(uintptr_t)look_in_object(&s, names[i]);
+
+		if (at && at < first)
+			first = at & -page;
+		if (at && at + sizeof(Elf64_Sym) > end)
+			end = at + sizeof(Elf64_Sym);
+	}
+	if (first >= end ||
+	    SYS_CALL(SYS_mprotect, first, end - first, PROT_READ | PROT_WRITE, 0, 0, 0) < 0)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		Elf64_Sym *sym = (Elf64_Sym *)(uintptr_t)look_in_object(&s, names[i]);
+
+		if (sym)
+			__atomic_store_n(&sym->st_value, 0, __ATOMIC_RELAXED);
+	}
+	SYS_CALL(SYS_mprotect, first, end - first, PROT_READ, 0, 0, 0);
 }
