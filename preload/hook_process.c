@@ -34,7 +34,7 @@ extern char **environ;
 /* [hook] True when the caller is the profiled process itself. */
 static bool ours(void)
 {
-	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid;
+	return state_phase() == STATE_ON && !thread_tls.busy && state_is_here();
 }
 
 /* [hook] In the child of a completed fork. */

@@ -260,7 +260,7 @@ void writer_leave_for_good(void)
 {
 	if (thread_tls.busy || state_phase() == STATE_INERT || state_phase() == STATE_DONE)
 		return;
-	if (sys_getpid() != state.pid) {
+	if (!state_is_here()) {
 		if (!state_is_ours())
 			atomic_store(&state.phase, STATE_INERT); /* a child's own memory */
 		return;

@@ -395,6 +395,7 @@ void loop_reset_in_child(void)
 {
 	memset(&loop, 0, sizeof(loop));
 	segment_reset_in_child();
+	cpu_perf_reset_in_child();
 	loop_second_reset();
 	memset(&loop_work, 0, sizeof(loop_work));
 }
