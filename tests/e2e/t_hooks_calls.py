@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that the library stands before leave the program's state alone and cost a bounded time: in
-the child that a pid 1 makes, which is pid 1 too; a vfork child's sigaction; the stack that
-dlclose needs.
+"""Calls that the library stands before cost a bounded time and leave the program's state alone:
+exec that fails and setns, again and again; the child that a pid 1 makes, which is pid 1 too; a
+vfork child's sigaction; the stack that dlclose needs.
 
 Times are the least, or the median, of many calls, and the limits far from both what is expected
 and what was there with the fault: no run is known to fail by chance.
@@ -51,6 +51,172 @@ TIMES = r"""
         } while (0)
     """
 
+
+def timed(what, command, most_us, out, **values):
+    """Bare, and under both engines: the same results, and the medians below most_us.  Yields
+    (engine, trace)."""
+    bare = run(words(command))
+    note(what, "bare:", bare.err.decode())
+    for engine in ENGINES:
+        trace = HOME / f"{out}-{engine}"
+        ran = run(words(command, env=preload(out=trace, cpu=engine, heap_bytes=1, **values)))
+        note(what, engine, ran.err.decode(), len(segments(trace)), "segments")
+        check((ran.status, ran.out) == (bare.status, bare.out), what, engine, ran.status, ran.out,
+              "bare", bare.status, bare.out)
+        for line in ran.err.decode().splitlines():
+            name, us = line.split()
+            check(int(us) < most_us.get(name, 1e9), what, engine, name, us, "us a call")
+        yield engine, trace
+
+
+# An exec that fails: of what cannot be executed, which a shell does once for each directory of
+# PATH, and of what only the kernel can tell.  The program goes on in the segment it was in.
+text, plain = HOME / "text", HOME / "plain"
+text.write_bytes(b"\0neither a program nor a script\n")
+text.chmod(0o755)
+plain.write_bytes(b"\0")
+plain.chmod(0o644)
+exe = compile_c("execs.exe", TIMES + r"""
+    int main(int argc, char **argv)
+    {
+        char *args[] = { "x", 0 }, *block;
+        int n = 200, fd = open("/", O_RDONLY | O_DIRECTORY), at = open(argv[2], O_PATH);
+        MEDIAN("none", 1000, execv("/nonexistent/x", args));
+        MEDIAN("directory", n, execv("/", args));
+        MEDIAN("plain", n, execve(argv[2], args, environ));
+        MEDIAN("null", n, execv(0, args));
+        MEDIAN("at", n, execveat(fd, "nonexistent", args, environ, 0));
+        MEDIAN("empty", n, execveat(at, "", args, environ, AT_EMPTY_PATH));
+        MEDIAN("fd", n, fexecve(at, args, environ));
+        MEDIAN("list", n, execl("/nonexistent/x", "x", (char *)0));
+        MEDIAN("path", n, execvp("nonexistent-x", args));
+        MEDIAN("text", n, execv(argv[1], args));
+        block = malloc(123);
+        memset(block, 1, 123);
+        fflush(stdout);
+        if (argc > 3 && !strcmp(argv[3], "exec"))
+            execl("/bin/true", "true", (char *)0);
+        if (argc > 3 && !strcmp(argv[3], "wait"))
+            pause();
+        free(block);
+        return 5;
+    }
+    """)
+QUICK = dict.fromkeys(("none", "directory", "plain", "null", "at", "empty", "fd", "list"), 300)
+for last, status, state in (("return", 5, "exit"), ("exec", 0, "exec")):
+    for engine, trace in timed("exec", [exe, text, plain, last], QUICK, f"execs-{last}",
+                               programs="execs.exe"):
+        found = len(segments(trace))
+        check(found == 1, last, engine, found, "segments of a program whose execs fail")
+        profile = Profile(trace)
+        check(profile.process["state"] == state, last, engine, "ended as", profile.process["state"])
+        prof("check", trace)
+        marks = [m["mark"] for m in profile.process["marks"]].count("exec")
+        check(marks >= 100, last, engine, marks, "marks of execs that the kernel was to refuse")
+
+# What a failed exec said of the end is taken back when the program goes on.
+for engine in ENGINES:
+    trace = HOME / f"waits-{engine}"
+    done = subprocess.Popen(words([exe, text, plain, "wait"],
+                                  env=preload(out=trace, cpu=engine, flush_ms=50)),
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while done.stdout.readline().split()[:2] != [b"result", b"text"]:
+        check(done.poll() is None, "ended by itself")
+    wait_for(lambda: Profile(trace).process["state"] == "open", f"{engine}: goes on", 10)
+    done.kill()
+    done.wait()
+    check(Profile(trace).process["state"] == "open", engine, "killed after an exec that failed:",
+          Profile(trace).process["state"])
+
+# setns whose descriptor says which namespace it is: the writer goes aside only for those that a
+# process of several threads may not enter, and comes back to the segment it was in.
+exe = compile_c("setns.exe", TIMES + r"""
+    static int of(const char *name)
+    {
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+        return open(path, O_RDONLY | O_CLOEXEC);
+    }
+    int main(void)
+    {
+        const char *const quick[] = { "net", "uts", "ipc", "cgroup", "pid", "mnt" };
+        int n = 300, file = open("/dev/null", O_RDONLY);
+        for (int i = 0; i < 6; i++) {
+            int fd = of(quick[i]);
+            MEDIAN(quick[i], n, setns(fd, 0));
+        }
+        MEDIAN("file", n, setns(file, 0));
+        MEDIAN("none", n, setns(-1, 0));
+        int user = of("user"), time = of("time");
+        MEDIAN("user", 50, setns(user, 0));
+        MEDIAN("time", 50, setns(time, 0));
+        MEDIAN("typed", 50, setns(user, CLONE_NEWUSER));
+        pid_t pid = fork();
+        if (!pid)
+            _exit(unshare(CLONE_NEWUSER) ? 1 : 3);
+        int status;
+        waitpid(pid, &status, 0);
+        printf("child %x\n", status);
+        free(malloc(100));
+        return 0;
+    }
+    """)
+QUICK = dict.fromkeys(("net", "uts", "ipc", "cgroup", "pid", "mnt", "file", "none"), 500)
+for engine, trace in timed("setns", [exe], QUICK if ROOT else {}, "setns", children=0):
+    found = len(segments(trace))
+    check(found == 1, "setns", engine, found, "segments")
+    profile = Profile(trace)
+    check(profile.process["state"] == "exit", "setns", engine, profile.process["state"])
+    prof("check", trace)
+
+# A user namespace that is another's can be entered, by a process of one thread alone; what is
+# allocated before, meanwhile and after is in the trace.
+exe = compile_c("enter.exe", r"""
+    #define _GNU_SOURCE
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <sched.h>
+    #include <signal.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <sys/wait.h>
+    #include <unistd.h>
+    int main(void)
+    {
+        int go[2], fd, result;
+        char path[64], byte;
+        pid_t pid;
+        void *volatile keep = malloc(1001);
+        if (pipe(go) || (pid = fork()) < 0)
+            return 1;
+        if (!pid) {
+            byte = unshare(CLONE_NEWUSER | CLONE_NEWNET) ? 1 : 0;
+            if (write(go[1], &byte, 1) != 1)
+                _exit(1);
+            pause();
+        }
+        if (read(go[0], &byte, 1) != 1 || byte)
+            return 77;
+        snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+        fd = open(path, O_RDONLY);
+        result = setns(fd, 0);
+        printf("%d %d\n", result, result ? errno : 0);
+        keep = malloc(1003);
+        kill(pid, SIGKILL);
+        waitpid(pid, 0, 0);
+        return 0;
+    }
+    """)
+bare = run([exe])
+if bare.status != 77:
+    for engine in ENGINES:
+        trace = HOME / f"enter-{engine}"
+        ran = run(words([exe], env=preload(out=trace, cpu=engine, heap_bytes=1, children=0)))
+        check((ran.status, ran.out) == (bare.status, bare.out), "entering a user namespace", engine,
+              ran.status, ran.out, ran.err, "bare", bare.out)
+        check(len(segments(trace)) == 1, engine, len(segments(trace)), "segments")
+        state = Profile(trace).process["state"]
+        check(state == "exit", "after the user namespace", engine, state)
 
 # The child that pid 1 makes in a pid namespace of its own, as sandboxes do, is pid 1 as well, and
 # has not its parent's writer.
@@ -105,8 +271,8 @@ if able:
     for engine in ENGINES:
         env = preload(out=HOME / f"pid1-{engine}", cpu=engine, children=0)
         ran = run([*NEW_PID, *words([exe, *WAYS], env=env)], timeout=100)
-        check((ran.status, ran.out) == (bare.status, bare.out), "pid 1", engine, ran.status, ran.out,
-              ran.err, "bare", bare.out)
+        check((ran.status, ran.out) == (bare.status, bare.out), "pid 1", engine, ran.status,
+              ran.out, ran.err, "bare", bare.out)
         for line in ran.err.decode().splitlines():
             way, ms = line.split()
             check(int(ms) < 60, "a child of pid 1 that is pid 1 takes", ms, "ms for", way, engine)
