@@ -198,14 +198,13 @@ void perf_rings_close(void)
 	perf_engine.n_rings = 0;
 }
 
-/* A forked child has neither our descriptors (their numbers are the program's
- * there) nor the rings' mappings: it forgets them. */
+void cpu_perf_reset_in_child(void)
+{
+	perf_engine = (struct perf_engine){ 0 };
+}
+
 void cpu_perf_close(void)
 {
-	if (perf_engine.pid != sys_getpid()) {
-		perf_engine = (struct perf_engine){ 0 };
-		return;
-	}
 	followers_close();
 	perf_rings_close();
 	if (perf_engine.followers)

@@ -129,7 +129,11 @@ void cpu_perf_count_lost(void);
  * sampled. */
 void cpu_perf_detach(void);
 
-/* [writer] Closes and unmaps everything; in a forked child it only forgets. */
+/* [writer] Closes and unmaps everything. */
 void cpu_perf_close(void);
+
+/* [child] It has neither our descriptors (their numbers are the program's there) nor the
+ * rings' mappings: it forgets them. */
+void cpu_perf_reset_in_child(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include "lock.h"
 #include "ring.h"
 #include "signal_mask.h"
+#include "state.h"
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
@@ -47,10 +48,11 @@ static struct {
 static void on_sigprof(int sig, siginfo_t *info, void *context);
 
 /* A forked child has our memory and our handler, but none of our timers, and
- * the lock may be held by a thread it does not have. */
+ * the lock may be held by a thread it does not have.  Its pid may be the same. */
 static bool in_own_process(void)
 {
-	return atomic_load_explicit(&timer.pid, memory_order_relaxed) == sys_getpid();
+	return state_is_ours() &&
+	       atomic_load_explicit(&timer.pid, memory_order_relaxed) == sys_getpid();
 }
 
 /* Signals are blocked so that a handler on this thread cannot want the lock
@@ -336,9 +338,7 @@ int cpu_timer_program_sigaction(const struct sigaction *act, struct sigaction *o
 
 void cpu_timer_exec(bool about_to)
 {
-	uint32_t state = atomic_load(&timer.state);
-
-	if (state == TIMER_CLOSED || is_handler(&timer.program) ||
+	if (atomic_load(&timer.state) == TIMER_CLOSED || is_handler(&timer.program) ||
 	    (unsigned long)timer.program.handler != (unsigned long)SIG_IGN)
 		return;
 	set_action(about_to ? &timer.program : &our_action, NULL);
@@ -348,7 +348,10 @@ void cpu_timer_leave_in_child(void)
 {
 	struct arch_sigaction now;
 
-	if (atomic_load(&timer.state) == TIMER_CLOSED || in_own_process())
+	if (in_own_process())
+		return;
+	atomic_store(&timer.pid, 0); /* of none, whatever the state will say */
+	if (atomic_load(&timer.state) == TIMER_CLOSED)
 		return;
 	if (!set_action(NULL, &now) && now.handler == on_sigprof)
 		set_action(&timer.program, NULL);

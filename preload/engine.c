@@ -107,9 +107,9 @@ void engine_enable(bool on)
 		engine_timer_enable(on);
 }
 
-void engine_look_after(void)
+void engine_look_after(bool last)
 {
-	if (state_cpu_engine() == STATE_CPU_PERF)
+	if (state_cpu_engine() == STATE_CPU_PERF && !last)
 		engine_perf_widen();
 	else if (state_cpu_engine() == STATE_CPU_TIMER)
 		engine_timer_look_after();

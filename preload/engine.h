@@ -28,8 +28,9 @@ void engine_report(void);
 /* [writer] Starts or stops CPU sampling on all threads. */
 void engine_enable(bool on);
 
-/* [writer] Once a second: looks after what a running engine needs. */
-void engine_look_after(void);
+/* [writer] Once a second, and at the end (last): looks after what a running engine needs, and
+ * whether it still runs. */
+void engine_look_after(bool last);
 
 /* [writer] On a new writer thread, after a pause, with all that was sampled taken: the clock
  * may be another, and the rights.  apart and engines as in engine_open, on as engine_enable was told

@@ -23,7 +23,7 @@
 /* [hook] */
 static bool recorded(void)
 {
-	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid;
+	return state_phase() == STATE_ON && !thread_tls.busy && state_is_here();
 }
 
 /* [hook] True when the process has, but for us, one thread, the caller, and the bare call is

@@ -12,7 +12,6 @@
 #include "hook.h"
 #include "real.h"
 #include "state.h"
-#include "sys.h"
 #include "thread.h"
 #include "unload.h"
 
@@ -20,7 +19,7 @@
 HOOK int dlclose(void *object)
 {
 	bool blind = state_phase() == STATE_ON && !thread_tls.busy &&
-		     state_cpu_engine() != STATE_CPU_PERF && sys_getpid() == state.pid;
+		     state_cpu_engine() != STATE_CPU_PERF && state_is_here();
 	struct unload_list *before;
 	int result, saved = errno;
 

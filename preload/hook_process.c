@@ -9,11 +9,14 @@
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cpu_timer.h"
@@ -34,7 +37,7 @@ extern char **environ;
 /* [hook] True when the caller is the profiled process itself. */
 static bool ours(void)
 {
-	return state_phase() == STATE_ON && !thread_tls.busy && sys_getpid() == state.pid;
+	return state_phase() == STATE_ON && !thread_tls.busy && state_is_here();
 }
 
 /* [hook] In the child of a completed fork. */
@@ -113,15 +116,39 @@ HOOK int daemon(int nochdir, int noclose)
 	return result;
 }
 
-/* [hook] */
-static void before_exec(void)
+/* [hook] A shell tries a name in each directory of PATH: for what the kernel will refuse
+ * nobody need be woken.  What cannot be told, by rights above all, it will say itself. */
+static bool may_execute(int dir, const char *path, int flags)
+{
+	struct stat st;
+
+	flags &= AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+	return SYS_CALL(SYS_newfstatat, dir, path, &st, flags, 0, 0) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH);
+}
+
+/* [hook] Before an exec, possible or not. */
+static void before_exec(bool possible)
 {
 	real_resolve();
-	if (ours() && !writer_has_nothing())
+	if (possible)
 		writer_request(WRITER_EXEC, LAST_FLUSH_NS);
 	if (state_cpu_engine() == STATE_CPU_TIMER)
 		cpu_timer_exec(true);
 	signal_mask_exec(thread_tls.self, true);
+}
+
+/* [hook] */
+static void before_exec_of(int dir, const char *path, int flags)
+{
+	before_exec(ours() && !writer_has_nothing() && may_execute(dir, path, flags));
+}
+
+/* [hook] A name without a slash is for libc to look for. */
+static void before_exec_of_name(const char *file)
+{
+	before_exec(ours() && !writer_has_nothing() &&
+		    (!strchr(file, '/') || may_execute(AT_FDCWD, file, 0)));
 }
 
 /* [hook] The exec failed: the program goes on, and so do we. */
@@ -137,42 +164,42 @@ static int failed(int result)
 /* [hook] */
 HOOK int execve(const char *path, char *const argv[], char *const env[])
 {
-	before_exec();
+	before_exec_of(AT_FDCWD, path, 0);
 	return failed(real.execve(path, argv, env));
 }
 
 /* [hook] */
 HOOK int execv(const char *path, char *const argv[])
 {
-	before_exec();
+	before_exec_of(AT_FDCWD, path, 0);
 	return failed(real.execve(path, argv, environ));
 }
 
 /* [hook] */
 HOOK int execvpe(const char *file, char *const argv[], char *const env[])
 {
-	before_exec();
+	before_exec_of_name(file);
 	return failed(real.execvpe(file, argv, env));
 }
 
 /* [hook] */
 HOOK int execvp(const char *file, char *const argv[])
 {
-	before_exec();
+	before_exec_of_name(file);
 	return failed(real.execvpe(file, argv, environ));
 }
 
 /* [hook] */
 HOOK int fexecve(int fd, char *const argv[], char *const env[])
 {
-	before_exec();
+	before_exec_of(fd, "", AT_EMPTY_PATH);
 	return failed(real.fexecve(fd, argv, env));
 }
 
 /* [hook] */
 HOOK int execveat(int dir, const char *path, char *const argv[], char *const env[], int flags)
 {
-	before_exec();
+	before_exec_of(dir, path, flags);
 	if (real.execveat)
 		return failed(real.execveat(dir, path, argv, env, flags));
 	return failed((int)real.syscall(SYS_execveat, dir, path, argv, env, flags));
@@ -320,14 +347,35 @@ HOOK int unshare(int flags)
 	return step_back(aside, flags, aside ? unshare_alone(flags) : real.unshare(flags));
 }
 
-/* [hook] Type 0 lets the descriptor say which namespace it is.  Where we could not have a
- * root directory of our own, that of mounts is one of them. */
+/* [hook] What type 0 stands for: the kind of namespace that the descriptor is of, all that it
+ * may be where the kernel does not say, 0 for what is none. */
+static int kind_of_namespace(int fd, int all)
+{
+	const long ns_get_nstype = 0xb703; /* linux/nsfs.h, Linux 4.11 */
+	const uint64_t nsfs_magic = 0x6e736673;
+	struct statfs fs;
+	long kind;
+
+	/* Another's descriptor might do something when it is asked so. */
+	if (SYS_CALL(SYS_fstatfs, fd, &fs, 0, 0, 0, 0) < 0 || (uint64_t)fs.f_type != nsfs_magic)
+		return 0;
+	kind = SYS_CALL(SYS_ioctl, fd, ns_get_nstype, 0, 0, 0, 0);
+	return kind > 0 ? (int)kind : all;
+}
+
+/* [hook] A process of several threads may not enter another user or time namespace; nor a thread
+ * that of mounts, while another has the same root directory, as ours has where it could not
+ * have its own. */
 HOOK int setns(int fd, int type)
 {
-	const int single = CLONE_NEWUSER | CLONE_NEWNS | 0x00000080 /* CLONE_NEWTIME */;
+	int single = CLONE_NEWUSER | 0x00000080 /* CLONE_NEWTIME */, kind = type;
 	bool aside;
 
 	real_resolve();
-	aside = (!type || (type & single)) && step_aside(type & CLONE_NEWPID);
-	return step_back(aside, type, real.setns(fd, type));
+	if (ours()) {
+		single |= writer_shares_root() ? CLONE_NEWNS : 0;
+		kind = type ? type : kind_of_namespace(fd, single);
+	}
+	aside = (kind & single) && step_aside(kind & CLONE_NEWPID);
+	return step_back(aside, kind, real.setns(fd, type));
 }

@@ -54,18 +54,26 @@ static bool widen(struct sigaction *act)
 	return true;
 }
 
+/* [hook] Its handlers are its own, its memory is its parent's. */
+static bool in_vfork_child(void)
+{
+	return state_is_ours() && sys_getpid() != state.pid;
+}
+
 /* [hook] */
 static int set_other_action(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	uint64_t bit = signal_bit(sig), was = atomic_load(&widened) & bit;
 	struct sigaction wider;
-	bool wide = false;
+	bool wide = false, noted;
 	int err;
 
 	if (act) {
 		wider = *act;
 		wide = widen(&wider);
 	}
+	noted = (wide || was) && !in_vfork_child();
+	wide = wide && noted;
 	err = real.sigaction(sig, wide ? &wider : act, old);
 	if (err)
 		return err;
@@ -73,7 +81,7 @@ static int set_other_action(int sig, const struct sigaction *act, struct sigacti
 		sigdelset(&old->sa_mask, SIGPROF);
 	if (wide)
 		atomic_fetch_or(&widened, bit);
-	else if (act && was)
+	else if (act && was && noted)
 		atomic_fetch_and(&widened, ~bit);
 	return 0;
 }
@@ -180,7 +188,7 @@ static int change_mask(int how, const sigset_t *set, sigset_t *old,
 	sigset_t open;
 	int err;
 
-	if (t && borrowed(SIGPROF) && sys_getpid() != state.pid) {
+	if (t && borrowed(SIGPROF) && !state_is_here()) {
 		if (!state_is_ours())
 			signal_mask_give_back(t);
 		return change(how, set, old); /* in vfork's child t is its parent's */
@@ -289,7 +297,7 @@ HOOK int sigaltstack(const stack_t *ss, stack_t *old)
 	if (!ss || !borrowed(SIGPROF))
 		return real.sigaltstack(ss, old);
 	fits = ss->ss_flags & SS_DISABLE || ss->ss_size >= altstack_bytes();
-	if (!state_is_ours() || sys_getpid() != state.pid) {
+	if (!state_is_here()) {
 		err = real.sigaltstack(ss, old);
 		/* A bare clone's own copy, which may be locked for ever; vfork's is the parent's. */
 		if (!err && t && !state_is_ours())

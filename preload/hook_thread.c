@@ -103,13 +103,6 @@ HOOK int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
 	return result;
 }
 
-/* Neither a child that a bare clone made, whose copy of a lock may be held for ever, nor one of
- * vfork, which has its parent's memory. */
-static bool is_here(void)
-{
-	return state_is_ours() && sys_getpid() == state.pid;
-}
-
 /* [hook] The new name is noted here because only perf tells of it otherwise. */
 HOOK int pthread_setname_np(pthread_t thread, const char *name)
 {
@@ -117,7 +110,7 @@ HOOK int pthread_setname_np(pthread_t thread, const char *name)
 
 	real_resolve();
 	err = real.pthread_setname_np(thread, name);
-	if (!err && !thread_tls.busy && state_phase() == STATE_ON && is_here()) {
+	if (!err && !thread_tls.busy && state_phase() == STATE_ON && state_is_here()) {
 		struct thread_state *t = thread_by_pthread(thread);
 
 		if (t)
@@ -144,7 +137,7 @@ HOOK int prctl(int option, ...)
 		writer_leave_for_good();
 	result = real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_NAME && result == 0 && thread_tls.self && !thread_tls.busy &&
-	    state_phase() == STATE_ON && is_here())
+	    state_phase() == STATE_ON && state_is_here())
 		thread_set_name(thread_tls.self, (const char *)a[0]);
 	return result;
 }

@@ -78,7 +78,7 @@ static void after_fork_in_child(void)
  * Registered first, so that it runs last. */
 static void end_quickly(void)
 {
-	if (state_phase() != STATE_ON || sys_getpid() != state.pid)
+	if (state_phase() != STATE_ON || !state_is_here())
 		return;
 	thread_snapshot_self();
 	writer_request(WRITER_EXIT, QUICK_WAIT_NS);
@@ -203,7 +203,7 @@ __attribute__((destructor(101))) static void end(void)
 	char text[64];
 	int saved = errno;
 
-	if (state_phase() == STATE_ON && sys_getpid() == state.pid) {
+	if (state_phase() == STATE_ON && state_is_here()) {
 		thread_tls.busy++;
 		thread_snapshot_self();
 		writer_stop(WRITER_STOP_EXIT);

@@ -79,14 +79,6 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 	return trace_dir_make(path, keep_descriptors);
 }
 
-void segment_reattach(bool keep_descriptors)
-{
-	seg.keep = keep_descriptors;
-	seg.fd = seg.next_fd = -1;
-	seg.open = false;
-	trace_dir_reattach(keep_descriptors);
-}
-
 void segment_reset_in_child(void)
 {
 	seg.out = NULL;
@@ -115,6 +107,19 @@ static void file_release(int fd)
 		seg.fd = fd;
 	else
 		sys_close(fd);
+}
+
+void segment_reattach(bool keep_descriptors)
+{
+	int fd;
+
+	seg.keep = keep_descriptors;
+	seg.fd = seg.next_fd = -1;
+	trace_dir_reattach(keep_descriptors);
+	fd = seg.open ? file_open() : -1;
+	seg.open = fd >= 0;
+	if (seg.open)
+		file_release(fd);
 }
 
 static int write_all(int fd, const uint8_t *p, size_t n, uint64_t at)
@@ -323,6 +328,20 @@ int segment_write(const struct buffer *content)
 		reserve_room(fd, seg.bytes);
 	file_release(fd);
 	return err;
+}
+
+void segment_take_back(uint64_t bytes)
+{
+	int fd = seg.open ? file_open() : -1;
+
+	if (fd < 0)
+		return;
+	if (sys_ftruncate(fd, seg.bytes - bytes) == 0) {
+		account(-bytes);
+		seg.reserved = 0; /* it went, too */
+		reserve_room(fd, seg.bytes);
+	}
+	file_release(fd);
 }
 
 void segment_close(void)

@@ -16,7 +16,8 @@
  * file stay open; else each is opened for each use.  0 or -errno. */
 int segment_make_trace(const char *path, bool keep_descriptors);
 
-/* [writer] On a thread with another descriptor table: opens the directory anew. */
+/* [writer] On a thread with another descriptor table: opens directory and file anew.  A file
+ * that cannot be opened is left as it is, and no segment open. */
 void segment_reattach(bool keep_descriptors);
 
 /* [child] Forgets the parent's trace. */
@@ -36,6 +37,10 @@ int segment_open(const struct buffer *header_fields);
 /* [writer] Appends one frame: compressed, checksummed, first as a skippable frame and
  * then committed.  0, or -errno and the file is as it was. */
 int segment_write(const struct buffer *content);
+
+/* [writer] Takes the last frame, of so many bytes in the file, back.  Where that cannot be
+ * done it stays. */
+void segment_take_back(uint64_t bytes);
 
 /* [writer] */
 void segment_close(void);

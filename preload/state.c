@@ -74,8 +74,8 @@ void state_reset_in_child(void)
 		atomic_store(&state.phase, STATE_INERT);
 		return;
 	}
+	cpu_timer_leave_in_child(); /* by what tells the parent and the child apart */
 	state_mark_ours();
-	cpu_timer_leave_in_child();
 	signal_mask_give_back(thread_tls.self);
 	atomic_store(&state.phase, config.children ? STATE_CHILD : STATE_INERT);
 	atomic_store(&state.cpu, STATE_CPU_OFF);
@@ -93,7 +93,7 @@ void state_start_child(void)
 {
 	const char *why = NULL;
 
-	if (sys_getpid() != state.pid)
+	if (!state_is_here())
 		state_reset_in_child(); /* _Fork runs no handler */
 	if (state_phase() != STATE_CHILD)
 		return;

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sys.h"
+
 enum state_phase {
 	STATE_NEW,   /* the constructor has not run */
 	STATE_INERT, /* nothing is or will be profiled: hooks forward */
@@ -54,6 +56,14 @@ static inline uint32_t state_heap_engine(void)
 /* [hook] True in the process this state belongs to, false in a child that no fork
  * handler has told. */
 bool state_is_ours(void);
+
+/* [hook] True in that process alone, with its writer: in no child that a bare clone made, whose
+ * pid may be the same (the first of a pid namespace, of one that is that, too) and whose copy of
+ * a lock may be held for ever, nor in one of vfork, which has its parent's memory. */
+static inline bool state_is_here(void)
+{
+	return state_is_ours() && sys_getpid() == state.pid;
+}
 
 /* [hook] True when this process is being profiled and a hook may record.  A
  * forked child is noticed here, however it was made, and started. */

@@ -29,6 +29,7 @@ static struct {
 	bool created, keep_descriptors;
 	uint64_t retry_at, largest_frame;
 	uint64_t opened_bytes; /* of the segment, with its opening records; 0: not yet written */
+	uint64_t end_bytes; /* of the END that may not be one, the last frame; 0: there is none */
 	struct header_engines engines;
 	uint64_t lost_told[PROF_LOSS_CODES];
 	int write_error; /* -errno of the last frame that was lost */
@@ -168,12 +169,21 @@ static bool is_over_limit(void)
 	       segment_total_bytes() > config.limit_bytes + 2 * segment_limit();
 }
 
+void trace_go_on(void)
+{
+	if (trace.end_bytes)
+		segment_take_back(trace.end_bytes);
+	trace.end_bytes = 0;
+}
+
 static bool put_frame(const struct buffer *content, uint64_t t_ns)
 {
 	bool waits = t_ns < trace.retry_at;
 	int err = waits ? -EAGAIN : trace_create(t_ns);
-	uint64_t before = segment_bytes();
+	uint64_t before;
 
+	trace_go_on();
+	before = segment_bytes();
 	if (!err && is_over_limit())
 		drop_old_segments();
 	if (!err && is_over_limit())
@@ -290,17 +300,38 @@ void trace_end(uint64_t t_ns, enum prof_end reason)
 	segment_close();
 }
 
-void trace_continue(uint64_t t_ns)
+void trace_end_perhaps(uint64_t t_ns, enum prof_end reason)
 {
-	begin_segment(t_ns);
+	uint64_t before;
+
+	trace.retry_at = 0;
+	roster_encode_stats(t_ns, true, flush_parts);
+	trace_flush(t_ns);
+	if (encode_pending()) /* the opening of another segment, for the END to stand alone */
+		trace_flush(t_ns);
+	if (!segment_is_open())
+		return;
+	before = segment_bytes();
+	encode_end(t_ns, reason);
+	if (put_frame(encode_take(), t_ns))
+		trace.end_bytes = segment_bytes() - before;
+	else
+		begin_segment(t_ns);
 }
 
 void trace_reattach(bool keep_descriptors, uint64_t t_ns)
 {
+	bool was_open;
+
 	trace.keep_descriptors = keep_descriptors;
 	if (!trace.created)
 		return;
+	was_open = segment_is_open();
 	segment_reattach(keep_descriptors);
+	if (was_open && !segment_is_open()) {
+		trace.end_bytes = 0;
+		begin_segment(t_ns);
+	}
 	trace_create(t_ns); /* where that fails, the next flush tries again */
 }
 

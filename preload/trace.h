@@ -36,9 +36,13 @@ void trace_flush(uint64_t t_ns);
 /* [writer] Last flush, with an END record; the file is closed. */
 void trace_end(uint64_t t_ns, enum prof_end reason);
 
-/* [writer] After a trace_end that was not the end (exec failed, the writer came
- * back): what follows goes into a new segment. */
-void trace_continue(uint64_t t_ns);
+/* [writer] As trace_end, for what may not be the end (an exec that may fail, a writer that is
+ * to come back): the file stays open.  A program may do that as often as it likes, so
+ * what follows takes the END record's place, in the same segment. */
+void trace_end_perhaps(uint64_t t_ns, enum prof_end reason);
+
+/* [writer] It was not the end, whether or not there is something to write yet. */
+void trace_go_on(void);
 
 /* [writer] In a new thread with a descriptor table of its own.  A trace that was
  * made is opened again at once: the program may be about to give up the right to. */

@@ -35,6 +35,7 @@ struct unload_list {
 	size_t names_used, names_room;
 	struct unload_object *objects;
 	char *names;
+	char *path; /* PATH_MAX bytes to put one together in: a small stack has no room for them */
 };
 
 static int count(struct dl_phdr_info *info, size_t size, void *arg)
@@ -81,13 +82,14 @@ struct unload_list *unload_look(void)
 
 	dl_iterate_phdr(count, &counts);
 	objects_bytes = counts.room * sizeof(struct unload_object);
-	counts.bytes = sizeof(*l) + objects_bytes + counts.names_room;
+	counts.bytes = sizeof(*l) + objects_bytes + counts.names_room + PATH_MAX;
 	l = sys_map(counts.bytes);
 	if (!l)
 		return NULL;
 	*l = counts;
 	l->objects = (struct unload_object *)(l + 1);
 	l->names = (char *)l->objects + objects_bytes;
+	l->path = l->names + counts.names_room;
 	l->t_ns = sys_now_ns();
 	dl_iterate_phdr(note, l);
 	return l;
@@ -158,13 +160,12 @@ static size_t full_path(const char *name, char *path)
 	return used + length;
 }
 
-static void record(const struct unload_object *o, const char *name)
+static void record(const struct unload_object *o, const char *name, char *path)
 {
 	const struct thread_state *t = thread_self();
 	struct unload_note *n;
 	struct ring_event *e;
 	struct stat st = { 0 };
-	char path[PATH_MAX];
 	size_t length = full_path(name, path);
 
 	if (!t || !length)
@@ -203,7 +204,7 @@ void unload_report(struct unload_list *l)
 			continue;
 		guard_enter(&g);
 		if (!is_told(l, o))
-			record(o, l->names + o->name);
+			record(o, l->names + o->name, l->path);
 		guard_leave(&g);
 	}
 	sys_unmap(l, l->bytes);

@@ -51,8 +51,9 @@ static struct {
 	int start_error;
 	const char *start_why;
 	bool in_child, resumed;
-	bool opened;   /* the trace: not yet in a young child */
-	bool followed; /* a change of rights, by itself */
+	bool opened;	     /* the trace: not yet in a young child */
+	bool followed;	     /* a change of rights, by itself */
+	_Atomic bool own_fs; /* root and current directory are not the program's */
 	int tid;
 } w;
 
@@ -75,6 +76,7 @@ static bool live_apart(void)
 		 SYS_CALL(SYS_unshare, CLONE_FS, 0, 0, 0, 0, 0) == 0;
 	if (own_fs)
 		SYS_CALL(SYS_umask, WRITER_UMASK, 0, 0, 0, 0, 0);
+	atomic_store(&w.own_fs, own_fs);
 	trace_dir_start(!w.resumed, own_fs);
 	return apart;
 }
@@ -263,7 +265,7 @@ void writer_leave_for_good(void)
 {
 	if (thread_tls.busy || state_phase() == STATE_INERT || state_phase() == STATE_DONE)
 		return;
-	if (sys_getpid() != state.pid) {
+	if (!state_is_here()) {
 		if (!state_is_ours())
 			atomic_store(&state.phase, STATE_INERT); /* a child's own memory */
 		return;
@@ -314,7 +316,13 @@ bool writer_pause(bool last)
 	}
 	sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
 	atomic_store(&w.life, THREAD_NONE);
+	atomic_store(&w.own_fs, false); /* until the next has it */
 	return true;
+}
+
+bool writer_shares_root(void)
+{
+	return !atomic_load(&w.own_fs);
 }
 
 /* A young child's writer, which had not opened anything, begins anew. */

@@ -56,6 +56,9 @@ void writer_stop(enum writer_stop_reason reason);
 bool writer_pause(bool last);
 void writer_resume(void);
 
+/* [hook] True where the writer's root directory is, or may be, the program's own one. */
+bool writer_shares_root(void);
+
 /* [hook] The calling thread has changed its credentials by the system call nr
  * with these arguments: the writer's threads do the same, or end. */
 void writer_follow_credentials(long nr, long a, long b, long c);

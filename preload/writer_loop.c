@@ -47,7 +47,6 @@ static struct {
 	struct pollfd *fds;
 	bool apart, in_child;
 	bool last;     /* it was not certain that the pause would end */
-	bool ended;    /* the segment, before the pause */
 	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
@@ -192,8 +191,6 @@ int loop_resume(bool apart)
 
 	loop.apart = apart;
 	trace_reattach(apart, now);
-	if (loop.ended)
-		trace_continue(now);
 	lock_take(&loop_work);
 	drain_all(state_cpu_engine() == STATE_CPU_PERF);
 	engine_resume(apart, loop.sampling, &loop.engines);
@@ -245,16 +242,18 @@ static void flush(uint64_t now)
 	roster_encode_stats(now, false, trace_flush);
 	if (encode_pending())
 		trace_flush(now);
+	else
+		trace_go_on();
 }
 
-/* False when there was nothing to write: what was encoded is still there. */
-static bool finish(enum prof_end reason)
+/* Where there is nothing to write, what was encoded is still there. */
+static void finish(enum prof_end reason)
 {
 	bool perf = state_cpu_engine() == STATE_CPU_PERF;
 	uint64_t now = sys_now_ns();
 
 	if (nothing_yet() && !loop_child_has_something())
-		return false;
+		return;
 	/* From here on no hook counts or records: what other threads do while the last
 	 * events are taken would be in the totals and not among them. */
 	if (reason == PROF_END_EXIT)
@@ -270,8 +269,11 @@ static bool finish(enum prof_end reason)
 	if (reason == PROF_END_EXIT || reason == PROF_END_EXEC)
 		encode_mark(now, reason == PROF_END_EXEC ? PROF_MARK_EXEC : PROF_MARK_EXIT, 0);
 	next_second(now, true);
-	trace_end(now, reason);
-	return true;
+	if (reason == PROF_END_EXIT)
+		trace_end(now, reason);
+	else
+		trace_end_perhaps(now, reason);
+	loop.flush_at = now + flush_interval(); /* an exec takes its time */
 }
 
 uint32_t loop_thread_count(void)
@@ -323,12 +325,11 @@ static bool answer(unsigned requests, uint64_t now)
 				     "the program moved its children to another pid namespace, "
 				     "after which its process may make no thread: recording ended "
 				     "there");
-		loop.ended = finish(PROF_END_ROTATED);
+		finish(PROF_END_ROTATED);
 		engine_detach();
 		loop.paused_at = now;
 	} else if (requests & WRITER_EXEC) {
-		if (finish(PROF_END_EXEC))
-			trace_continue(now);
+		finish(PROF_END_EXEC);
 	} else if (requests & (WRITER_FLUSH | WRITER_STOP)) {
 		flush(now);
 	}
@@ -396,6 +397,7 @@ void loop_reset_in_child(void)
 {
 	memset(&loop, 0, sizeof(loop));
 	segment_reset_in_child();
+	cpu_perf_reset_in_child();
 	loop_second_reset();
 	memset(&loop_work, 0, sizeof(loop_work));
 }

@@ -58,8 +58,7 @@ void loop_every_second(uint64_t now, bool last, bool stats)
 {
 	if (stats)
 		write_stats(now, last);
-	if (!last)
-		engine_look_after();
+	engine_look_after(last);
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
 	ring_trim();

@@ -682,6 +682,7 @@ TEST(forked_child_forgets)
 	pid = fork();
 	if (!pid) {
 		fds = count_fds();
+		cpu_perf_reset_in_child();
 		cpu_perf_close();
 		EQ(count_fds(), fds);
 		_exit(0);

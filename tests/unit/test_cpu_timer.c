@@ -20,6 +20,7 @@
 #include "../../preload/capture.h"
 #include "../../preload/config.h"
 #include "../../preload/ring.h"
+#include "../../preload/state.h"
 #include "../../preload/stats.h"
 #include "../../preload/sys.h"
 #include "../../preload/thread.h"
@@ -39,6 +40,11 @@ static __thread uint64_t self_low, self_high;
 uint32_t thread_index_self(void)
 {
 	return self_index;
+}
+
+bool state_is_ours(void)
+{
+	return true;
 }
 
 /* The program blocks nothing here. */
