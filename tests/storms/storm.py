@@ -8,8 +8,8 @@ traces against what the program says it did.
 
 runs both engines, in the long form also as an ordinary user, and writes the row
 of RELIABILITY.md.  The long form of a storm is 50 s: 30 s under perf and 10 s under
-the timer engine as root, 5 s under each as the ordinary user; where SIGPROF is the
-program's, so that the one engine cannot run, the other has its time.
+the timer engine as root, 5 s under each as the ordinary user; of a storm that only one
+engine can stand, that one's share.
 
 The accounting, by process:
 

@@ -55,7 +55,7 @@ def examine(what, ran, top, found):
 make_libraries()
 # Without perf's records each unloading waits until the writer has looked, up to half the time.
 storm("w_storm_libs", DIRECTORY, COUNT, name=f"{COUNT:,} mapped libraries", short_s=2,
-      cpu="perf", engines=("perf",), examine=examine)
+      engines=("perf",), only=("perf",), examine=examine)
 COUNT = COUNT if LONG else 300
 storm("w_storm_libs", DIRECTORY, COUNT, name=f"{COUNT:,} mapped libraries, timer engine",
-      short_s=1, cpu="timer", engines=("timer",), examine=examine, least_limit=400)
+      short_s=1, engines=("timer",), only=("timer",), examine=examine, least_limit=400)

@@ -11,7 +11,7 @@ from storm import *
 
 # Where the process has one thread, the library's end for each change and are made again: what they
 # need in between is CPU time of the trace's, of hardly any samples.
-ALONE = {"perf": 50, "timer": 20}
+ALONE = {"perf": 20, "timer": 20}
 
 storm("w_storm_rights", 0, name="setuid and its kin, one thread", short_s=1.5,
       least_rates=ALONE)
