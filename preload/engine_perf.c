@@ -28,6 +28,7 @@
 
 static struct {
 	bool kernel; /* kernel code is sampled */
+	int tid;     /* whom the rings' own events follow */
 	int narrow;  /* -errno of an event that could not be had on some CPU */
 	bool told;   /* the trace of that */
 } perf;
@@ -48,7 +49,7 @@ static void follow(int tid, void *arg)
 	struct to_follow *to = arg;
 	int err;
 
-	if (!engine_is_foreign(tid) || table_get(&followed, (uint32_t)tid))
+	if (!engine_is_foreign(tid) || tid == perf.tid || table_get(&followed, (uint32_t)tid))
 		return;
 	table_put(&followed, (uint32_t)tid, 1);
 	to->found++;
@@ -59,7 +60,7 @@ static void follow(int tid, void *arg)
 		to->err = err;
 }
 
-/* All threads there are, but main, which the rings' own events follow; on the newest so many
+/* All threads there are, but the one that the rings' own events follow; on the newest so many
  * rings. */
 static void follow_all(uint32_t rings)
 {
@@ -79,7 +80,7 @@ void engine_perf_report(void)
 {
 	if (perf.narrow && !perf.told)
 		trace_engine(
-			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -perf.narrow, "perf",
+			PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -perf.narrow, "perf events",
 			"some threads could have no event on some CPUs (more descriptors help: "
 			"'ulimit -n'): what they use there is not sampled");
 	perf.told = perf.narrow;
@@ -99,14 +100,42 @@ static struct cpu_perf_options perf_options(void)
 {
 	return (struct cpu_perf_options){ .period_ns = engine_period_ns(),
 					  .stack_bytes = (uint32_t)config.stack_bytes,
-					  .tid = state.pid,
 					  .ring_bytes = ring_bytes(),
 					  .clock_offset_ns = proc_clock_offset_ns() };
 }
 
+struct to_open {
+	int (*open)(const struct cpu_perf_options *, struct cpu_perf_info *);
+	struct cpu_perf_info *info;
+	int err;
+};
+
+static void open_on(int tid, void *arg)
+{
+	struct to_open *to = arg;
+	struct cpu_perf_options options = perf_options();
+
+	if (to->err != -ESRCH || (tid != state.pid && !engine_is_foreign(tid)))
+		return;
+	perf.tid = options.tid = tid;
+	to->err = to->open(&options, to->info);
+}
+
+/* The rings' own events follow main or, where main has left by pthread_exit, the first
+ * that lives. */
+static int open_on_any(int (*open)(const struct cpu_perf_options *, struct cpu_perf_info *),
+		       struct cpu_perf_info *info)
+{
+	struct to_open to = { .open = open, .info = info, .err = -ESRCH };
+
+	open_on(state.pid, &to);
+	if (to.err == -ESRCH)
+		engine_each_task(open_on, &to);
+	return to.err;
+}
+
 int engine_perf_open(bool apart, struct header_engines *engines, const char **why)
 {
-	struct cpu_perf_options options = perf_options();
 	struct cpu_perf_info info = { 0 };
 	int err;
 
@@ -116,7 +145,7 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 	*why = "a seccomp filter kills for perf_event_open: allow it in the sandbox";
 	if (!probe_survives(PROBE_PERF_EVENT_OPEN))
 		return -ENOSYS;
-	err = cpu_perf_open(&options, &info);
+	err = open_on_any(cpu_perf_open, &info);
 	*why = info.why;
 	if (err)
 		return err;
@@ -150,9 +179,8 @@ static void tell_refused(int err, const char *why)
  * program's, which ends with it. */
 void engine_perf_resume(bool apart, bool on, struct header_engines *engines)
 {
-	struct cpu_perf_options options = perf_options();
 	struct cpu_perf_info info = { 0 };
-	int err = cpu_perf_reopen(&options, &info);
+	int err = open_on_any(cpu_perf_reopen, &info);
 
 	if (err) {
 		tell_refused(err, info.why);

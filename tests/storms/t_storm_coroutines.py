@@ -12,8 +12,8 @@ long: 900
 from storm import *
 
 for how in ("context", "assembly"):
-    storm("w_storm_coro", how, 512, cpu="perf", short_s=1.5, engines=("perf",),
+    storm("w_storm_coro", how, 512, short_s=1.5, engines=("perf",), only=("perf",),
           name=f"3,000 coroutines switched by {how}, to the last 512 bytes of stack")
     if LONG or how == "context":
-        storm("w_storm_coro", how, 6144, cpu="timer", short_s=1.5, engines=("timer",),
+        storm("w_storm_coro", how, 6144, short_s=1.5, engines=("timer",), only=("timer",),
               name=f"3,000 coroutines switched by {how}, timer engine")

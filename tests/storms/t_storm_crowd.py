@@ -29,7 +29,7 @@ def memory(engine=None):
     return kib
 
 
-def small_frames(what, ran, directory):
+def small_frames(what, ran, directory, found):
     """No frame is larger than a segment, but for what one event may add."""
     sizes = [len(content) for trace in traces(directory) for path in segments(trace)
              for content in read_trace.frames(path.read_bytes())]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * w_storm_execs.c - one process that replaces itself a thousand times and
- * more, by each of the exec calls in turn; every image allocates a little.
+ * more, by each of the exec calls in turn; every image allocates a little, each
+ * twentieth works for 10 ms.
  * Arguments: seconds, least number of images, and what an image tells the
  * next: its number, the deadline, the first one's descriptors and calls' time.
  */
@@ -43,6 +44,12 @@ static void next_image(char *argv[], uint64_t number)
 	exit(1);
 }
 
+static FRAME void exec_works(void)
+{
+	work_burn(10 * MS);
+	STAY;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t least = work_arg(argc, argv, 2, 100), number = work_arg(argc, argv, 3, 0);
@@ -58,9 +65,10 @@ int main(int argc, char **argv)
 		block[i] = storm_malloc(1000);
 	for (int i = 0; i < 8; i++)
 		storm_free(block[i]);
+	if (number % 20 == 10)
+		exec_works();
 	/* No flush is asked for: exec alone has to see to that. */
-	printf("calls %d %llu %d 0\n", storm_row->pid, (unsigned long long)storm_row->calls,
-	       storm_row->live);
+	storm_say(storm_row);
 	fflush(stdout);
 	if (++number >= least && !storm_running()) {
 		storm_load("images", number);

@@ -10,12 +10,16 @@
  *		a little more (argument 3: bytes), a page that may not be touched below;
  *		they block all but SIGPROF, which the program has no use for; not
  *		SIGSYS, which stays open in a profiler's handler
+ *	all	the same with those two: where no profiler's handler is put on top
+ *	nested	handlers that block nothing but their own signal, on alternate stacks
+ *		with room for all of them at once; not SIGPROF
  */
 #include "storm.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define WORKERS 4
@@ -25,7 +29,10 @@
 static int kinds[SIGNALS], kind_count;
 static _Atomic uint64_t received[SIGNALS], sent[SIGNALS], changed_errno, strange_masks;
 static _Atomic int tids[WORKERS], over;
-static int on_small_stacks;
+static _Atomic uint64_t nested;
+static __thread volatile int depth;
+static enum how { PLAIN, NOPROF, STACKS, ALL, NESTED, HOWS } how;
+static const char *const how_names[HOWS] = { "plain", "noprof", "stacks", "all", "nested" };
 static sigset_t every;
 static size_t page, room;
 
@@ -45,13 +52,39 @@ static void on_stack(int sig)
 
 	on_signal(sig);
 	pthread_sigmask(SIG_BLOCK, NULL, &now);
-	strange_masks += sigismember(&now, SIGPROF) || !sigismember(&now, sig);
+	strange_masks += sigismember(&now, SIGPROF) != (how == ALL) || !sigismember(&now, sig);
 	work_spin(20000);
 }
 
-static void small_stack(void)
+/* The others may come while it computes; while it allocates none may. */
+static void on_top(int sig)
 {
-	size_t bytes = (size_t)sysconf(_SC_MINSIGSTKSZ) + room;
+	sigset_t before;
+
+	nested += depth++ > 0;
+	pthread_sigmask(SIG_BLOCK, &every, &before);
+	on_signal(sig);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	strange_masks += sigismember(&before, SIGPROF) || !sigismember(&before, sig);
+	work_spin(20000);
+	depth--;
+}
+
+static bool on_alternate_stacks(void)
+{
+	return how >= STACKS;
+}
+
+static bool is_handled(int sig)
+{
+	if (how == PLAIN || how == ALL)
+		return true;
+	return sig != SIGPROF && (how != STACKS || sig != SIGSYS);
+}
+
+static void alternate_stack(void)
+{
+	size_t bytes = ((size_t)sysconf(_SC_MINSIGSTKSZ) + room) * (how == NESTED ? SIGNALS : 1);
 	char *area = mmap(NULL, page + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 	stack_t stack = { .ss_sp = area + page, .ss_size = bytes };
@@ -65,8 +98,8 @@ static void *worker(void *arg)
 	sigset_t none;
 
 	sigemptyset(&none);
-	if (on_small_stacks)
-		small_stack();
+	if (on_alternate_stacks())
+		alternate_stack();
 	tids[(uintptr_t)arg] = work_tid();
 	while (!over) {
 		pthread_sigmask(SIG_BLOCK, &every, NULL);
@@ -80,19 +113,22 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* One at a time; but for SIGPROF, where it is not the program's. */
+/* One at a time, but for SIGPROF, where it is not the program's, and but for nested ones. */
 static void handle(int sig)
 {
-	struct sigaction act = { .sa_handler = on_small_stacks ? on_stack : on_signal,
-				 .sa_flags = SA_RESTART | (on_small_stacks ? SA_ONSTACK : 0),
+	void (*const handlers[HOWS])(int) = { on_signal, on_signal, on_stack, on_stack, on_top };
+	struct sigaction act = { .sa_handler = handlers[how],
+				 .sa_flags = SA_RESTART | (on_alternate_stacks() ? SA_ONSTACK : 0),
 				 .sa_mask = every };
 
-	if (on_small_stacks)
+	if (how == NESTED)
+		sigemptyset(&act.sa_mask);
+	if (how == STACKS)
 		sigdelset(&act.sa_mask, SIGPROF);
 	if (!sigaction(sig, &act, NULL))
 		kinds[kind_count++] = sig;
-	if (on_small_stacks && !sigaction(sig, NULL, &act))
-		strange_masks += sigismember(&act.sa_mask, SIGPROF);
+	if (on_alternate_stacks() && !sigaction(sig, NULL, &act))
+		strange_masks += sigismember(&act.sa_mask, SIGPROF) != (how == ALL);
 }
 
 /* As many as are due by the clock, in bursts when it was held up. */
@@ -122,7 +158,7 @@ static int flushed_by_others(int sig)
 
 int main(int argc, char **argv)
 {
-	const char *how = argc > 2 ? argv[2] : "plain";
+	const char *asked = argc > 2 ? argv[2] : "plain";
 	uint64_t total = 0, lost = 0, seen = 0;
 	pthread_t id[WORKERS];
 
@@ -131,10 +167,12 @@ int main(int argc, char **argv)
 	room = work_arg(argc, argv, 3, 2048);
 	sigfillset(&every);
 	storm_free(storm_malloc(1));
-	on_small_stacks = !strcmp(how, "stacks");
+	while (how < HOWS && strcmp(asked, how_names[how]))
+		how++;
+	if (how == HOWS)
+		return 2;
 	for (int sig = 1; sig < SIGNALS; sig++)
-		if (!strcmp(how, "plain") ||
-		    (sig != SIGPROF && !(on_small_stacks && sig == SIGSYS)))
+		if (is_handled(sig))
 			handle(sig);
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		pthread_create(&id[i], NULL, worker, (void *)i);
@@ -150,6 +188,7 @@ int main(int argc, char **argv)
 			lost += sent[kinds[k]] - received[kinds[k]];
 	}
 	storm_load("signals", total);
+	storm_load("of_them_inside_a_handler", nested);
 	storm_must("kinds", seen);
 	storm_must("realtime_signals_lost", lost);
 	storm_must("changed_errno", changed_errno);

@@ -3,14 +3,18 @@
  * w_storm_wait.c - allocates while every thread that is not its own stands
  * still, held by a tracer, so that nobody makes room for what is recorded;
  * how often and how long it had to wait shows in its own voluntary switches of
- * context, which load on the machine does not cause.
- * Argument 2: allocations.
+ * context, which load on the machine does not cause, and in what one call took by
+ * the clock, without the time in which it could run and was not let.
+ * Argument 2: allocations, at least, and as many as the time allows.
  *
- *	waits CALLS LONGEST_NS SWITCHES
+ *	waits CALLS SWITCHES		calls that switched, and how often all did
+ *	most NS CPU_NS PUSHES		of one call: time, CPU time, involuntary switches
  */
 #include "storm.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -49,22 +53,60 @@ static void tracer(const uint64_t *tids)
 	_exit(ok ? 0 : 1); /* ends the hold */
 }
 
-static uint64_t switches(void)
+struct measure {
+	uint64_t ns, cpu_ns, waits, pushes;
+};
+
+/* What the thread waited for a CPU, ns; 0 where the kernel does not count it. */
+static uint64_t held_up(void)
+{
+	static int fd = -1;
+	char text[128] = "";
+	char *second;
+
+	if (fd < 0)
+		fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	second = strchr(text, ' ');
+	return second ? strtoull(second, NULL, 10) : 0;
+}
+
+static struct measure now(void)
 {
 	struct rusage ru;
 
 	getrusage(RUSAGE_THREAD, &ru);
-	return (uint64_t)ru.ru_nvcsw;
+	return (struct measure){ work_clock(CLOCK_MONOTONIC), work_thread_cpu(),
+				 (uint64_t)ru.ru_nvcsw, (uint64_t)ru.ru_nivcsw };
 }
 
-int main(int argc, char **argv)
+static void keep_most(uint64_t *most, uint64_t n)
 {
-	uint64_t count = work_arg(argc, argv, 2, 100000), calls = 0, longest = 0, before, all;
-	int status = -1;
+	*most = n > *most ? n : *most;
+}
+
+/* One allocation and free; most: of all so far. */
+static uint64_t measured_call(struct measure *most)
+{
+	uint64_t held = held_up(), took;
+	struct measure before = now(), after;
+
+	storm_free(storm_malloc(60));
+	after = now();
+	held = held_up() - held;
+	took = after.ns - before.ns;
+	keep_most(&most->ns, took > held ? took - held : 0);
+	keep_most(&most->cpu_ns, after.cpu_ns - before.cpu_ns);
+	keep_most(&most->pushes, after.pushes - before.pushes);
+	most->waits += after.waits - before.waits;
+	return after.waits != before.waits;
+}
+
+static pid_t hold_others(void)
+{
 	pid_t pid;
 
-	storm_begin(argc, argv);
-	storm_free(storm_malloc(60));
 	list_others(storm_shared->extra);
 	pid = fork();
 	if (!pid)
@@ -72,22 +114,27 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PTRACER, pid, 0, 0, 0);
 	while (*state_word() != HELD)
 		work_sleep_ms(1);
-	all = switches();
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t began = work_clock(CLOCK_MONOTONIC), took;
+	return pid;
+}
 
-		before = switches();
-		storm_free(storm_malloc(60));
-		calls += switches() != before;
-		took = work_clock(CLOCK_MONOTONIC) - began;
-		longest = took > longest ? took : longest;
-	}
-	all = switches() - all;
+int main(int argc, char **argv)
+{
+	uint64_t count = work_arg(argc, argv, 2, 100000), calls = 0;
+	struct measure most = { 0 };
+	int status = -1;
+	pid_t pid;
+
+	storm_begin(argc, argv);
+	storm_free(storm_malloc(60));
+	pid = hold_others();
+	for (uint64_t i = 0; i < count || storm_running(); i++)
+		calls += measured_call(&most);
 	*state_word() = RELEASE;
 	waitpid(pid, &status, 0);
 	storm_must("tracer", (uint64_t)status);
-	printf("waits %llu %llu %llu\n", (unsigned long long)calls, (unsigned long long)longest,
-	       (unsigned long long)all);
+	printf("waits %llu %llu\n", (unsigned long long)calls, (unsigned long long)most.waits);
+	printf("most %llu %llu %llu\n", (unsigned long long)most.ns,
+	       (unsigned long long)most.cpu_ns, (unsigned long long)most.pushes);
 	storm_load("held_writers", 1);
 	storm_end();
 	return 0;
