@@ -176,7 +176,7 @@ class Judge:
         return self.why(mark, frames, names), true, names
 
     def count(self):
-        marks, wrong, samples, outside = {}, [], 0, 0
+        marks, wrong, samples, outside, seen = {}, [], 0, 0, set()
         for row in self.p.raw["samples"]:
             if not row["count"] or row["stack"] is None:
                 continue
@@ -184,12 +184,13 @@ class Judge:
                 self.known[row["stack"]] = self.judge(row["stack"])
             mark, true, names = self.known[row["stack"]]
             samples += row["count"]
+            seen.update(names)
             outside += 0 if any(names) else row["count"]
             if mark:
                 marks[mark] = marks.get(mark, 0) + row["count"]
             if not true:
                 wrong.append((row["count"], mark, self.p.stack(row["stack"]), names))
-        return samples, marks, wrong, outside
+        return samples, marks, wrong, outside, seen
 
 
 def build(language, cc, flags, name):
@@ -220,13 +221,16 @@ def try_one(language, cc, flags, engine, ms):
     check(ran.status == 0, name, "status", ran.status, ran.err.decode())
     p = Profile(HOME / ("trace-" + name))
     judge = Judge(p, program.name, Symbols(with_symbols), paths_of(ran.out))
-    samples, marks, wrong, outside = judge.count()
+    samples, marks, wrong, outside, seen = judge.count()
     note(f"{name} ({engine}): {samples} samples, marked {marks}, outside {outside}")
     for n, mark, stack, names in wrong[:5]:
         note(f"  wrong: {n} {mark}", ";".join(stack), names)
     check(not wrong, name, engine, sum(w[0] for w in wrong), "of", samples, "samples are wrong")
     check(samples >= 50 and outside <= 0.1 * samples + 20, name, samples, "samples,", outside,
           "outside of the program")
+    # some 4 % of the samples: of the 1,000 by perf e^-40 see none
+    check(engine != "perf" or language != "c++" or "t_coroutine_leaf" in seen, name,
+          "no coroutine was seen")
     # what is guessed has been held against the truth from end to end
     unexplained = sum(n for mark, n in marks.items() if mark[0] == "[" and mark != "[guessed]")
     check(unexplained <= UNEXPLAINED * samples + 5, name, "of", samples, "marked", marks)
@@ -246,8 +250,7 @@ def matrix():
             yield "c", cc, ["-O" + o, fp, *link, *ld, *more]
         for cc in ("g++", "clang++"):
             ld = ["-fuse-ld=lld"] if lto and cc == "clang++" else []
-            yield "c++", cc, ["-O" + o, fp, *link, *ld, *more,
-                              "-std=c++20" if cc == "g++" else "-std=c++17"]
+            yield "c++", cc, ["-O" + o, fp, *link, *ld, *more, "-std=c++20"]
     for o, fp, lto in itertools.product("0123", ("yes", "no"), ("off", "fat")):
         yield "rust", "rustc", ["--edition=2021", "-Copt-level=" + o,
                                 "-Cforce-frame-pointers=" + fp, "-Clto=" + lto,
@@ -259,6 +262,8 @@ SHORT = [
     ("c", "clang", ["-O0", "-fno-omit-frame-pointer", "-no-pie", "-fno-pie", "strip"], "perf"),
     ("c", "gcc", ["-O3", "-flto", "-fomit-frame-pointer", "-g", "-gsplit-dwarf"], "timer"),
     ("c++", "g++", ["-O3", "-flto", "-std=c++20", "-fomit-frame-pointer", "strip"], "perf"),
+    ("c++", "clang++", ["-O2", "-std=c++20", "-fno-omit-frame-pointer", "-fno-pie", "-no-pie"],
+     "perf"),
     ("rust", "rustc", ["--edition=2021", "-Copt-level=2"], "perf"),
 ]
 
@@ -273,7 +278,7 @@ for language, cc, flags, engine in tries:
         skipped += 1
         left_out.add(cc if not shutil.which(cc) else f"{cc} -flto: no {tool}")
         continue
-    samples, marks = try_one(language, cc, flags, engine, 600)
+    samples, marks = try_one(language, cc, flags, engine, 600 if LONG else 500)
     total += samples
     for mark, n in marks.items():
         marked[mark] = marked.get(mark, 0) + n
