@@ -25,6 +25,12 @@ HZ = 1999
 # Marks that have a known reason (why() below) are counted by it; others may be on so many
 # samples of a configuration: there is none on a quiet machine.
 UNEXPLAINED = 0.01
+CC = {"gcc": "c", "clang": "c", "g++": "c++", "clang++": "c++"}
+STRIP, SPLIT = ["strip"], ["-g", "-gsplit-dwarf"]
+RUST_NO_PIE = ["-Crelocation-model=static"]
+RUST_SPLIT = ["-g", "-Zunstable-options", "-Csplit-debuginfo=unpacked"]
+ET_EXEC, ET_DYN = 2, 3
+ALL_OPTIONS = {"RUSTC_BOOTSTRAP": "1"}  # rustc takes -Z; nobody else looks
 
 
 class Symbols:
@@ -193,6 +199,31 @@ class Judge:
         return samples, marks, wrong, outside, seen
 
 
+def missing(cc, flags):
+    """Why the build cannot be made here, or None."""
+    tool = "ld.lld" if "-fuse-ld=lld" in flags else cc
+    if not shutil.which(cc):
+        return cc + ": not installed"
+    if not shutil.which(tool):
+        return f"{cc} -flto: no {tool}"
+    odd = [f for f in flags if f in RUST_NO_PIE + RUST_SPLIT]
+    if cc == "rustc" and odd:
+        (HOME / "empty.rs").write_text("fn main() {}\n")
+        made = run([cc, *odd, "empty.rs"], env=ALL_OPTIONS)
+        if made.status:
+            return f"{cc} {' '.join(odd)}: " + made.err.decode().partition("\n")[0]
+    return None
+
+
+def check_form(name, flags):
+    """The program is what the flags ask for."""
+    kind = struct.unpack_from("<H", (HOME / f"{name}.sym").read_bytes(), 16)[0]
+    for flag, wanted in (("-no-pie", ET_EXEC), (RUST_NO_PIE[0], ET_EXEC), ("-pie", ET_DYN)):
+        check(flag not in flags or kind == wanted, name, "is of ELF type", kind)
+    if {SPLIT[-1], RUST_SPLIT[-1]} & set(flags) and "-flto" not in flags:
+        check([*HOME.glob("*.dwo")], name, "has no .dwo files")
+
+
 def build(language, cc, flags, name):
     """The program and its copy with symbols; None when the compiler cannot."""
     source = {"c": "stacks.c", "c++": "stacks.cc", "rust": "stacks.rs"}[language]
@@ -202,10 +233,13 @@ def build(language, cc, flags, name):
         made = run([cc, "-O2", "-shared", "-fPIC", HERE / "stacks_lib.c", "-o", lib])
         check(made.status == 0, cc, made.err.decode())
         extra = ["-std=gnu11", HERE / "stacks_asm.S", lib, "-pthread"]
+    elif language == "c++":
+        extra = ["-std=c++20"]
     strip = "strip" in flags
     made = run([cc, *[f for f in flags if f != "strip"], HERE / source, *extra, "-o",
-                HOME / f"{name}.sym"], timeout=100)
+                HOME / f"{name}.sym"], env=ALL_OPTIONS, timeout=100)
     check(made.status == 0, name, made.err.decode()[-1500:])
+    check_form(name, flags)
     shutil.copy2(HOME / f"{name}.sym", HOME / name)
     if strip:
         made = run(["strip", HOME / name])
@@ -234,7 +268,7 @@ def try_one(language, cc, flags, engine, ms):
     # what is guessed has been held against the truth from end to end
     unexplained = sum(n for mark, n in marks.items() if mark[0] == "[" and mark != "[guessed]")
     check(unexplained <= UNEXPLAINED * samples + 5, name, "of", samples, "marked", marks)
-    for path in [*HOME.glob(name + "*"), HOME / ("trace-" + name)]:
+    for path in {*HOME.glob(name + "*"), *HOME.glob("*.dwo"), HOME / ("trace-" + name)}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return samples, marks
 
@@ -244,26 +278,30 @@ def matrix():
     frame_pointers = ("-fomit-frame-pointer", "-fno-omit-frame-pointer")
     for o, fp, lto, pie in itertools.product("0123", frame_pointers, (False, True), (False, True)):
         link = (["-flto"] if lto else []) + (["-fPIE", "-pie"] if pie else ["-fno-pie", "-no-pie"])
-        more = ["strip"] if int(o) % 2 == pie else ["-g", "-gsplit-dwarf"]
-        for cc in ("gcc", "clang"):
-            ld = ["-fuse-ld=lld"] if lto and cc == "clang" else []
-            yield "c", cc, ["-O" + o, fp, *link, *ld, *more]
-        for cc in ("g++", "clang++"):
-            ld = ["-fuse-ld=lld"] if lto and cc == "clang++" else []
-            yield "c++", cc, ["-O" + o, fp, *link, *ld, *more, "-std=c++20"]
+        more = STRIP if int(o) % 2 == pie else SPLIT
+        for cc in CC:
+            ld = ["-fuse-ld=lld"] if lto and "clang" in cc else []
+            yield CC[cc], cc, ["-O" + o, fp, *link, *ld, *more]
+    # what the rows above leave out: symbols the other way around
+    for cc, (o, more) in itertools.product(CC, (("2", STRIP), ("3", SPLIT))):
+        yield CC[cc], cc, ["-O" + o, "-fomit-frame-pointer", "-fPIE", "-pie", *more]
+    for cc, (o, more) in itertools.product(CC, (("2", SPLIT), ("3", STRIP))):
+        yield CC[cc], cc, ["-O" + o, "-fomit-frame-pointer", "-fno-pie", "-no-pie", *more]
     for o, fp, lto in itertools.product("0123", ("yes", "no"), ("off", "fat")):
         yield "rust", "rustc", ["--edition=2021", "-Copt-level=" + o,
                                 "-Cforce-frame-pointers=" + fp, "-Clto=" + lto,
-                                *(["strip"] if lto == "fat" else [])]
+                                *(STRIP if lto == "fat" else [])]
+    for o, pie, more in (("2", RUST_NO_PIE, []), ("3", RUST_NO_PIE, STRIP), ("2", [], RUST_SPLIT),
+                         ("3", RUST_NO_PIE, RUST_SPLIT)):
+        yield "rust", "rustc", ["--edition=2021", "-Copt-level=" + o, *pie, *more]
 
 
 SHORT = [
     ("c", "gcc", ["-O2", "-fomit-frame-pointer", "-pie", "-fPIE"], "perf"),
     ("c", "clang", ["-O0", "-fno-omit-frame-pointer", "-no-pie", "-fno-pie", "strip"], "perf"),
     ("c", "gcc", ["-O3", "-flto", "-fomit-frame-pointer", "-g", "-gsplit-dwarf"], "timer"),
-    ("c++", "g++", ["-O3", "-flto", "-std=c++20", "-fomit-frame-pointer", "strip"], "perf"),
-    ("c++", "clang++", ["-O2", "-std=c++20", "-fno-omit-frame-pointer", "-fno-pie", "-no-pie"],
-     "perf"),
+    ("c++", "g++", ["-O3", "-flto", "-fomit-frame-pointer", "-fPIE", "-pie", "strip"], "perf"),
+    ("c++", "clang++", ["-O2", "-fno-omit-frame-pointer", "-fno-pie", "-no-pie"], "perf"),
     ("rust", "rustc", ["--edition=2021", "-Copt-level=2"], "perf"),
 ]
 
@@ -273,10 +311,10 @@ if LONG:
 else:
     tries = SHORT
 for language, cc, flags, engine in tries:
-    tool = "ld.lld" if "-fuse-ld=lld" in flags else cc
-    if not shutil.which(cc) or not shutil.which(tool):
+    why = missing(cc, flags)
+    if why:
         skipped += 1
-        left_out.add(cc if not shutil.which(cc) else f"{cc} -flto: no {tool}")
+        left_out.add(why)
         continue
     samples, marks = try_one(language, cc, flags, engine, 600 if LONG else 500)
     total += samples
@@ -284,10 +322,10 @@ for language, cc, flags, engine in tries:
         marked[mark] = marked.get(mark, 0) + n
 note("all:", total, "samples, 0 wrong, marked:", marked, "left out:", sorted(left_out))
 if not total:
-    skip("not installed: " + ", ".join(sorted(left_out)))
+    skip("no build: " + ", ".join(sorted(left_out)))
 measured("stacks", "the truth corpus: every stack is true or marked",
          f"{len(tries) - skipped} builds, {total} samples",
          "0 wrong, marked: " + (", ".join(f"{n} {m}" for m, n in marked.items()) or "none")
-         + (f"; not installed: {', '.join(sorted(left_out))}" if left_out else ""))
+         + (f"; left out: {', '.join(sorted(left_out))}" if left_out else ""))
 if left_out:
-    note("left out: builds by", ", ".join(sorted(left_out)), "(not installed)")
+    note("left out:", ", ".join(sorted(left_out)))
