@@ -118,6 +118,9 @@ class Judge:
         self.bias = {i: m["mappings"][0]["load_bias"] for i, m in enumerate(raw["modules"])
                      if m["mappings"]}
         self.bias = {i: int(b, 16) if isinstance(b, str) else b for i, b in self.bias.items()}
+        names = [pathlib.Path(m["path"] or "").name for m in raw["modules"]]
+        self.libc = {i for i, name in enumerate(names) if re.match(r"lib(c|pthread)[.-]", name)}
+        self.loader = {i for i, name in enumerate(names) if name.startswith("ld")}
         self.known = {}
 
     def frames(self, index):
@@ -142,6 +145,20 @@ class Judge:
         address = int(frame["address"], 16) - self.bias[frame["module"]]
         name = self.symbols.function(address) or ""
         return name if name in ("main", "_start") or name.startswith("t_") else ""
+
+    def is_rooted(self, frames, names):
+        """Do the outermost frames start a stack?  That is _start and what of libc calls
+        main; libc's clone3 and start_thread; what of it starts a fiber; or the dynamic
+        loader, before anything of the program runs."""
+        modules = [f["module"] for f in frames]
+        of_libc = list(itertools.takewhile(lambda m: m in self.libc, modules))
+        if names[0] == "_start":
+            return len(names) == 1 or modules[1] in self.libc | self.loader
+        if modules[0] in self.loader:
+            return not any(names)
+        if names[1:2] == ["t_fiber"]:
+            return len(of_libc) == 1
+        return len(of_libc) >= min(2, len(names))
 
     def why(self, mark, frames, names):
         """What is known to keep a stack from being whole, or the mark."""
@@ -175,6 +192,8 @@ class Judge:
         true &= any(is_on(path, names, anywhere) for path in self.paths)
         if not anywhere and any("rt_sigreturn" in name for name in kernel):
             true &= bool({"t_raise", "t_trap", "t_elsewhere"} & set(names))
+        if not anywhere and frames:
+            true &= self.is_rooted(frames, names)
         for f, name, inner in zip(frames, names, names[1:]):
             if name and inner:
                 address = int(f["address"], 16) - self.bias[f["module"]]
