@@ -234,7 +234,8 @@ extern "C" APART void t_coroutine_leaf(void)
 	WORK(39);
 }
 
-static task t_coroutine(int n)
+/* Not inlined, or its frame and its parts become the caller's own. */
+static APART task t_coroutine(int n)
 {
 	for (int i = 0; i < n; i++) {
 		t_coroutine_leaf();
