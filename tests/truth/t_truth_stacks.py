@@ -7,8 +7,9 @@ frame pointers, link-time optimisation, PIE, symbols.
 Each function t_x of the programs (stacks/) has one place it is called from, and they
 print the stacks that there can be (stacks.h).  A sample's frames are named here from the
 symbol table of the unstripped program, not by prof, and must be one of these stacks from
-the root on, frame by frame; a marked one must be the leaf's end of one.  Every
-caller's address must stand behind a call instruction.
+the root on, frame by frame, and begin where a thread or a fiber does; a marked one must
+be the leaf's end of one.  Every caller's address must stand behind a call instruction.
+Each mark has a limit (MEASURED), which chance exceeds in fewer than one of 10^6 runs.
 
 limit: 100
 long: 1800
@@ -25,6 +26,19 @@ HZ = 1999
 # Marks that have a known reason (why() below) are counted by it; others may be on so many
 # samples of a configuration: there is none on a quiet machine.
 UNEXPLAINED = 0.01
+FIBER = "a context of makecontext, which nothing called"
+LIBGCC = "libgcc installs a handler's registers"
+DEEP = "deeper than the copy: "
+ALTERNATE = "a handler on a stack of its own"
+CLONE = "clone3 has no unwind information behind its system call"
+# The largest share of a configuration's samples each was measured on, by language.  A mark
+# may be on twice that and ten samples: a Poisson number of 0.3 to 50, the most there are of
+# one, exceeds it by chance in fewer than one of 10^6.
+MEASURED = {
+    FIBER: {"c": 0.040}, ALTERNATE: {"c": 0.046}, DEEP + "truncated": {"c": 0.006},
+    LIBGCC: {"c++": 0.027, "rust": 0.0023}, CLONE: {"c": 0.011, "rust": 0.015},
+    "[guessed]": {"c": 0.001, "c++": 0.0017},
+}
 CC = {"gcc": "c", "clang": "c", "g++": "c++", "clang++": "c++"}
 STRIP, SPLIT = ["strip"], ["-g", "-gsplit-dwarf"]
 RUST_NO_PIE = ["-Crelocation-model=static"]
@@ -165,15 +179,15 @@ class Judge:
         paths = [self.p.raw["modules"][f["module"]]["path"] or "" for f in frames
                  if f["module"] is not None]
         if mark == "[broken]" and "t_fiber" in names:
-            return "a context of makecontext, which nothing called"
+            return FIBER
         if mark == "[broken]" and any("libgcc_s" in path for path in paths[-2:]):
-            return "libgcc installs a handler's registers"
+            return LIBGCC
         if mark in ("[truncated]", "[stitched]") and "t_down" in names:
-            return "deeper than the copy: " + mark[1:-1]
+            return DEEP + mark[1:-1]
         if mark in ("[truncated]", "[broken]") and "t_alt_handler" in names:
-            return "a handler on a stack of its own"
+            return ALTERNATE
         if mark == "[guessed]" and "t_threads" in names:
-            return "clone3 has no unwind information behind its system call"
+            return CLONE
         return mark
 
     def judge(self, index):
@@ -300,7 +314,10 @@ def run_one(name, program, with_symbols, engine, ms, user):
     # some 4 % of the samples: of the 1,000 by perf e^-40 see none
     check(engine != "perf" or not name.startswith("c++") or "t_coroutine_leaf" in seen, name,
           "no coroutine was seen")
-    # what is guessed has been held against the truth from end to end
+    # a stitched one has both ends and was held against the truth, however many there are
+    for mark in set(marks) & set(MEASURED):
+        most = 2 * MEASURED[mark].get(name.split("-")[0], 0) * samples + 10
+        check(marks[mark] <= most, name, "of", samples, "marked", marks, "at most", most, mark)
     unexplained = sum(n for mark, n in marks.items() if mark[0] == "[" and mark != "[guessed]")
     check(unexplained <= UNEXPLAINED * samples + 5, name, "of", samples, "marked", marks)
     return samples, marks
