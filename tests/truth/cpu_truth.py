@@ -4,7 +4,9 @@ samples with all frames and lines, and bounds with their false-failure rates.
 
 A stated 95 % interval is held to MISS misses in a hundred, not 5: Wilson's interval
 misses up to 7 for some shares (tests/unit/test_interval.c)."""
+import functools
 import math
+import pwd
 import re
 import shutil
 
@@ -12,6 +14,8 @@ from lib import *
 
 MISS = 0.07
 Z_95 = 1.96
+RATE = 94  # samples a second, by default
+PERIOD_NS = 10 ** 9 // RATE
 
 
 def wilson(k, n):
@@ -20,6 +24,30 @@ def wilson(k, n):
     centre = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+
+
+@functools.cache
+def miss_chance(n, share):
+    """How often wilson() of n samples, each of which hits at this share, misses the share."""
+    return math.fsum(binomial_tail(n, share, k, k) for k in range(n + 1)
+                     if not holds(k, n, share))
+
+
+def holds(k, n, share):
+    low, high = wilson(k, n)
+    return low <= share <= high
+
+
+def hoeffding_mean_most(n, p, rate):
+    """x with P(X >= x) <= exp(-n D(x || p)) = rate, X the mean of n independent variables from
+    0 to 1 whose expectations have the mean p (W. Hoeffding, "Probability inequalities for
+    sums of bounded random variables", 1963, theorem 1)."""
+    low, high = p, 1.0
+    for _ in range(60):
+        x = (low + high) / 2
+        apart = x * math.log(x / p) + (1 - x) * math.log((1 - x) / (1 - p)) if x < 1 else math.inf
+        low, high = (x, high) if n * apart < -math.log(rate) else (low, x)
+    return high
 
 
 def binomial_most(n, p, rate):
@@ -85,6 +113,41 @@ class Coverage:
         return f"{1 - sum(m for c, m in self.misses.items() if want(c)) / n:.1%} of {n}"
 
 
+class Pool:
+    """Intervals of many threads.  What is one thread's depends on each other, and may do so
+    in whatever way: of each thread only the mean of its misses is taken, and threads are
+    independent (each draws its work from a seed of its own, and has a clock of its own)."""
+
+    def __init__(self):
+        self.threads = {}
+
+    def add(self, kind, thread, held, chance=MISS):
+        """chance: of a miss, when all is as stated."""
+        for pool in (kind, "all"):
+            tries = self.threads.setdefault(pool, {}).setdefault((kind, thread), [])
+            tries.append((not held, chance))
+
+    def bound(self, kind="all", rate=1e-7):
+        """(misses a thread, the most)"""
+        threads = self.threads[kind].values()
+        means = [[math.fsum(x) / len(tries) for x in zip(*tries)] for tries in threads]
+        missed, chance = (math.fsum(x) / len(means) for x in zip(*means))
+        return missed, hoeffding_mean_most(len(means), chance, rate)
+
+    def check(self, what, rate=1e-7):
+        for kind in self.threads:
+            missed, most = self.bound(kind, rate)
+            note(what, kind, f"{missed:.1%} missed, at most {most:.1%}")
+            check(missed < most, what, kind, f"{missed:.1%} of the intervals of",
+                  len(self.threads[kind]), f"threads do not hold the truth; at most {most:.1%}")
+
+    def share(self, kind="all"):
+        tries = [t for tries in self.threads[kind].values() for t in tries]
+        most = self.bound(kind)[1]
+        return (f"{1 - sum(missed for missed, _ in tries) / len(tries):.1%} of {len(tries)}, "
+                f"at least {1 - most:.1%} asked")
+
+
 def places(profile, index):
     """A stack as (function, line), innermost first, inlined functions among them."""
     raw, found = profile.raw, []
@@ -118,6 +181,12 @@ def settled(profile, what):
               t["not_sampled_ns"], "of", left)
         for s, _ in rows:
             check(is_sampled(s) or len(s) > 1, what, t["name"], "no start above", s)
+
+
+def user_names():
+    """As a row says it."""
+    return " and ".join(u.name if u.prefix else pwd.getpwuid(os.geteuid()).pw_name
+                        for u in users())
 
 
 def remove(trace):

@@ -3,9 +3,11 @@
  * w_truth_shares.c - threads that spend their CPU time in parts of known
  * shares, 8:4:2:1:1, in bursts of random order and length: parts that are
  * functions, functions inlined into another, lines of one function, and the
- * kernel against the program itself.  What each part really took is read from
- * the thread's CPU clock around every burst.
- * Arguments: seed (1), milliseconds of CPU a thread (400).
+ * kernel against the program itself; and threads that are of such shares, and
+ * exactly so long.  What each part really took is read from the thread's CPU
+ * clock around every burst.
+ * Arguments: seed (1), milliseconds of CPU a thread (400), nanoseconds of CPU of the
+ * longest of the threads of known shares (200000000).
  *
  *	part THREAD PART CPU_NS LINE         (LINE: of the source, in which it works; 0: not one)
  *	thread TID NAME CPU_NS
@@ -121,24 +123,23 @@ static FRAME void kernel_parts(unsigned part, uint64_t n)
 	STAY;
 }
 
+/* clang-format off */
+#define FILLS { "fill_a", "fill_b", "fill_c", "fill_d", "fill_e" }
+/* clang-format on */
+
 static struct work {
 	const char *name;
 	void (*run)(unsigned part, uint64_t n);
 	uint64_t burst_ns; /* on average */
 	const char *part_names[PARTS];
 	int lines;
+	unsigned share; /* of the longest such thread, one over this; 0: not such a thread */
 	pthread_t id;
 	int tid;
-	uint64_t random, cpu_ns, took[PARTS];
+	uint64_t random, total_ns, cpu_ns, took[PARTS];
 } works[] = {
-	{ .name = "functions",
-	  .run = function_parts,
-	  .burst_ns = 3 * MS,
-	  .part_names = { "fill_a", "fill_b", "fill_c", "fill_d", "fill_e" } },
-	{ .name = "bursts",
-	  .run = function_parts,
-	  .burst_ns = MS / 5,
-	  .part_names = { "fill_a", "fill_b", "fill_c", "fill_d", "fill_e" } },
+	{ .name = "functions", .run = function_parts, .burst_ns = 3 * MS, .part_names = FILLS },
+	{ .name = "bursts", .run = function_parts, .burst_ns = MS / 5, .part_names = FILLS },
 	{ .name = "inlined",
 	  .run = inline_parts,
 	  .burst_ns = MS,
@@ -152,11 +153,18 @@ static struct work {
 	  .run = kernel_parts,
 	  .burst_ns = MS,
 	  .part_names = { "fill_a", "kernel_part", "fill_a", "fill_a", "fill_a" } },
+#define SHARE(name_, share_)                                                                   \
+	{                                                                                      \
+		.name = (name_), .run = function_parts, .burst_ns = MS / 5, .share = (share_), \
+		.part_names = FILLS                                                            \
+	}
+	SHARE("half", 1),
+	SHARE("quarter", 2),
+	SHARE("eighth", 4),
+	SHARE("sixteenth", 8),
 };
 
 #define WORKS (sizeof(works) / sizeof(works[0]))
-
-static uint64_t total_ns;
 
 /* 8:4:2:1:1 */
 static unsigned draw_part(uint64_t *random)
@@ -173,10 +181,12 @@ static FRAME void *thread_body(void *arg)
 
 	w->tid = work_tid();
 	pthread_setname_np(pthread_self(), w->name);
-	for (last = work_thread_cpu(); last < total_ns; last = now) {
+	for (last = work_thread_cpu(); last < w->total_ns; last = now) {
 		unsigned part = draw_part(&w->random);
 		uint64_t ns = w->burst_ns / 10 + truth_draw(&w->random) % (w->burst_ns * 9 / 5);
 
+		if (w->share && ns > w->total_ns - last)
+			ns = w->total_ns - last;
 		w->run(part, truth_chunks(ns));
 		now = work_thread_cpu();
 		w->took[part] += now - last;
@@ -188,12 +198,14 @@ static FRAME void *thread_body(void *arg)
 int main(int argc, char **argv)
 {
 	uint64_t random = work_arg(argc, argv, 1, 1);
+	uint64_t total_ns = work_arg(argc, argv, 2, 400) * MS;
+	uint64_t longest_ns = work_arg(argc, argv, 3, 200 * MS);
 
-	total_ns = work_arg(argc, argv, 2, 400) * MS;
 	zero_fd = open("/dev/zero", O_RDONLY);
 	truth_calibrate();
 	for (unsigned i = 0; i < WORKS; i++) {
 		works[i].random = truth_draw(&random);
+		works[i].total_ns = works[i].share ? longest_ns / works[i].share : total_ns;
 		pthread_create(&works[i].id, NULL, thread_body, &works[i]);
 	}
 	for (unsigned i = 0; i < WORKS; i++) {
