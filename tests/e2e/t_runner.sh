@@ -56,7 +56,7 @@ grep -q 'false: seldom: no rate' err || fail "no rate: $(cat err)"
 rm some/t_more.sh
 
 # Who bounds what samples say states a rate.
-grep -lE '\b(check_share|check_heap|poisson_bound)\b|binomial' "$SRC"/tests/{e2e,oracle,storms,faults}/t_* |
+grep -lE '\b(check_share|check_heap|poisson_bound)\b|binomial' "$SRC"/tests/{e2e,oracle,storms,faults,truth}/t_* |
 	grep -v t_runner | xargs grep -LE '^(# )?false: [0-9.]+e-[0-9]+$' >silent || true
 [ ! -s silent ] || fail "no line 'false: RATE': $(cat silent)"
 

@@ -23,6 +23,7 @@ together 2e-5.
 
 limit: 120
 long: 1000
+false: 2e-5
 """
 from lib import *
 

@@ -17,6 +17,7 @@ within 5 standard deviations of massif's, as the trace tells them (6e-7), and 1 
 
 only: long
 long: 480
+false-long: 2e-6
 """
 from peers import *
 

@@ -18,8 +18,12 @@ innermost function is the executable's (python3's), as far as perf has them up t
 library's start of main; what lies beyond is in all of libprof's and none of perf's.  xz's two
 threads need one buffer more or less, as they come to run: 1 MiB of 100.
 
+2 points are 5 standard deviations and more of any share of 20,000 samples, and a place is
+missed only where two of 20 lie further off than theirs: below 1e-6 by chance.
+
 only: long
 long: 480
+false-long: 1e-6
 """
 from peers import *
 
