@@ -134,7 +134,7 @@ CALLED = {"down": "1,000 functions working on the way down",
           "selfup": "a function that calls itself, working down and up",
           "tree": "two functions that call each other up and down, half the time too fast"}
 BOTH = {"tree": 0}  # at least; what goes too fast for samples is truncated
-STITCHED = {"tree": 0.02}
+STITCHED = {"tree": 0.005}
 
 
 def way_down(engine, mode, ms, hz=None):
