@@ -22,7 +22,7 @@ Each of at most 2,000 such limits fails by chance with a probability below 1e-8:
 together 2e-5.
 
 limit: 120
-long: 1000
+long: 1500
 false: 2e-5
 """
 from lib import *
