@@ -81,8 +81,8 @@ int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *
 
 /* [writer] On another thread than the one that opened: disabled events and rings in place of
  * the old ones, which only that thread could have switched, and which were to be read to their
- * ends before.  Where new ones are refused, the old ones stay, with the options' clock (unless it
- * is their memory that was missing, and then is gone): -errno, with info->why set. */
+ * ends before.  Where new ones are refused, the old ones stay, with the options' clock; where
+ * they are off and memory for both was missing, they are let go first: -errno, with info->why set. */
 int cpu_perf_reopen(const struct cpu_perf_options *options, struct cpu_perf_info *info);
 
 /* [writer] Adds a thread that exists already, with all it will create, on the CPUs of the

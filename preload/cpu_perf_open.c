@@ -288,7 +288,7 @@ int cpu_perf_reopen(const struct cpu_perf_options *options, struct cpu_perf_info
 	err = cpu_perf_open(options, info);
 	anew = perf_engine;
 	perf_engine = old;
-	if (err && !info->memory) {
+	if (err && (!info->memory || old.on)) {
 		perf_engine.clock_offset_ns = options->clock_offset_ns;
 		return err;
 	}
