@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -290,8 +291,12 @@ void real_resolve(void)
 	}
 	REAL_NAMES(REAL_LOOKUP)
 	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
-	resolve_sometimes();
-	hook_new_hide();
+	/* Another's, a sanitizer's above all, may not be ready for calls. */
+	if (same_object((void *)(uintptr_t)dl_iterate_phdr,
+			(void *)(uintptr_t)gnu_get_libc_version)) {
+		resolve_sometimes();
+		hook_new_hide();
+	}
 	real_reallocarray_calls_realloc =
 		same_object((void *)found.reallocarray, (void *)found._exit);
 	real_credentials_are_libcs = same_object((void *)found.setuid, (void *)found._exit) &&
