@@ -19,7 +19,8 @@ check(missing == 0 or (missing == 1 and p.process["state"] != "exit"), "losses",
       kept[0])
 size = sum(s.stat().st_size for s in kept)
 check(size <= 512 << 10, "the trace has", size, "bytes")
-check(len(kept) >= 4, "only", len(kept), "segments are left")
+# A writer that gets no CPU for a while writes more at a time.
+check(len(kept) >= 2, "only", len(kept), "segments are left")
 (_, calls, total), = ran.rows("leak")
 site = p.site("leak_early")
 check((site["inuse_objects"], site["inuse_space"]) == (calls, total), "the leak is", site)

@@ -123,7 +123,7 @@ def reasons():
             ("eventfd2", "EMFILE", 1, 1, "auto", "no eventfd(2) or thread"),
             ("clone3", "EAGAIN", 2, 1, "auto", "no eventfd(2) or thread"),
             ("close_range,unshare", "EPERM", 1, ALL, "auto", "no descriptor table of its own"),
-            ("mprotect", "ENOMEM", 2, ALL, "auto", "libunwind could not be loaded"),
+            ("mprotect", "ENOMEM", 6, ALL, "auto", "libunwind could not be loaded"),
             ("timer_create", "EAGAIN", 1, 1, "timer", "timer_create(2) is refused"),
             ("timer_create", "EAGAIN", 2, 1, "timer", "could have no timer")):
         what, _, failed, found, _ = attempt(user, engine, call, error, first, count)
