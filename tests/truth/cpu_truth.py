@@ -124,7 +124,7 @@ class Pool:
     def add(self, kind, thread, held, chance=MISS):
         """chance: of a miss, when all is as stated."""
         for pool in (kind, "all"):
-            tries = self.threads.setdefault(pool, {}).setdefault((kind, thread), [])
+            tries = self.threads.setdefault(pool, {}).setdefault(thread, [])
             tries.append((not held, chance))
 
     def bound(self, kind="all", rate=1e-7):
