@@ -183,10 +183,13 @@ def settled(profile, what):
             check(is_sampled(s) or len(s) > 1, what, t["name"], "no start above", s)
 
 
-def user_names():
+def name_of(user):
     """As a row says it."""
-    return " and ".join(u.name if u.prefix else pwd.getpwuid(os.geteuid()).pw_name
-                        for u in users())
+    return user.name if user.prefix else pwd.getpwuid(os.geteuid()).pw_name
+
+
+def user_names():
+    return " and ".join(map(name_of, users()))
 
 
 def remove(trace):
