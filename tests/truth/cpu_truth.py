@@ -124,7 +124,7 @@ class Pool:
     def add(self, kind, thread, held, chance=MISS):
         """chance: of a miss, when all is as stated."""
         for pool in (kind, "all"):
-            tries = self.threads.setdefault(pool, {}).setdefault((kind, thread), [])
+            tries = self.threads.setdefault(pool, {}).setdefault(thread, [])
             tries.append((not held, chance))
 
     def bound(self, kind="all", rate=1e-7):
@@ -183,10 +183,13 @@ def settled(profile, what):
             check(is_sampled(s) or len(s) > 1, what, t["name"], "no start above", s)
 
 
-def user_names():
+def name_of(user):
     """As a row says it."""
-    return " and ".join(u.name if u.prefix else pwd.getpwuid(os.geteuid()).pw_name
-                        for u in users())
+    return user.name if user.prefix else pwd.getpwuid(os.geteuid()).pw_name
+
+
+def user_names():
+    return " and ".join(map(name_of, users()))
 
 
 def remove(trace):
