@@ -11,7 +11,7 @@ sys.path.insert(0, str(SRC / "tests/trace"))
 import read_trace
 
 CASES = (("w_threads", [100], {"cpu_hz": 999, "heap_bytes": 1}),
-         ("w_sites", [1], {"cpu": "timer", "cpu_hz": 999, "heap_bytes": "64K"}),
+         ("w_sites", [8], {"cpu": "timer", "cpu_hz": 999, "heap_bytes": "64K"}),
          ("w_leak", [40000], {"heap_bytes": 1, "segment_bytes": "64K", "flush_ms": 20,
                               "cpu_hz": 999}),
          ("w_dlopen", [5, 20], {"cpu_hz": 999, "heap_bytes": 1}),
