@@ -40,7 +40,6 @@ PROGRAMS = (
     ("w_deep", "down 20", {}),
     ("w_truth_shares", "1 20", dict(masks="parts numbers")),
     ("w_truth_phases", "1 100 20 2", NAMES_IDS),
-    ("w_truth_totals", "8", dict(NAMES_IDS, short="perf")),
     ("w_truth_time", "3", NAMES_IDS),
     ("w_truth_heap", "4096 4 4", dict(short="perf")),
     ("w_truth_forks", "3 2000", dict(short="perf")),
@@ -77,6 +76,7 @@ PROGRAMS = (
     ("w_pit_stack", "jumps", {}),
 )
 EXCLUDED = {
+    "w_truth_totals": "makes a thread anew where the host came in between",
     "w_api": "says whether the library is there",
     "w_signals sigprof": "counts the ticks of a timer: of t_host_signals",
     "w_attack_forks chain": "prints how much memory it took",
