@@ -42,7 +42,7 @@ LONG_S, LONG_TIMER_S, LONG_USER_S = 30.0, 10.0, 5.0  # perf and timer as root; b
 # Samples a second of CPU time, those lost with them, that a storm takes at least.  perf is asked
 # for 1000; CPU timers go off at a tick, 100 to 1000 times a second, in whose turn that is.  Where
 # kernel code is not sampled, how much of it there was is known no better than ticks tell.
-LEAST_RATES = {"perf": 700, "timer": 60}
+LEAST_RATES = {"perf": 700, "timer": 60} if LONG else {"perf": 400, "timer": 30}
 SITES = ("storm_malloc", "storm_realloc")
 OPEN_ENDED = ("[no stack]", "[broken]", "[stack table full]")
 
