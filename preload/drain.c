@@ -230,7 +230,7 @@ bool drain_all(bool perf)
 	struct ring_event *e = ring_peek();
 
 	maps_reported = perf;
-	own_tid = sys_gettid();
+	own_tid = have_record ? sys_gettid() : 0;
 	for (;; any = true) {
 		bool record_due = have_record && record->t_ns <= until;
 

@@ -9,9 +9,10 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* [init] [hook] Hides our C++ operators where the program is started with none: before the first
- * library is loaded for which it matters. */
-void hook_new_hide(void);
+/* [init] [hook] Where the program is started without C++: the names of all operators, and how
+ * many; else 0. */
+#define HOOK_NEW_OPERATORS 20u
+unsigned hook_new_absent(const char **names);
 
 /* [init] Looks up those of the libraries that the program was started with, and hides what a
  * C++ of old has not. */

@@ -205,15 +205,17 @@ static const struct {
 
 #define OPERATORS (sizeof(operators) / sizeof(*operators))
 
-void hook_new_hide(void)
+_Static_assert(OPERATORS == HOOK_NEW_OPERATORS, "hook.h says how many there are");
+
+unsigned hook_new_absent(const char **names)
 {
-	const char *names[OPERATORS];
 	bool with_malloc;
 
+	if (real_find(operators[0].name, &with_malloc))
+		return 0;
 	for (size_t i = 0; i < OPERATORS; i++)
 		names[i] = operators[i].name;
-	if (!real_find(*names, &with_malloc))
-		real_hide(names, OPERATORS);
+	return OPERATORS;
 }
 
 /* Here the loader's lock is ours anyway, and nobody has asked dlerror yet. */

@@ -257,9 +257,10 @@ static bool same_object(const void *one, const void *other)
 
 static void resolve_sometimes(void)
 {
-	const char *absent[3];
-	unsigned n = 0;
+	const char *absent[3 + HOOK_NEW_OPERATORS];
+	unsigned n;
 
+	n = hook_new_absent(absent);
 	/* Not by dlsym, which allocates to say that there is none: perhaps from an allocator in
 	 * front that has called us while it sets itself up. */
 #define SOMETIMES_LOOKUP(name)                                                \
@@ -293,10 +294,8 @@ void real_resolve(void)
 	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
 	/* Another's, a sanitizer's above all, may not be ready for calls. */
 	if (same_object((void *)(uintptr_t)dl_iterate_phdr,
-			(void *)(uintptr_t)gnu_get_libc_version)) {
+			(void *)(uintptr_t)gnu_get_libc_version))
 		resolve_sometimes();
-		hook_new_hide();
-	}
 	real_reallocarray_calls_realloc =
 		same_object((void *)found.reallocarray, (void *)found._exit);
 	real_credentials_are_libcs = same_object((void *)found.setuid, (void *)found._exit) &&

@@ -77,10 +77,6 @@ struct thread_info *roster_first(void);
 /* [writer] Ends the timer that the writer gave t, if it did. */
 void roster_take_timer(struct thread_info *t);
 
-/* [writer] Asks whether the kernel still has main: the end of a process whose main leaves by the
- * bare exit call is nobody's to tell. */
-void roster_look_at_main(void);
-
 /* [writer] Asks for each living thread whether the kernel still has it. */
 void roster_look_for_gone(void);
 

@@ -59,15 +59,6 @@ void roster_encode_stats(uint64_t t_ns, bool all, roster_flush *flush)
 	}
 }
 
-void roster_look_at_main(void)
-{
-	struct thread_info *t = roster_first();
-	struct thread_totals totals;
-
-	if (t && t->main && t->state)
-		thread_read_totals(t->state, &totals);
-}
-
 void roster_look_for_gone(void)
 {
 	struct thread_totals totals;

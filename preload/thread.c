@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * thread.c - see thread.h.
+ * thread.c - see thread.h: threads' lives, stacks and names; what they used is in
+ * thread_totals.c.
  */
 #define _GNU_SOURCE
 #include "thread.h"
@@ -8,17 +9,16 @@
 #include <errno.h>
 #include <linux/prctl.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "config.h"
 #include "cpu_timer.h"
 #include "guard.h"
-#include "proc.h"
 #include "state.h"
 #include "sys.h"
 #include "thread_pool.h"
+#include "thread_private.h"
 #include "writer.h"
 
 /* glibc calls TSD destructors in up to this many rounds while any key is set
@@ -34,23 +34,20 @@ __thread struct thread_tls thread_tls __attribute__((tls_model("initial-exec")))
 
 extern void *__libc_stack_end; /* ld.so: stack pointer at the process's entry */
 
-static _Atomic uint32_t live_count;
-static struct thread_state *leader; /* main's */
-static _Atomic bool leader_was_last;
+struct thread_lives thread_lives;
 static pthread_key_t exit_key;
 static pthread_attr_t default_attr;
-static uint64_t process_base_cpu_ns; /* used by the process before the trace */
 
 uint32_t thread_live_count(void)
 {
-	return atomic_load(&live_count);
+	return atomic_load(&thread_lives.count);
 }
 
 void thread_abandon(struct thread_state *t)
 {
 	struct guard g;
 
-	atomic_fetch_sub(&live_count, 1);
+	atomic_fetch_sub(&thread_lives.count, 1);
 	guard_enter(&g);
 	thread_pool_give(t);
 	guard_leave(&g);
@@ -78,58 +75,6 @@ static void take_on(struct thread_state *t)
 	pthread_setspecific(exit_key, t);
 }
 
-/* [hook] The exact figures only the thread itself can read for nothing. */
-static void read_own_clocks(const struct thread_state *t, struct thread_totals *totals)
-{
-	uint64_t cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	struct rusage ru;
-
-	if (cpu_ns) /* else a sandbox refuses it: what is known stays */
-		totals->cpu_ns = cpu_ns - t->base_cpu_ns;
-	if (SYS_CALL(SYS_getrusage, RUSAGE_THREAD, &ru, 0, 0, 0, 0) == 0) {
-		totals->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u +
-				  (uint64_t)ru.ru_utime.tv_usec * 1000u - t->base_user_ns;
-		totals->system_ns = (uint64_t)ru.ru_stime.tv_sec * 1000000000u +
-				    (uint64_t)ru.ru_stime.tv_usec * 1000u - t->base_system_ns;
-	}
-}
-
-static void take_counters(const struct thread_state *t, const struct thread_tls *tls,
-			  struct thread_totals *totals)
-{
-	totals->alloc_calls = tls->calls - t->base_calls;
-	totals->alloc_bytes = tls->bytes + tls->gap - tls->countdown - t->base_bytes;
-}
-
-/* The first thread of a process that has ended by the bare exit call stays for as long as any
- * other is there, us for one, and still has a clock; memory it has none. */
-static bool is_gone_leader(int tid)
-{
-	uint64_t word = 0;
-	char pages[8] = "";
-	ssize_t got;
-
-	if (tid != sys_getpid())
-		return false;
-	got = sys_read_memory_of(tid, (uint64_t)(uintptr_t)&tid, &word, sizeof(tid));
-	if (got == sizeof(tid) || got == -ESRCH)
-		return got < 0;
-	return proc_read("/proc/self/statm", pages, sizeof(pages)) > 0 && pages[0] == '0';
-}
-
-/* [hook] Of two threads that are left, one is leaving: whether main is the other, and has gone
- * without a word. */
-static bool leader_has_gone(void)
-{
-	struct thread_totals totals;
-
-	if (!leader || !is_gone_leader((int)leader->tid))
-		return false;
-	thread_read_totals(leader, &totals);
-	leader_was_last = false;
-	return true;
-}
-
 /* [hook] The last thing a thread does for us. */
 static void leave(struct thread_state *t)
 {
@@ -141,20 +86,22 @@ static void leave(struct thread_state *t)
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
-	read_own_clocks(t, &t->totals);
+	thread_own_clocks(t, &t->totals);
 	guard_enter(&g);
 	lock_take(&t->lock);
-	take_counters(t, tls, &t->totals);
+	thread_take_counters(t, tls, &t->totals);
 	t->tls = NULL;
 	if (t->timer_id >= 0)
 		cpu_timer_detach(t->timer_id);
 	t->timer_id = -1;
 	lock_drop(&t->lock);
 	tls->self = NULL;
+	if (t == thread_lives.leader)
+		thread_lives.leader = NULL; /* its state may become another's */
 	guard_leave(&g);
 	atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
-	left = atomic_fetch_sub(&live_count, 1);
-	if (left == 1 || (left == 2 && leader_has_gone()))
+	left = atomic_fetch_sub(&thread_lives.count, 1);
+	if (left == 1 || (left == 2 && thread_leader_has_gone()))
 		writer_stop(WRITER_STOP_LAST_THREAD);
 	tls->busy--;
 }
@@ -199,12 +146,12 @@ int thread_init(void)
 	if (!t)
 		return -ENOMEM;
 	main_stack(t);
-	read_own_clocks(t, &before);
-	t->base_cpu_ns = process_base_cpu_ns = before.cpu_ns;
+	thread_own_clocks(t, &before);
+	t->base_cpu_ns = thread_lives.base_cpu_ns = before.cpu_ns;
 	t->base_user_ns = before.user_ns;
 	t->base_system_ns = before.system_ns;
-	atomic_store(&live_count, 1);
-	leader = t;
+	atomic_store(&thread_lives.count, 1);
+	thread_lives.leader = t;
 	take_on(t);
 	return 0;
 }
@@ -218,7 +165,7 @@ struct thread_state *thread_self(void)
 		return t;
 	t = thread_pool_take();
 	if (t) {
-		atomic_fetch_add(&live_count, 1);
+		atomic_fetch_add(&thread_lives.count, 1);
 		take_on(t);
 	}
 	return t;
@@ -250,7 +197,7 @@ struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(v
 	if (!t)
 		return NULL;
 	/* Counted from here: its creator may leave before it has drawn breath. */
-	atomic_fetch_add(&live_count, 1);
+	atomic_fetch_add(&thread_lives.count, 1);
 	t->start = start;
 	t->arg = arg;
 	t->site = site;
@@ -342,87 +289,6 @@ struct thread_state *thread_by_pthread(pthread_t handle)
 	return NULL;
 }
 
-/* A thread that ended by the bare exit call has told nobody, and its stack, with
- * its TLS, may be gone: it is read through the kernel. */
-static void read_counters(const struct thread_state *t, struct thread_totals *totals)
-{
-	struct thread_tls copy;
-	ssize_t got = sys_read_own_memory((uint64_t)(uintptr_t)t->tls, &copy, sizeof(copy));
-
-	if (got == (ssize_t)sizeof(copy))
-		take_counters(t, &copy, totals);
-	else if (got != -EFAULT)
-		take_counters(t, t->tls, totals); /* the kernel call is refused here */
-}
-
-static bool is_gone(int tid)
-{
-	return sys_thread_is_gone(tid) || is_gone_leader(tid);
-}
-
-void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
-{
-	uint64_t cpu_ns;
-
-	lock_take(&t->lock);
-	*totals = t->totals;
-	if (t->tls) {
-		cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
-		if (cpu_ns && !is_gone_leader((int)t->tid)) {
-			totals->cpu_ns = cpu_ns - t->base_cpu_ns;
-			read_counters(t, totals);
-			t->totals.cpu_ns = totals->cpu_ns;
-			t->totals.alloc_calls = totals->alloc_calls;
-			t->totals.alloc_bytes = totals->alloc_bytes;
-		} else if (is_gone((int)t->tid)) {
-			t->tls = NULL;
-			if (t->timer_id >= 0)
-				cpu_timer_detach(t->timer_id);
-			t->timer_id = -1;
-			t->t_end = sys_now_ns();
-			if (atomic_fetch_sub(&live_count, 1) == 1)
-				leader_was_last = t == leader;
-			atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
-		}
-	}
-	lock_drop(&t->lock);
-}
-
-int thread_leader_status(void)
-{
-	char line[1024] = "";
-	const char *last;
-
-	if (!leader_was_last || proc_read("/proc/self/stat", line, sizeof(line)) <= 0)
-		return -1;
-	last = strrchr(line, ' '); /* exit_code, proc(5) */
-	return last ? (int)(strtol(last, NULL, 10) >> 8 & 0xff) : -1;
-}
-
-uint64_t thread_process_cpu_ns(void)
-{
-	uint64_t now = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-
-	return now > process_base_cpu_ns ? now - process_base_cpu_ns : 0; /* 0: refused */
-}
-
-void thread_snapshot_self(void)
-{
-	struct thread_state *t = thread_tls.self;
-	struct thread_totals totals = { 0 };
-	struct guard g;
-
-	if (!t)
-		return;
-	read_own_clocks(t, &totals);
-	guard_enter(&g); /* a handler may call _exit, and come here again */
-	lock_take(&t->lock);
-	t->totals.user_ns = totals.user_ns;
-	t->totals.system_ns = totals.system_ns;
-	lock_drop(&t->lock);
-	guard_leave(&g);
-}
-
 void thread_forget_gap(void)
 {
 	thread_tls.bytes += thread_tls.gap - thread_tls.countdown;
@@ -436,13 +302,13 @@ void thread_reset_in_child(void)
 	bool no_timer = old && old->no_timer; /* its alternate stack is the same */
 
 	thread_pool_reset();
-	process_base_cpu_ns = 0; /* the kernel starts a child's clock anew */
-	atomic_store(&live_count, 1);
+	thread_lives.base_cpu_ns = 0; /* the kernel starts a child's clock anew */
+	atomic_store(&thread_lives.count, 1);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
 	thread_forget_gap();
-	t = leader = thread_pool_take();
-	leader_was_last = false;
+	t = thread_lives.leader = thread_pool_take();
+	thread_lives.leader_was_last = false;
 	if (!t)
 		return;
 	t->stack_low = low;

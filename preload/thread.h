@@ -148,6 +148,10 @@ uint32_t thread_pool_end(void);
  * thread that the kernel no longer has: it is ENDED then, with the last totals read. */
 void thread_read_totals(struct thread_state *t, struct thread_totals *totals);
 
+/* [writer] Asks, for next to nothing, whether main has ended by the bare exit call: that its
+ * process should end is nobody else's to tell. */
+void thread_look_at_leader(void);
+
 /* [writer] CPU time of the process, like the main thread's from the start of the trace. */
 uint64_t thread_process_cpu_ns(void);
 

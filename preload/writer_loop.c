@@ -374,7 +374,8 @@ void loop_run(void)
 		cpu_perf_polled(loop.fds, n);
 		requests = writer_take_requests(&asked);
 		lock_take(&loop_work);
-		roster_look_at_main();
+		if (loop.in_child && !trace_exists()) /* later, once a second */
+			thread_look_at_leader();
 		if (!thread_live_count())
 			requests |= WRITER_EXIT;
 		take_all();

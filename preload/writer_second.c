@@ -59,6 +59,7 @@ void loop_every_second(uint64_t now, bool last, bool stats)
 	if (stats)
 		write_stats(now, last);
 	engine_look_after(last);
+	thread_look_at_leader();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();
 	ring_trim();

@@ -27,6 +27,12 @@ def bare_and(what, command, most=3, timeout=20, **values):
         note(what, engine, f"{took:.2f} s")
         for trace in HOME.glob(f"{what}-{engine}-*"):
             prof("check", trace)
+            p = Profile(trace)
+            main, = [t for t in p.threads if t["main"]]
+            # What it used up to its end, but for what the loader did before the trace.
+            if p.process["program"] == "exits.exe" and not what.startswith("clone"):
+                check(main["cpu_ns"] > int(ran.err) - 20e6, what, engine, "main used", int(ran.err),
+                      "of which is told", main["cpu_ns"])
 
 
 exe = compile_c("exits.exe", r"""
@@ -39,6 +45,7 @@ exe = compile_c("exits.exe", r"""
     #include <string.h>
     #include <sys/syscall.h>
     #include <sys/wait.h>
+    #include <time.h>
     #include <unistd.h>
     static void *worker(void *arg)
     {
@@ -57,11 +64,16 @@ exe = compile_c("exits.exe", r"""
     int main(int argc, char **argv)
     {
         static char stack[1 << 20];
+        struct timespec used;
         pthread_t t;
         int status;
         pid_t pid;
         puts("begun");
         fflush(stdout);
+        for (volatile long i = 0; i < 200000000; i++)
+            ;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+        fprintf(stderr, "%lld\n", used.tv_sec * 1000000000LL + used.tv_nsec);
         if (!strcmp(argv[1], "threads"))
             pthread_create(&t, 0, worker, 0);
         if (!strcmp(argv[1], "clone")) {
