@@ -198,9 +198,6 @@ chain = compile_c("chain.exe", COMMON + r"""
 for i in range(3):
     ran = run([chain], env=preload(out=f"chain-{i}-%p", cpu="perf", cpu_hz=1000))
     check(ran.status == 0, "a chain of threads:", ran.status, ran.err)
-    for p in map(good, HOME.glob(f"chain-{i}-*")):
-        tids = [t["tid"] for t in p.threads]
-        check(len(tids) == len(set(tids)), "a thread is there twice:", sorted(tids))
     child, = [p for p in map(good, HOME.glob(f"chain-{i}-*")) if len(p.threads) > 100]
     for t in child.threads:
         ms = sum(n for other, s, n, _ in child.stacks() if other["tid"] == t["tid"] and is_sampled(s))
@@ -208,3 +205,56 @@ for i in range(3):
             fail(f"a thread of 20 ms has {ms} samples of 1 ms")
     note("samples of 1 ms of 3000 ms:", child.count(is_sampled))
     check(child.count(is_sampled) > 1500, "samples of 3000 ms", child.count(is_sampled))
+
+# Who has two events hands both on, and the kernel tells of a new thread once for each: numbers
+# are given to threads one after the other, and to none two.
+handed = compile_c("handed.exe", COMMON + r"""
+    enum { N = 400 };
+    static pthread_t t[N], leaf[N];
+    static _Atomic int n, go;
+    static void *end_soon(void *arg)
+    {
+        free(malloc(100));
+        usleep(1000);
+        return arg;
+    }
+    static void *hand_on(void *arg)
+    {
+        long i = (long)arg;
+        n++;
+        while (!go)
+            usleep(2000);
+        if (pthread_create(&leaf[i], 0, end_soon, 0) || pthread_join(leaf[i], 0))
+            abort();
+        return arg;
+    }
+    static void *make(void *arg)
+    {
+        for (long i = 0; i < N; i++, usleep(100))
+            if (pthread_create(&t[i], 0, hand_on, (void *)i))
+                abort();
+        return arg;
+    }
+    int main(void)
+    {
+        pid_t pid = fork();
+        pthread_t maker;
+        int status;
+        if (pid)
+            return waitpid(pid, &status, 0) != pid || status;
+        pthread_create(&maker, 0, make, 0);
+        pthread_join(maker, 0);
+        while (n < N)
+            usleep(1000);
+        usleep(50000);
+        go = 1;
+        for (int i = 0; i < N; i++)
+            pthread_join(t[i], 0);
+        return 0;
+    }
+    """, "-pthread", f"-I{SRC}/include")
+ran = run([handed], env=preload(out="handed-%p", cpu="perf", cpu_hz=1000, heap_bytes=1))
+check(ran.status == 0, "threads that make one more each:", ran.status, ran.err)
+child, = [p for p in map(good, HOME.glob("handed-*")) if len(p.threads) > 100]
+last = max(t["id"] for t in child.threads)
+check(last == len(child.threads), last, "numbers were given to", len(child.threads), "threads")
