@@ -33,6 +33,7 @@
 #include "trace.h"
 #include "trace_dir.h"
 #include "unwind.h"
+#include "writer_plan.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
@@ -46,47 +47,13 @@ static struct {
 	struct header_engines engines;
 	struct pollfd *fds;
 	bool apart, in_child;
-	bool last;     /* it was not certain that the pause would end */
-	bool sampling; /* the CPU engine is enabled; heap sampling may run before it in a child */
+	bool last;			    /* it was not certain that the pause would end */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
 	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
-	uint64_t start_at, stop_at;   /* of LIBPROF_DELAY_MS and _DURATION_MS; 0 = never */
 	uint64_t paused_at;
 } loop;
-
-static void set_sampling(bool on)
-{
-	uint64_t now = sys_now_ns();
-
-	if (loop.sampling == on)
-		return;
-	loop.sampling = on;
-	atomic_store(&state.sampling, on);
-	engine_enable(on);
-	/* Exact clocks at both ends: CPU time in between is what samples stand for. */
-	roster_encode_stats(now, true, trace_flush);
-	encode_mark(now, on ? PROF_MARK_START : PROF_MARK_STOP, 0);
-}
-
-static void plan_sampling(uint64_t now)
-{
-	loop.start_at = now + config.delay_ms * MS;
-	loop.stop_at = config.duration_ms ? loop.start_at + config.duration_ms * MS : 0;
-}
-
-static void keep_plan(uint64_t now)
-{
-	if (loop.start_at && now >= loop.start_at) {
-		loop.start_at = 0;
-		set_sampling(true);
-	}
-	if (loop.stop_at && now >= loop.stop_at) {
-		loop.stop_at = 0;
-		set_sampling(false);
-	}
-}
 
 static int open_tables(const char **why)
 {
@@ -170,8 +137,8 @@ int loop_open(bool apart, bool in_child, const char **why)
 	roster_scan();
 	/* main is in the trace before it does anything */
 	roster_encode_stats(now, true, trace_flush);
-	plan_sampling(now);
-	keep_plan(now);
+	plan_begin(now);
+	plan_keep(now);
 	loop.flush_at = now + flush_interval();
 	loop.second_at = now;
 	*why = NULL;
@@ -193,13 +160,10 @@ int loop_resume(bool apart)
 	trace_reattach(apart, now);
 	lock_take(&loop_work);
 	drain_all(state_cpu_engine() == STATE_CPU_PERF);
-	engine_resume(apart, loop.sampling, &loop.engines);
+	engine_resume(apart, plan_is_sampling(), &loop.engines);
 	trace_set_engines(&loop.engines);
 	lock_drop(&loop_work);
-	if (loop.start_at)
-		loop.start_at += now - loop.paused_at;
-	if (loop.stop_at)
-		loop.stop_at += now - loop.paused_at;
+	plan_shift(now - loop.paused_at);
 	loop.flush_at = loop.second_at = now;
 	if (loop.last)
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
@@ -303,9 +267,9 @@ static bool follow_credentials(void)
 static bool answer(unsigned requests, uint64_t now)
 {
 	if (requests & WRITER_START)
-		set_sampling(true);
+		plan_set_sampling(true);
 	if (requests & WRITER_STOP)
-		set_sampling(false);
+		plan_set_sampling(false);
 	if (requests & WRITER_COUNT)
 		loop.threads = proc_thread_count();
 	if (requests & WRITER_CREDENTIALS && !follow_credentials())
@@ -349,10 +313,7 @@ static uint64_t time_to_sleep(uint64_t now, bool polled)
 
 	if (loop.second_at < at && !near(loop.second_at, at))
 		at = loop.second_at;
-	if (loop.start_at && loop.start_at < at)
-		at = loop.start_at;
-	if (loop.stop_at && loop.stop_at < at)
-		at = loop.stop_at;
+	at = plan_next(at);
 	if (!polled && state_cpu_engine() == STATE_CPU_PERF && at > now + BLIND_DRAIN_NS)
 		at = now + BLIND_DRAIN_NS;
 	return at > now ? at - now : 0;
@@ -380,7 +341,7 @@ void loop_run(void)
 			requests |= WRITER_EXIT;
 		take_all();
 		now = sys_now_ns();
-		keep_plan(now);
+		plan_keep(now);
 		if (now >= loop.second_at || (now >= loop.flush_at && near(now, loop.second_at)))
 			next_second(now, false);
 		if (now >= loop.flush_at)
@@ -400,6 +361,7 @@ void loop_reset_in_child(void)
 	segment_reset_in_child();
 	cpu_perf_reset_in_child();
 	loop_second_reset();
+	plan_reset();
 	memset(&loop_work, 0, sizeof(loop_work));
 }
 
