@@ -144,13 +144,25 @@ static void forward(int sig, siginfo_t *info, void *context)
 	}
 }
 
+/* A thread that has no state yet, or none any more, is not waited for. */
+static void take_expiry(const siginfo_t *info, const void *context)
+{
+	struct thread_state *t = thread_tls.self;
+	uint32_t outer = t ? thread_record_begin(t) : 0;
+
+	if (atomic_load(&timer.state) == TIMER_OWNED)
+		record_sample(info, context);
+	if (t)
+		thread_record_end(t, outer);
+}
+
 /* [signal] */
 static void on_sigprof(int sig, siginfo_t *info, void *context)
 {
-	if (!cpu_timer_expiry(info))
+	if (cpu_timer_expiry(info))
+		take_expiry(info, context);
+	else
 		forward(sig, info, context);
-	else if (atomic_load_explicit(&timer.state, memory_order_relaxed) == TIMER_OWNED)
-		record_sample(info, context);
 }
 
 int cpu_timer_open(uint64_t period_ns, uint64_t seed, const char **why)

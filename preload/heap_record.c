@@ -97,6 +97,15 @@ static void record_free(uint64_t id)
 	end_block(reserve(RING_SHORT_BYTES, RING_FREE), id);
 }
 
+/* Room first: what is reserved and never committed is counted as lost, what is only taken out
+ * of the table is not. */
+static void record_end_of(uint64_t address)
+{
+	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
+
+	end_block(e, live_take(address));
+}
+
 static void record_alloc(void *block, size_t bytes, size_t sampled_bytes)
 {
 	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
@@ -123,11 +132,9 @@ static void record_alloc(void *block, size_t bytes, size_t sampled_bytes)
 void heap_record_free(struct thread_state *t, const void *block)
 {
 	uint32_t outer = thread_record_begin(t);
-	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
 
-	/* Room first: what is reserved and never committed is counted as lost, what is only
-	 * taken out of the table is not. */
-	end_block(e, live_take((uint64_t)(uintptr_t)block));
+	if (state_phase() == STATE_ON)
+		record_end_of((uint64_t)(uintptr_t)block);
 	thread_record_end(t, outer);
 }
 
@@ -135,7 +142,8 @@ void heap_record_moved(struct thread_state *t, uint64_t id)
 {
 	uint32_t outer = thread_record_begin(t);
 
-	record_free(id);
+	if (state_phase() == STATE_ON)
+		record_free(id);
 	thread_record_end(t, outer);
 }
 
@@ -143,7 +151,8 @@ void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t
 {
 	uint32_t outer = thread_record_begin(t);
 
-	record_alloc(block, bytes, sampled_bytes);
+	if (state_phase() == STATE_ON)
+		record_alloc(block, bytes, sampled_bytes);
 	thread_record_end(t, outer);
 }
 
@@ -194,7 +203,7 @@ void heap_record_creation(struct thread_state *t, uint64_t pc)
 {
 	uint32_t outer = thread_record_begin(t);
 
-	if (site_is_new(pc))
+	if (state_phase() == STATE_ON && site_is_new(pc))
 		record_creation(pc);
 	thread_record_end(t, outer);
 }

@@ -81,7 +81,7 @@ void state_reset_in_child(void)
 	atomic_store(&state.cpu, STATE_CPU_OFF);
 	atomic_store(&state.sampling, false);
 	live_reset();
-	ring_forget(thread_tls.self && thread_tls.self->recording);
+	ring_forget(thread_tls.self && atomic_load(&thread_tls.self->recording));
 	writer_reset_in_child();
 	if (config.children) {
 		heap_reset_in_child();

@@ -110,13 +110,15 @@ static void leave(struct thread_state *t)
 static void on_thread_exit(void *arg)
 {
 	struct thread_state *t = arg;
+	uint32_t outer;
 
-	/* A child's copy of its parent's value; or no call may be made any more. */
-	if (t != thread_tls.self || state_phase() == STATE_DONE || !state_is_ours())
+	if (t != thread_tls.self || !state_is_ours()) /* a child's copy of its parent's value */
 		return;
-	if (++thread_tls.exit_round < EXIT_ROUNDS && pthread_setspecific(exit_key, t) == 0)
-		return;
-	leave(t);
+	outer = thread_record_begin(t);
+	if (state_phase() != STATE_DONE && (++thread_tls.exit_round >= EXIT_ROUNDS ||
+					    pthread_setspecific(exit_key, t) != 0))
+		leave(t);
+	thread_record_end(t, outer);
 }
 
 /* Bounds of the main thread's stack: what lies above the entry's stack
@@ -218,6 +220,28 @@ void thread_enter(struct thread_state *t)
 	t->stack_high = (uint64_t)(uintptr_t)pthread_self();
 	t->stack_low = t->stack_low ? t->stack_high - t->stack_low : t->stack_high;
 	take_on(t);
+}
+
+static bool others_record(void)
+{
+	uint32_t end = thread_pool_end();
+
+	for (uint32_t i = 1; i < end; i++) {
+		struct thread_state *t = thread_get(i);
+		unsigned life = t && t != thread_tls.self ? atomic_load(&t->life) : THREAD_FREE;
+
+		if (life == THREAD_STARTING || (life == THREAD_LIVE && atomic_load(&t->recording)))
+			return true;
+	}
+	return false;
+}
+
+void thread_await_records(uint64_t timeout_ns)
+{
+	uint64_t until = sys_now_ns() + timeout_ns;
+
+	while (others_record() && sys_now_ns() < until)
+		sys_sleep_ns(50000);
 }
 
 void thread_permit_timer(struct thread_state *t, bool permitted)

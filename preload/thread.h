@@ -85,7 +85,7 @@ struct thread_state {
 	uint64_t other_blocked;	   /* what else was then blocked */
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
-	uint32_t recording; /* records begun, see thread_record_begin */
+	_Atomic uint32_t recording; /* records begun, see thread_record_begin */
 	uint32_t next_free;
 	uint32_t writer_id; /* the writer's: thread id in the trace, 0 not met */
 };
@@ -98,22 +98,26 @@ int thread_init(void);
  * that is not possible (counted).  The caller has marked itself busy. */
 struct thread_state *thread_self(void);
 
-/* [hook] Around a record, on its thread t: says that a fork here comes in between.  begin's
- * answer is for end.  One jumped out of may stay counted, which is no harm. */
+/* [hook] [signal] Around a record, on its thread t: says that a fork here comes in between, and
+ * that system calls of ours may be made.  Whoever finds after begin that the phase is not ON
+ * makes none.  begin's answer is for end.  One jumped out of may stay counted. */
 static inline uint32_t thread_record_begin(struct thread_state *t)
 {
-	uint32_t outer = t->recording;
+	uint32_t outer = atomic_load_explicit(&t->recording, memory_order_relaxed);
 
-	t->recording = outer + 1;
-	atomic_signal_fence(memory_order_seq_cst);
+	/* seq_cst: before the phase is looked at, see thread_await_records */
+	atomic_store_explicit(&t->recording, outer + 1, memory_order_seq_cst);
 	return outer;
 }
 static inline void thread_record_end(struct thread_state *t, uint32_t outer)
 {
-	atomic_signal_fence(memory_order_seq_cst);
 	if (thread_tls.self == t) /* else this is a child, forked in between */
-		t->recording = outer;
+		atomic_store_explicit(&t->recording, outer, memory_order_release);
 }
+
+/* [hook] The phase is not ON any more: waits, at most timeout_ns, until no other thread is in a
+ * record, or in its first steps. */
+void thread_await_records(uint64_t timeout_ns);
 
 /* [signal] Index of the calling thread's state, 0 when it has none yet. */
 uint32_t thread_index_self(void);

@@ -261,7 +261,7 @@ void writer_stop(enum writer_stop_reason reason)
 	atomic_store(&state.phase, STATE_DONE);
 }
 
-void writer_leave_for_good(void)
+void writer_leave_for_good(bool everyone)
 {
 	if (thread_tls.busy || state_phase() == STATE_INERT || state_phase() == STATE_DONE)
 		return;
@@ -282,6 +282,8 @@ void writer_leave_for_good(void)
 		atomic_store(&state.cpu, STATE_CPU_OFF);
 	}
 	atomic_store(&state.phase, STATE_DONE);
+	if (everyone)
+		thread_await_records(PAUSE_WAIT_NS);
 	thread_tls.busy--;
 }
 

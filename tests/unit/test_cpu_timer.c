@@ -34,6 +34,7 @@ struct config config = { .stack_bytes = STACK_BYTES };
 _Atomic uint64_t stats_lost[PROF_LOSS_CODES];
 
 /* The registry: a thread sets these about itself. */
+__thread struct thread_tls thread_tls; /* none has a state */
 static __thread uint32_t self_index;
 static __thread uint64_t self_low, self_high;
 

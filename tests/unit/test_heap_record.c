@@ -22,7 +22,7 @@
 #define RING_BYTES (512u << 10)
 
 struct config config = { .heap_bytes = 1 << 19, .stack_bytes = 4096 };
-struct state state;
+struct state state = { .phase = STATE_ON };
 __thread struct thread_tls thread_tls;
 static struct thread_state self;
 

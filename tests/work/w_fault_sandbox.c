@@ -6,7 +6,7 @@
  *	w_fault_sandbox strict-call		the same by seccomp(2)
  *	w_fault_sandbox ACTION WHO		a filter with an allow-list; ACTION for the
  *		rest: kill, errno, trap (SIGSYS is counted); WHO: alone, caller (two threads
- *		go on without it), all (two threads have it, too)
+ *		go on without it), all (two threads have it, too), crowd (16 have)
  *
  * Then 150 ms of allocating: `sigsys N`, `calls N`, main's mallocs in allocate before.
  */
@@ -26,9 +26,10 @@
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define BLOCKS 300
+#define CROWD 16
 
 static _Atomic unsigned traps;
-static _Atomic int shut_in;
+static _Atomic int warm, shut_in; /* warm: threads that have all they will need */
 
 static void count_trap(int sig)
 {
@@ -83,33 +84,40 @@ static FRAME uint64_t allocate(uint64_t ms)
 
 static FRAME void *thread_body(void *arg)
 {
+	volatile char pages[8192]; /* stacks that need a system call to be taken */
+
 	(void)arg;
+	pages[0] = 0;
 	allocate(20);
+	warm++;
 	while (!shut_in)
 		allocate(1);
 	allocate(150);
-	return NULL;
+	return pages[0] ? arg : NULL;
 }
 
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "", *who = argc > 2 ? argv[2] : "alone";
-	int strict = !strncmp(how, "strict", 6), threaded = strcmp(who, "alone") != 0;
+	int strict = !strncmp(how, "strict", 6), everyone = strcmp(who, "caller") != 0;
+	int threads = !strcmp(who, "alone") ? 0 : !strcmp(who, "crowd") ? CROWD : 2;
 	uint64_t before;
 	char text[64];
-	pthread_t id[2];
+	pthread_t id[CROWD];
 
-	for (int i = 0; threaded && i < 2; i++)
+	for (int i = 0; i < threads; i++)
 		pthread_create(&id[i], NULL, thread_body, NULL);
 	before = allocate(100);
+	while (warm < threads)
+		before += allocate(1);
 	if (!strict)
-		put_on_filter(how, !strcmp(who, "all"));
+		put_on_filter(how, threads && everyone);
 	else if (!strcmp(how, "strict") ? prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT)
 					: syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL))
 		return 1;
 	shut_in = 1;
 	allocate(strict ? 0 : 150);
-	for (int i = 0; threaded && i < 2; i++)
+	for (int i = 0; i < threads; i++)
 		pthread_join(id[i], NULL);
 	snprintf(text, sizeof(text), "sigsys %u\ncalls %llu\n", traps, (unsigned long long)before);
 	if (write(1, text, strlen(text)) < 0 || !strict)
