@@ -28,7 +28,10 @@ static void json_escape(FILE *file, const char *text)
 		if (*text >= 0x20 && *text < 0x7f) {
 			if (*text == '"' || *text == '\\')
 				putc_unlocked('\\', file);
-			putc_unlocked(*text, file);
+			if (*text == '<') /* or a name ends the script of a page it is in */
+				fputs("\\u003c", file);
+			else
+				putc_unlocked(*text, file);
 			continue;
 		}
 		c = g_utf8_get_char_validated(text, -1);

@@ -36,8 +36,8 @@ void json_begin_array(struct json_writer *json, const char *name);
 void json_end_array(struct json_writer *json);
 
 /* Text of any bytes, NULL for null.  Bytes that are no UTF-8 become U+FFFD;
- * control characters and those that reorder text are escaped, so that the
- * JSON itself can be looked at on a terminal. */
+ * control characters, those that reorder text and `<` are escaped, so that the
+ * JSON itself can be looked at on a terminal and pasted into a page. */
 void json_text(struct json_writer *json, const char *name, const char *text);
 
 /* As json_text, for a member whose name is not ours either. */

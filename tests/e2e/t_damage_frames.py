@@ -5,8 +5,10 @@ still there, byte for byte, is read, whatever happened to the others; in 256 MiB
 and with an exit status of prof's own.  The damage: the file cut at any length,
 and bits, bytes, holes, lost and added bytes, frames lost, swapped and repeated,
 and two traces spliced, all from one seed.  The traces: one of many frames with every
-kind of record, and the golden one.  Of a sample, the events of the untouched frames are
-in the output, and a cut file's stacks are those of a file of its whole frames.
+kind of record, and the golden ones, of which `real` is what the library wrote of a run
+of `w_fault PLUGIN fork 150` (perf at 499 Hz, a mean of 64 KiB, a frame every 10 ms).  Of
+a sample, the events of the untouched frames are in the output, and a cut file's stacks
+are those of a file of its whole frames.
 
 limit: 180
 long: 3600
@@ -106,6 +108,7 @@ FIRST, SECOND = golden(1, 24), golden(2, 12)
 FRAMES, OTHERS = list(split(FIRST)), list(split(SECOND))
 GOLDEN = [list(split(f.read_bytes()))
           for f in sorted((SRC / "tests/golden").glob("*/segment-*.lz4"))]
+REAL = list(split((SRC / "tests/golden/real/segment-000001.lz4").read_bytes()))
 
 
 def joined(frames):
@@ -133,7 +136,7 @@ def moved(data, places, at, lost, added):
 def damaged(i):
     """Round i: (what, bytes, [(offset, intact frame)])."""
     rng = random.Random(i)
-    frames = list(GOLDEN[i // 160 % len(GOLDEN)] if i // 40 % 4 == 3 else FRAMES)
+    frames = list(GOLDEN[i // 10 % len(GOLDEN)] if i // 40 % 4 == 3 else FRAMES)
     what = ("bits", "bytes", "hole", "lost bytes", "added bytes", "lost frames", "swapped frames",
             "repeated frames", "splice", "splice of bytes")[i % 10]
     a, b = (1 + rng.randrange(len(frames) - 1) for _ in "ab")
@@ -247,7 +250,10 @@ def change(i):
 
 need("prlimit")
 check(REPLAY.exists() or not LONG, "the sanitizers' replay is not built: make fuzz-replay")
-check(GOLDEN, "no golden segments")
+check(len(GOLDEN) == 3 and len(REAL) > 10, "golden segments:", len(GOLDEN), "with frames:",
+      len(REAL))
+check(sum(f.samples for f in REAL) > 10 and sum(f.heap for f in REAL) > 100,
+      "the real one has few events")
 check(read_trace.read_segment(FIRST)["header"], "the second decoder reads no header")
 lengths = range(len(FIRST)) if LONG else sorted(random.Random(1).sample(range(len(FIRST)), 120))
 golden_lengths = [(which, n) for which, frames in enumerate(GOLDEN)

@@ -142,7 +142,7 @@ def the_table_is_whole():
     for row in rows:
         name, _, test, state, naive = row
         check(state in ("tested", "in part", "does not apply"), name, "state", state)
-        for path in re.findall(r"\b((?:e2e|storms|faults|oracle|unit)/\w+)", test):
+        for path in re.findall(r"\b((?:e2e|storms|faults|oracle|unit|truth)/\w+)", test):
             found = {f.suffix for f in (SRC / "tests").glob(path + ".*")}
             check(found & {".py", ".sh", ".c"}, name, "names a test that is not there:", path)
         check(naive in ("program", "shape", "records", "passes", ""), name, naive)

@@ -201,6 +201,28 @@ def few_descriptors():
 def descriptors():
     both([CALLS, "files"], "numbers of files:")
     both([W / "w_closefds", 300], "all closed every 10 ms:")
+    exe = compile_c("numbers", r"""
+        #include <fcntl.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <unistd.h>
+        int main(void)
+        {
+            for (int i = 0; i < 1000; i++) {
+                int fd = open("/dev/null", O_RDONLY);
+                printf("%d\n", fd);
+                free(malloc(i));
+                if (i % 3 == 0)
+                    close(fd);
+                if (i % 100 == 0)
+                    usleep(20000);
+            }
+        }
+        """)
+    for engine in ENGINES:
+        ran = both([exe], f"1000 files under {engine}:", heap_bytes=1, cpu=engine, cpu_hz=999,
+                   out=f"n-{engine}")
+        check(ran.status == 0 and len(ran.lines) == 1000, ran.status, ran.lines[-1:])
 
 
 @item("38")

@@ -3,11 +3,14 @@
 """The checklist's parts D, E, H and I: unwinding, perf events, statistics, and
 what was found by experiment.
 
-Two of the three sums over thirty seeds could be off by chance (the largest blocks are certain):
-outside of Bernstein's bounds at 1e-6 lies, summed exactly over the binomials, 6e-8.
+Two of the three sums over the seeds could be off by chance (the largest blocks are certain):
+outside of Bernstein's bounds at 1e-6 lies, summed exactly over the binomials, less than 1e-7;
+and of 2 N intervals of 95 % fewer than `least` hold the truth with 1e-8 (that it is 95 % of
+them, over thousands of estimates, is for truth/t_truth_heap to say).  What was drawn while
+the writer stood still is off its mean by more than the bound with 1e-8.
 
-limit: 150
-false: 1e-7
+limit: 180
+false: 2e-7
 """
 import ctypes
 import threading
@@ -151,13 +154,13 @@ def children_and_threads_in_a_trace_of_their_own():
     ran = run([W / "w_fork", 60], env=preload(out="t-%p", cpu="perf", cpu_hz=999))
     check(ran.status == 0, ran.err)
     records()
-    check(len(traces(HOME)) >= 3, "traces", traces(HOME))
-    for kind, pid, cpu_ns in ran.rows("process"):
-        found = HOME / f"t-{pid}"
-        if kind != "nothing" and found.exists():
-            p = Profile(found)
-            check({t["tid"] for t in p.threads} == {pid}, kind, "threads", p.threads)
-            check(p.cpu() <= cpu_ns * 1.1 + 20e6, kind, "has", p.cpu(), "of", cpu_ns)
+    told = {kind: (pid, cpu_ns) for kind, pid, cpu_ns in ran.rows("process")}
+    check(set(told) == {"parent", "allocates", "computes", "forks", "grandchild"}, told)
+    for kind, (pid, cpu_ns) in told.items():
+        check(segments(HOME / f"t-{pid}"), kind, "has no trace; there are", traces(HOME))
+        p = Profile(HOME / f"t-{pid}")
+        check({t["tid"] for t in p.threads} == {pid}, kind, "threads", p.threads)
+        check(0 < p.cpu() <= cpu_ns * 1.1 + 20e6, kind, "has", p.cpu(), "of", cpu_ns)
 
 
 @item("55")
@@ -197,12 +200,17 @@ def the_writer_is_stopped_for_a_while():
                 for (int i = 0; i < 100; i++, n++) { to = malloc(64); free(to); }
             return n;
         }
-        int main(void) { printf("calls %ld\n", storm(6)); }
+        int main(void)
+        {
+            puts("begins");
+            fflush(stdout);
+            printf("calls %ld\n", storm(6));
+        }
         """)
     child = subprocess.Popen(words([exe], env=preload(out="t", heap_bytes=16, cpu="perf")),
                              cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        wait_for(lambda: segments(HOME / "t"), "a segment")
+        check(child.stdout.readline() == b"begins\n", "the program does not begin")
         threads = [int(t) for t in os.listdir(f"/proc/{child.pid}/task") if int(t) != child.pid]
         for tid in threads:
             names = open(f"/proc/{child.pid}/task/{tid}/comm").read().strip()
@@ -222,10 +230,17 @@ def the_writer_is_stopped_for_a_while():
     records()
     p = Profile("t")
     prof("check", "t")
-    lost = sum(n for name, n in p.losses.items() if "heap" in name or "free" in name)
+    lost = sum(p.losses[name] for name in ALLOC_LOSSES)
     check(lost > 0, "nothing was lost in 2 s without a writer", p.losses)
     check(p.threads[0]["alloc_calls"] >= calls, "calls", p.threads[0]["alloc_calls"], calls)
-    check(any("full" in e["text"] or "lost" in e["text"] for e in p.events) or lost, p.events)
+    # a block of 64 bytes is drawn with p = 1 - exp(-64/16): recorded or counted as lost
+    check_share(calls, p.site("storm")["alloc_n"] + lost, -math.expm1(-64 / 16),
+                "recorded and lost:", rate=1e-8)
+    named = {row["name"]: row for row in p.raw["losses"]}["heap_ring_full"]
+    check(named["count"] == p.losses["heap_ring_full"] > 0, "not named:", named)
+    said = [line for line in prof("report", "t").splitlines() if line.startswith("  lost")]
+    check(any(str(named["count"]) in line.replace(",", "") for line in said), "prof report says",
+          said)
     check(p.site("storm")["inuse_objects"] <= 2, "alive", p.site("storm"))
 
 
@@ -240,9 +255,19 @@ def time_does_not_run_backwards():
     check(len(times) > 50 and back <= 10_000, len(times), "events, backwards by", back)
 
 
+def least(n, share=0.95, rate=1e-8):
+    """The most hits of n that fewer than rate of binomial draws fall short of."""
+    below = 0
+    for k in range(n + 1):
+        below += math.comb(n, k) * share ** k * (1 - share) ** (n - k)
+        if below > rate:
+            return k
+
+
 @item("69")
-def estimates_over_thirty_seeds():
-    """Bernstein's bound at 1e-6 over all runs, for small and for large blocks."""
+def estimates_over_sixty_seeds():
+    """Bernstein's bound at 1e-6 over all runs, for small and for large blocks; and how often
+    the intervals of 95 % hold the truth."""
     exe = compile_c("sizes", r"""
         #include <stdlib.h>
         static void *volatile to;
@@ -257,22 +282,30 @@ def estimates_over_thirty_seeds():
         SITE(small, 40000, 16) SITE(middle, 100, 65536) SITE(large, 3, 8 << 20)
         int main(void) { small(); middle(); large(); }
         """)
-    seeds = range(1, 31)
+    seeds = range(1, 61)
     for seed in seeds:
         ran = run([exe], env=preload(out=f"t-{seed}", heap_bytes="64K", seed=seed, cpu="off"))
         check((ran.status, ran.err) == (0, b""), ran.status, ran.err)
     records()
-    sums, firsts = dict.fromkeys(("small", "middle", "large"), 0), set()
+    sums, firsts, held = dict.fromkeys(("small", "middle", "large"), 0), set(), 0
     for seed in seeds:
         p = Profile(f"t-{seed}")
         sites = {name: p.site(name)["alloc_space"] for name in sums}
         firsts.add(sites["small"])
         for name in sums:
             sums[name] += sites[name]
+        for name, truth in (("small", 40000 * 16), ("middle", 100 * 65536)):
+            rows = [r for _, stack, r in p.rows("heap") if name in stack]
+            check(len(rows) < 2, name, "has rows", rows)
+            for row in rows:  # without a sample there is none: one that misses
+                low, high = row["alloc_space_95"]
+                held += low <= truth <= high
     for name, calls, size in (("small", 40000, 16), ("middle", 100, 65536), ("large", 3, 8 << 20)):
         # each run's estimate is rounded to whole bytes, site by site
         check_heap(sums[name], calls * len(seeds), size, 65536, name)
     check(len(firsts) > 5, "seeds make no difference:", firsts)
+    note(held, "of", 2 * len(seeds), "intervals hold the truth")
+    check(held >= least(2 * len(seeds)), "of", 2 * len(seeds), "intervals", held, "hold the truth")
 
 
 @item("74")

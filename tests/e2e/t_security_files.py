@@ -3,7 +3,9 @@
 """Where a trace goes: a new directory of mode 0700 with files of 0600, whatever the
 umask; never through a link, into a directory that was there, or over a file; and
 into the same directory to the end, whatever is put at its name, between any two
-calls.  With descriptors of our own, and where they are refused."""
+calls.  With descriptors of our own, and where they are refused.  Where nothing is said
+of the place and all may write to the working directory, another's link or directory at
+the name that it will have gets nothing."""
 import pwd
 import stat
 import threading
@@ -78,6 +80,44 @@ for user in users():
     new = [n for p, names in shared.items() for n in set(os.listdir(p)) - names if "w_leak" in n]
     check(not list(elsewhere.iterdir()) and not new, "default: written to", new,
           *elsewhere.iterdir())
+
+# nothing said of the place, which is /tmp; at the name that the trace will have is another's
+# link, or directory, before the program is there
+def planted(kind, form, attacker):
+    """The program in /tmp under a pid that is known before: what became of it."""
+    evil = HOME / f"evil-{kind}-{len(form)}-{attacker.name}"
+    evil.mkdir()
+    evil.chmod(0o777)
+    env = dict(os.environ, **preload(cpu="off", heap_bytes=64, programs="w_leak"))
+    proc = subprocess.Popen(["sh", "-c", 'echo $$; read go; exec "$@"', "sh", *map(str, form),
+                             W / "w_leak", "20000"], cwd="/tmp", env=env, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    name = pathlib.Path(f"/tmp/prof-w_leak-{proc.stdout.readline().decode().strip()}")
+    mine = [name, name.with_name(name.name + ".2")]
+    try:
+        plant = {"link": ["ln", "-s", evil, name], "dangling": ["ln", "-s", evil / "new", name],
+                 "directory": ["mkdir", "-m", "777", name]}[kind]
+        check(run(plant, attacker).status == 0, plant)
+        out, err = proc.communicate(b"\n")
+        check(proc.returncode == 0, kind, "status", proc.returncode, err)
+        check(not list(evil.iterdir()), kind, form, "written through:", list(evil.iterdir()))
+        check(name.is_symlink() or not list(name.iterdir()), kind, "written into another's")
+        if kind == "directory":
+            check(not err and stat.S_IMODE(mine[1].stat().st_mode) == 0o700, kind, err)
+            check(mine[1].stat().st_uid == os.geteuid() and modes(mine[1]) == {0o600}, mine[1])
+            prof("check", mine[1])
+        else:
+            check(b"cannot be made" in err and len(err.splitlines()) == 1, kind, "says", err)
+    finally:
+        proc.kill()
+        for path in mine:
+            path.unlink() if path.is_symlink() else shutil.rmtree(path, ignore_errors=True)
+
+
+for form in FORMS.values():
+    for kind in ("link", "dangling", "directory"):
+        for attacker in users():  # the kernel follows one's own links in /tmp
+            planted(kind, form, attacker)
 
 # what is there stays what it was
 for form, wrap in FORMS.items():

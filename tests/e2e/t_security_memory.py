@@ -3,7 +3,8 @@
 """The library's own memory: nothing of it can be executed but the text of its files,
 nothing is both written and executed, what the loader relocated is read-only from then
 on, stacks of its threads are data, and copies of the program's stacks are left out of
-core files."""
+core files.  In a program at work, in a child it forked, after both have opened a plugin,
+and when they have been at rest for longer than the library takes between writes."""
 import re
 import time
 
@@ -40,6 +41,23 @@ def watched(env, engine):
     return [Mapping(line) for line in maps.splitlines()], smaps
 
 
+def maps_of(pid):
+    return [Mapping(line) for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
+
+
+def check_executed(what, maps):
+    """What can be executed is text of its file, and nothing that can be written."""
+    for m in maps:
+        if "x" not in m.flags or m.path.startswith("[v"):
+            continue
+        check("w" not in m.flags, what, "written and executed:", m)
+        check(m.path.startswith("/"), what, "executed, and of no file:", m)
+        pages = [(a & ~4095, b + 4095 & ~4095) for a, b in text_of(m.path)]
+        check(any(a <= m.offset and m.offset + m.end - m.start <= b for a, b in pages), what,
+              "executed, and not its file's text:", m)
+    check(any(m.path == str(LIB) for m in maps), what, "has no library")
+
+
 def program_headers(path):
     """{type: (virtual address, bytes, flags)}; the last of several."""
     out = run(["readelf", "-lW", path]).out.decode()
@@ -74,15 +92,7 @@ for name, (cpu, extra) in cases.items():
     if extra:
         env["MALLOC_CONF"] = "prof:true,prof_active:true,lg_prof_sample:0"
     maps, smaps = watched(env, name)
-    for m in maps:
-        if "x" not in m.flags or m.path.startswith("[v"):
-            continue
-        check("w" not in m.flags, name, "written and executed:", m)
-        check(m.path.startswith("/"), name, "executed, and of no file:", m)
-        pages = [(a & ~4095, b + 4095 & ~4095) for a, b in text_of(m.path)]
-        check(any(a <= m.offset and m.offset + m.end - m.start <= b for a, b in pages), name,
-              "executed, and not its file's text:", m)
-    check(not any("w" in m.flags and "x" in m.flags for m in maps), name, "write and execute")
+    check_executed(name, maps)
     brought = {m.path for m in maps if m.path.startswith("/")} - bare
     for path in brought:
         if not path.endswith(".lz4") and b"ELF" in pathlib.Path(path).read_bytes()[:4]:
@@ -104,3 +114,61 @@ for name, (cpu, extra) in cases.items():
                  if "[perf_event]" in b]
         check(rings and all(re.search(r"^VmFlags:.* dd\b", b, re.M) for b in rings), name,
               "perf rings go into core files")
+
+# the same of a forked child, of both once a plugin is there, and at rest
+FORKS = r"""
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+static void *volatile to;
+static void work(void)
+{
+	for (clock_t end = clock() + CLOCKS_PER_SEC / 5; clock() < end; free(to))
+		to = malloc(100);
+}
+int main(int argc, char **argv)
+{
+	const char *who;
+	work();
+	who = fork() ? "parent" : "child";
+	if (*who == 'c')
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < 3; i++) {
+		work();
+		printf("%s %d %d\n", who, i, (int)getpid());
+		fflush(stdout);
+		if (i == 0 && !dlopen(argv[1], RTLD_NOW))
+			return 9;
+	}
+	for (;;)
+		pause();
+}
+"""
+need("gcc")
+(HOME / "forks.c").write_text(FORKS)
+done = run(["gcc", "-O1", "-o", HOME / "forks", HOME / "forks.c"])
+check(done.status == 0, "gcc:", done.err.decode())
+for cpu in ENGINES:
+    env = preload(out=f"forks-{cpu}-%p", cpu=cpu, heap_bytes=1, cpu_hz=999, flush_ms=10)
+    proc = subprocess.Popen([HOME / "forks", W / "p_alpha.so"], cwd=HOME, stdout=subprocess.PIPE,
+                            env=dict(os.environ, **env))
+    pids = {}
+    try:
+        for _ in range(6):
+            who, step, pid = proc.stdout.readline().decode().split()
+            pids[who] = int(pid)
+            maps = maps_of(pid)
+            check_executed(f"{cpu}, {who}, step {step}:", maps)
+            check(step == "0" or any(m.path.endswith("p_alpha.so") for m in maps), who, "plugin")
+        time.sleep(1.5)
+        check(set(pids) == {"parent", "child"}, pids)
+        for who, pid in pids.items():
+            check_executed(f"{cpu}, {who}, at rest:", maps_of(pid))
+            check(segments(HOME / f"forks-{cpu}-{pid}"), cpu, "no trace of", who)
+    finally:
+        proc.kill()
+        proc.wait()

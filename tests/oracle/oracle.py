@@ -4,23 +4,28 @@ what differs: stdout, stderr, status (a negative one is the signal of death), th
 files it leaves (path, mode, content), processes it leaves, and the state each of
 its processes sees of itself (tests/work/p_state.c: descriptors, dispositions,
 masks, limits, timers, directory, ids, environment).  Besides, every trace must
-pass `prof check`, and the programs named must have left traces.
+pass `prof check`, the programs named must have left traces, and one of the first
+of them must be by the CPU engine asked for and, where every allocation is
+recorded (-all), have some.
 
 A workload is an executable workloads/NAME.sh or NAME.py.  It runs in an empty
 directory of its own (also its HOME and TMPDIR), everything in it preloaded, and
 prints only lines that are the same in every run: a program that is not
 deterministic gets a checker that prints verdicts.  It finds ORACLE_WORK (the
-programs of tests/work/) and ORACLE_SRC (this tree) in its environment.  Comment
-lines at its top say what the oracle should know:
+programs of tests/work/) and ORACLE_SRC (this tree) in its environment, and in the
+long form ORACLE_LONG.  Comment lines at its top say what the oracle should know:
 
     programs: bash sed*3     must leave at least so many traces
-    masks: pid               of MASKS below, for output and files; none unless said
-    hides: make              of MASKS below, for states
+    records: no REASON       of these programs nothing need be recorded
+    records: heap REASON     heap alone: what denies them a CPU engine
+    records: cpu REASON      CPU alone: what hides their heap, or ends them too soon
+    masks: pid               of masks.py, for output and files; none unless said
+    hides: make              of masks.py, for states
     status: 3                its exit status (0)
     states: set REASON       states are compared as a set: their number is left to chance
     states: lines REASON     their lines are, of each program: which of them meet is, too
     states: start REASON     only that of each image's start is looked at
-    needs: git openssl       programs; else it is skipped
+    needs: git openssl       programs; else it is skipped, or fails in the long form
     limit: 120               seconds until it counts as hung (60)
     user: root REASON        not run as an ordinary user; nobody: as no other
     short: no REASON         only in the long form
@@ -37,7 +42,10 @@ import signal
 import stat
 import time
 import zlib
+
 from lib import *
+from masks import *
+from recorded import *
 
 HERE = pathlib.Path(__file__).resolve().parent
 ALL = dict(heap_bytes=1, cpu_hz=2000)
@@ -47,47 +55,6 @@ SETTINGS = {
     "perf-all": dict(cpu="perf", **ALL),
     "timer-all": dict(cpu="timer", **ALL),
 }
-# What two runs of one program need not have in common: name, pattern, what
-# stands in its place, why.  A workload names those that it needs.
-MASKS = {name: (re.compile(pattern, re.M), by, why) for name, pattern, by, why in (
-    ("inode", r"\b(pipe|socket|anon_inode|net|mnt|user|pid|ipc|uts):\[\d+\]", r"\1:[N]",
-     "the kernel numbers pipes and sockets in turn (always masked)"),
-    ("proc", r"/proc/\d+/", "/proc/N/", "a pid in a path (always masked)"),
-    ("pid", r" *(?<![\w.])\d{3,7}(?![\w.])", " PID", "process ids, a number by itself"),
-    ("port", r"(127\.0\.0\.1|localhost|\[::1\])[: ]\d+", r"\1:PORT", "a port that was free"),
-    ("time", r"\d+[.,]\d+ ?(?=s\b|ms\b|sec|real|user|sys)|\d\d:\d\d:\d\d(\.\d+)?", "TIME",
-     "how long something took, and when"),
-    ("address", r"0x[0-9a-f]{6,}", "ADDRESS", "address space randomisation"),
-    ("number", r"(?<=\s)\d{4,}$|(?<=\s)\d{4,}(?=\s)", "NUMBER",
-     "what the programs of tests/work measured: CPU time in ns, thread ids"),
-    ("numbers", r"(?<=\s)\d{3,}(?=\s|$)", "NUMBER",
-     "the same with ids of three digits, which come again when they wrap"),
-    ("parts", r"^(part \S+ \S+) (\d+|NUMBER) (\d+|NUMBER)$", r"\1 NUMBER NUMBER",
-     "CPU time of parts so short that a busy machine may leave one out"),
-    ("ticks", r"^cpu (\d+|NUMBER) (\d+|NUMBER) (\d+|NUMBER)$", "cpu NUMBER NUMBER NUMBER",
-     "user and system time by the kernel's ticks, of which either may have got none"),
-    ("reused", r"(?<=^reused )\d+", "TIMES",
-     "how often a library comes to lie where one lay before: what else is mapped meanwhile"),
-    ("shm", r"/dev/shm/pym-\d+-\w+", "/dev/shm/pym-PID-NAME", "python's heap for processes"),
-    ("git", r"(?<=tmp_objdir-)incoming-\w+", "incoming-NAME", "git's directory for a push"),
-    ("postgres", r"(?<=^env PG_GRANDPARENT_PID=)\d+$", "PID", "pg_ctl tells the server who asked"),
-    ("make", r"GMfifo\d+", "GMfifoPID", "make's jobserver is named by its pid"),
-    ("temporary", r"(?<=/)cc\w{6}\b", "ccXXXXXX", "the compiler's temporary names"),
-    ("foreign", r"^ERROR: ld\.so: object '[^']*' from LD_PRELOAD cannot be preloaded"
-     r" \(wrong ELF class: ELFCLASS64\): ignored\.\n", "",
-     "the loader says so of every 64-bit library to a 32-bit program"),
-    ("data", r"^fd \d+ flags \d mode \d+ /\S+/data/\S+\n", "",
-     "a database's files, opened as its queries need them and in any order"),
-    ("descriptors", r"^fd \d+ .*\n", "", "all, where those of other threads end with these"),
-    ("stdin", r"^fd 0 .*\n", "", "make lends its standard input to one of its jobs at a time"),
-    ("sockets", r"^fd \d+ flags \d mode \d+ socket:\[N\]\n", "",
-     "connections open at an end, and their order, are left to time"),
-    ("ended", r"^pending( 17| 23)+$", "pending",
-     "SIGCHLD or SIGURG of another process waits, or not yet"),
-    ("sigprof", r"^kernel sigprof .*\n", "",
-     "the timer engine borrows SIGPROF in the kernel; masked under that engine only"),
-)}
-ALWAYS = ("inode", "proc")
 
 
 class Workload:
@@ -131,13 +98,6 @@ class Outcome:
         self.hung = self.status = None
         self.out = self.err = ""
         self.files, self.left, self.states = {}, [], collections.Counter()
-
-
-def mask(text, names):
-    for name in names:
-        pattern, by, _ = MASKS[name]
-        text = pattern.sub(by, text)
-    return text
 
 
 def adopt():
@@ -238,7 +198,8 @@ def run_once(workload, user, lib, place, setting):
     if lib:
         env.update(settings(out=place / "traces/%e-%p", **SETTINGS[setting]))
     base = dict(PATH=os.environ["PATH"], LC_ALL="C.UTF-8", TZ="UTC", HOME=str(place / "run"),
-                TMPDIR=str(place / "run"), ORACLE_WORK=work_directory(user), ORACLE_SRC=str(SRC))
+                TMPDIR=str(place / "run"), ORACLE_WORK=work_directory(user), ORACLE_SRC=str(SRC),
+                **({"ORACLE_LONG": "1"} if LONG else {}))
     got = Outcome()
     with open(place / "out", "wb") as out, open(place / "err", "wb") as err:
         how = [*user.prefix, "env", "--default-signal", *(f"{k}={v}" for k, v in env.items())]
@@ -317,19 +278,6 @@ def differences(workload, bare, ours, setting):
         yield "state", state_rows(a - b, b - a)
 
 
-def trace_faults(workload, directory):
-    """(kind, text) for programs without traces and for traces that are not sound."""
-    found = traces(directory)
-    seen = collections.Counter(re.sub(r"-\d+(\.\d+)?$", "", t.name) for t in found)
-    for name in workload.get("programs").split():
-        name, _, least = name.partition("*")
-        if seen[name] < int(least or 1):
-            yield "trace", f"{seen[name]} traces of {name}; there are {dict(seen)}"
-    done = run([PROF, "check", directory], timeout=600) if found else None
-    if done and done.status:
-        yield "check", f"status {done.status}: {(done.err + done.out).decode()[-1500:]}"
-
-
 def run_bare(workload, user, place):
     """A bare run that hangs tells nothing of the library: up to two more."""
     for _ in range(3):
@@ -341,23 +289,44 @@ def run_bare(workload, user, place):
 
 
 def compare_once(workload, setting, user, lib, bare):
+    """(outcome, differences) of one run with lib."""
     place = user.home / "oracle" / workload.name
     ours = run_once(workload, user, lib, place, setting)
-    return [*differences(workload, bare, ours, setting),
-            *trace_faults(workload, place / "traces")]
+    return ours, [*differences(workload, bare, ours, setting),
+                  *trace_faults(workload, SETTINGS[setting], place / "traces")]
+
+
+def is_state_alone(found):
+    return {kind for kind, _ in found} == {"state"}
+
+
+def also_bare(workload, setting, user, ours, found):
+    """What is left of a difference in state when the program, bare, is found in that state,
+    too, in one of three more runs: on a busy machine a program may be late to close or to
+    block something.  The library's run is the one it was: what only that shows stays."""
+    for _ in range(3):
+        bare = run_bare(workload, user, user.home / "oracle" / workload.name)
+        if not list(differences(workload, bare, ours, setting)):
+            note(workload.name, user.name, "was found so without the library, too:", *found)
+            return []
+    return found
 
 
 def compare(workload, setting, user, lib=LIB, bare=None):
-    """All differences [(kind, text)] that one run with lib makes.  What processes hold at a
-    moment may be chance, more so on a busy machine: where nothing but that differs, four
-    pairs of runs must."""
+    """All differences [(kind, text)] that one run with lib makes.  Where the workload says
+    that its states are left to chance (set, lines), they must differ in four pairs of
+    runs; else the library has one run."""
     place = user.home / "oracle" / workload.name
     bare = bare or run_bare(workload, user, place)
-    for left in range(3, -1, -1):
-        found = compare_once(workload, setting, user, lib, bare)
-        if not left or {kind for kind, _ in found} != {"state"}:
-            break
-        bare = run_bare(workload, user, place)
+    ours, found = compare_once(workload, setting, user, lib, bare)
+    if how_states(workload) in ("set", "lines"):
+        for _ in range(3):
+            if not is_state_alone(found):
+                break
+            bare = run_bare(workload, user, place)
+            ours, found = compare_once(workload, setting, user, lib, bare)
+    elif is_state_alone(found):
+        found = also_bare(workload, setting, user, ours, found)
     wanted = int(workload.get("status", "0"))
     if bare.status != wanted:
         found.append(("status", f"bare: {bare.status}, not {wanted}: {bare.err[-1500:]}"))
@@ -414,5 +383,6 @@ def conform(*workloads):
         else:
             bad += conform_one(w)
     check(not bad, *bad, f"\n{len(bad)} runs differ from bare")
+    check(not (LONG and missing), "the long form needs all its programs:", "; ".join(missing))
     if missing:
         skip("; ".join(missing))

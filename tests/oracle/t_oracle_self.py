@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The oracle itself can fail: libraries made on the spot, each of which changes a
 program in one way, and what the oracle must say of each, where the number of
-processes is left to chance, too; a library that does nothing, which leaves no
-trace; traces that are damaged; and a workload that differs from itself.
+processes is left to chance, too; one that does it in its first run only; a library
+that does nothing, which leaves no trace; traces that are damaged, by another engine,
+or without allocations; and a workload that differs from itself.
 
 limit: 120
 long: 120
@@ -129,6 +130,27 @@ for how in ("set", "lines"):
 starts = Workload("truth", [truth], status=3, states="start of ends nothing is asked")
 check(kinds(starts, libs["a handler"]) == {"state"}, "a handler passed for states: start")
 
+# A descriptor above all that the program has, where its limit allows it.
+FAR = 'int f = open("/dev/null", O_RDONLY); fcntl(f, F_DUPFD, 5000); close(f)'
+far = build("far.so", BAD.replace("START", FAR).replace("END", ""), "-shared", "-fPIC")
+high = Workload("high", ["prlimit", "--nofile=8192:8192", "--", truth], status=3)
+check(kinds(high, far) == {"state"}, "a descriptor above 5000 passed")
+
+# What the library does once is not forgiven, but where states are left to chance; what
+# the program does by itself now and then is.
+ONCE = (f'if (!close(open("{HOME}/once", O_CREAT | O_EXCL | O_WRONLY, 0600)))'
+        ' open("/dev/null", O_RDONLY)')
+once = build("once.so", BAD.replace("START", ONCE).replace("END", ""), "-shared", "-fPIC")
+for how, wanted in (("all", {"state"}), ("start of all", {"state"}), ("set of all", set())):
+    (HOME / "once").unlink(missing_ok=True)
+    check(kinds(Workload("truth", [truth], status=3, states=how), once) == wanted,
+          "a descriptor in the first run alone: states:", how)
+TURNS = 'echo >>"$1"; [ $(($(wc -l <"$1") % 2)) = 1 ] || ulimit -S -t 9999; exec "$0"'
+turns = Workload("turns", ["/bin/sh", "-c", TURNS, truth, HOME / "turns"], status=3)
+check(kinds(turns) == set(), "a program's own limit was held against the library")
+runs = len((HOME / "turns").read_text())
+check(runs == 4, "bare, with the library, bare and bare again:", runs)
+
 # Writes into its child's finished trace; bare it has none and writes nowhere.
 damage = '''"$0"; for f in "${LIBPROF_OUT%%/*}"/truth-*/segment-*; do test -e "$f" || f=/dev/null
 	%s; done; exit 0'''
@@ -140,6 +162,19 @@ for what, how, wanted in DAMAGES:
     got = kinds(Workload("damage", ["/bin/sh", "-c", damage % how, truth], programs="truth",
                          states="start what writes to a trace has it open"))
     check(got == wanted, what, "was reported as", got)
+EMPTY = (
+    ("its own malloc", [W / "w_own_malloc"], dict(programs="w_own_malloc"), {"records"}),
+    ("its own malloc, as is said", [W / "w_own_malloc"],
+     dict(programs="w_own_malloc", records="cpu its malloc is its own"), set()),
+    ("no allocations", ["env", "LIBPROF_HEAP=off", truth], dict(programs="truth"), {"records"}),
+    ("another engine", ["env", "LIBPROF_CPU=perf", truth], dict(programs="truth"), {"records"}),
+    ("no engine", ["env", "LIBPROF_CPU=off", truth], dict(programs="truth"), {"records"}),
+    ("all of it", [truth], dict(programs="truth"), set()),
+)
+for what, command, options, wanted in EMPTY:
+    status = 0 if command[0] == W / "w_own_malloc" else 3
+    got = kinds(Workload("empty", command, status=status, **options), setting="timer-all")
+    check(got == wanted, what, "was reported as", got)
 check("itself" in kinds(Workload("itself", ["/bin/sh", "-c", "echo $$"])),
       "a workload that differs from itself was not found out")
 masked = Workload("masked", ["/bin/sh", "-c", "echo $$"], masks="pid")
@@ -147,4 +182,4 @@ check(kinds(masked) == set(), "a pid was not masked")
 for name, (pattern, by, why) in MASKS.items():
     check(why and not pattern.search("2 files, 17 rows, 3 errors: ok"), "mask", name, "is greedy")
 measured("oracle", "the oracle itself: libraries that change one thing each",
-         f"{len(FAULTS)} faults, {7 + len(DAMAGES)} workloads", "each reported, nothing else")
+         f"{len(FAULTS) + 2} faults, {13 + len(DAMAGES) + len(EMPTY)} workloads", "each reported, nothing else")

@@ -52,6 +52,12 @@ TEST(escapes_what_deceives)
 	STREQ(escaped("\xe2\x80\xa8"), "\"\\u2028\"");
 }
 
+TEST(escapes_what_a_page_would_run)
+{
+	STREQ(escaped("</script><!--"), "\"\\u003c/script>\\u003c!--\"");
+	STREQ(escaped("a<b> & c"), "\"a\\u003cb> & c\"");
+}
+
 TEST(keeps_utf8)
 {
 	STREQ(escaped("\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\x89"),

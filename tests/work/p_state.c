@@ -59,20 +59,61 @@ static void put_link(const char *what, const char *path)
 	put("%s %s\n", what, n < 0 ? strerrorname_np(errno) : to);
 }
 
-/* The soft limit may lie far below a descriptor that is open: 4096 are asked. */
+static void put_fd(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+	char path[40], what[80];
+
+	if (flags < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(what, sizeof(what), "fd %d flags %d mode %o", fd, flags,
+		 (unsigned)fcntl(fd, F_GETFL));
+	put_link(what, path);
+}
+
+/* What getdents64 fills in. */
+struct entry {
+	uint64_t ino;
+	int64_t off;
+	unsigned short bytes;
+	unsigned char type;
+	char name[];
+};
+
+/* From the lowest to the highest, however high: that is /proc's order. */
+static int put_listed_fds(int dir)
+{
+	static _Alignas(struct entry) char entries[16 << 10];
+	long n;
+
+	while ((n = syscall(SYS_getdents64, dir, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < n;) {
+			const struct entry *e = (const struct entry *)(entries + at);
+
+			if (e->name[0] != '.' && atoi(e->name) != dir)
+				put_fd(atoi(e->name));
+			at += e->bytes;
+		}
+	}
+	return n < 0 ? -1 : 0;
+}
+
+/* Where they cannot be listed the first 4096 are asked: the soft limit may lie far
+ * below one that is open. */
 static void put_fds(void)
 {
-	for (int fd = 0; fd < 4096; fd++) {
-		int flags = fcntl(fd, F_GETFD);
-		char path[40], what[80];
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t before = used;
+	int listed = dir < 0 ? -1 : put_listed_fds(dir);
 
-		if (flags < 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		snprintf(what, sizeof(what), "fd %d flags %d mode %o", fd, flags,
-			 (unsigned)fcntl(fd, F_GETFL));
-		put_link(what, path);
-	}
+	if (dir >= 0)
+		close(dir);
+	if (!listed)
+		return;
+	used = before;
+	for (int fd = 0; fd < 4096; fd++)
+		put_fd(fd);
 }
 
 static void put_set(const char *what, const sigset_t *set)

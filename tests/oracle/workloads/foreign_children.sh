@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Children that cannot be preloaded, of a shell that is: a static program, a 32-bit
-# one without a C library, and where there is a compiler for it one in Go and one of 32
-# bits with its own C library.  They run, unprofiled, and nothing of ours is said.
+# Children that cannot be preloaded, of a shell that is: a static program, and a
+# 32-bit one without a C library (foreign_32 has one with it, foreign_go one in Go).
+# They run, unprofiled, and nothing of ours is said.
 #
 # programs: foreign_children.sh bash
 # masks: foreign
@@ -51,44 +51,3 @@ echo "forks $?"
 gcc -m32 -nostdlib -static -o alone n.c
 ./alone
 echo "32 bits $?"
-if echo 'int main(void){return 0;}' | gcc -m32 -x c -o probe - 2>/dev/null; then
-	gcc -m32 -o thirtytwo s.c
-	./thirtytwo a b
-	echo "32 bits $?"
-fi
-if type go >/dev/null 2>&1; then
-	cat >g.go <<'GO'
-package main
-
-import (
-	"fmt"
-	"os/exec"
-	"sync"
-)
-
-func main() {
-	var wait sync.WaitGroup
-	sum, lock := 0, sync.Mutex{}
-	for n := 0; n < 50; n++ {
-		wait.Add(1)
-		go func(n int) {
-			defer wait.Done()
-			block := make([]byte, 1000*n)
-			lock.Lock()
-			sum += len(block)
-			lock.Unlock()
-		}(n)
-	}
-	wait.Wait()
-	out, err := exec.Command("/bin/sh", "-c", "echo from go; exit 0").Output()
-	fmt.Println(sum, string(out), err)
-}
-GO
-	# The compiler itself is Go, and is run bare: it is the program that matters.
-	env -u LD_PRELOAD GOCACHE="$PWD/cache" GOPATH="$PWD/path" GO111MODULE=off CGO_ENABLED=0 \
-		go build -o gone g.go && ./gone
-	echo "go $?"
-	chmod -R u+w cache path 2>/dev/null
-	rm -rf cache path gone
-fi
-rm -f probe

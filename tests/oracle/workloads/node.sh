@@ -4,7 +4,7 @@
 # needs: node
 # programs: node*5
 # states: lines a worker's end is left to time
-# hides: descriptors
+# hides: loops places
 # short: no
 # limit: 200
 #
