@@ -23,31 +23,28 @@ static struct {
 	uint64_t device, inode;
 } td;
 
-static char start[PATH_BYTES]; /* "": the current directory is not left */
+static char start[PATH_BYTES]; /* "": not known */
 
 /* Not with a directory that is gone, or outside of the root, which has no path. */
-void trace_dir_start(bool anew, bool leave)
+void trace_dir_start(bool leave)
 {
-	if (anew &&
-	    (!leave || SYS_CALL(SYS_getcwd, start, sizeof(start), 0, 0, 0, 0) < 0 || *start != '/'))
+	if (!*start &&
+	    (SYS_CALL(SYS_getcwd, start, sizeof(start), 0, 0, 0, 0) < 0 || *start != '/'))
 		*start = '\0';
 	if (*start && leave)
 		SYS_CALL(SYS_chdir, "/", 0, 0, 0, 0, 0);
 }
 
-/* A relative path is bound to the directory at the writer's start. */
 static int absolute(const char *path, char *to, size_t bytes)
 {
-	char cwd[PATH_BYTES];
 	int n;
 
-	if (*path == '/') {
+	if (*path == '/')
 		n = snprintf(to, bytes, "%s", path);
-	} else {
-		if (!*start && SYS_CALL(SYS_getcwd, cwd, sizeof(cwd), 0, 0, 0, 0) < 0)
-			return -ENOENT;
-		n = snprintf(to, bytes, "%s/%s", *start ? start : cwd, path);
-	}
+	else if (*start)
+		n = snprintf(to, bytes, "%s/%s", start, path);
+	else
+		return -ENOENT;
 	return n < 0 || (size_t)n + 64 > bytes ? -ENAMETOOLONG : 0;
 }
 

@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-/* [writer] leave: the thread has a current directory of its own, and leaves it, so that it is
- * not in use for as long as the process lives.  anew: relative paths are from here, else from
- * where they were. */
-void trace_dir_start(bool anew, bool leave);
+/* [writer] The first time, relative paths are from here on from here; they stay so in a forked
+ * child, wherever its parent has gone.  leave: the thread has a current directory of its own,
+ * and leaves it, so that it is not in use for as long as the process lives. */
+void trace_dir_start(bool leave);
 
 /* [writer] Makes the directory from LIBPROF_OUT (a suffix .2, .3 ... where it exists
  * already).  keep: the descriptor table is ours alone, so it stays open; else it is

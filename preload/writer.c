@@ -77,7 +77,7 @@ static bool live_apart(void)
 	if (own_fs)
 		SYS_CALL(SYS_umask, WRITER_UMASK, 0, 0, 0, 0, 0);
 	atomic_store(&w.own_fs, own_fs);
-	trace_dir_start(!w.resumed, own_fs);
+	trace_dir_start(own_fs);
 	return apart;
 }
 

@@ -52,3 +52,26 @@ for user in users():
         check(0 < p.cpu("image_work") <= p.cpu(), "in image_work:", p.cpu("image_work"))
     states = sorted(p.process["state"] for p in found)
     check(states == ["exec"] * 3 + ["exit"] * 2, "ends of the images:", states)
+
+# As a daemon does: its parent has left the start directory, and it comes from there.
+daemon = """
+import os
+os.chdir("/")
+pid = os.fork()
+keep = [bytes(1000 + i) for i in range(3000)]
+if pid:
+    os.waitpid(pid, 0)
+"""
+for user in users():
+    (user.home / "start").mkdir(exist_ok=True)
+    if user.prefix:
+        shutil.chown(user.home / "start", "nobody")
+    for engine in ENGINES:
+        ran = run([*user.prefix, "sh", "-c", 'cd start && exec "$@"', "sh",
+                   *words(["/usr/bin/python3", "-S", "-c", daemon],
+                          env=preload(user, out=f"daemon-{engine}", cpu=engine, heap_bytes=1))],
+                  cwd=user.home)
+        check((ran.status, ran.err) == (0, b""), "a daemon:", ran.status, ran.err)
+        for trace in (f"daemon-{engine}", f"daemon-{engine}.2"):
+            check((user.home / "start" / trace).is_dir(), "not at the start directory:", trace,
+                  *(user.home / "start").iterdir())
