@@ -72,22 +72,25 @@ int cpu_perf_follow(int tid, uint32_t rings)
 
 /* Without descriptors all events of the thread that opened them are switched
  * together; the writer has no others. */
-void cpu_perf_enable(bool on)
+int cpu_perf_enable(bool on)
 {
 	unsigned long request = on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE;
+	int err = 0, refused;
 
 	if (on) /* threads that ended meanwhile were not told of */
 		table_clear(&perf_engine.events);
 	perf_engine.on = on;
-	if (perf_engine.detached) {
-		SYS_CALL(SYS_prctl, on ? PR_TASK_PERF_EVENTS_ENABLE : PR_TASK_PERF_EVENTS_DISABLE,
-			 0, 0, 0, 0, 0);
-		return;
+	if (perf_engine.detached)
+		return (int)SYS_CALL(SYS_prctl,
+				     on ? PR_TASK_PERF_EVENTS_ENABLE : PR_TASK_PERF_EVENTS_DISABLE,
+				     0, 0, 0, 0, 0);
+	for (uint32_t i = 0; i < perf_engine.n_rings; i++) {
+		refused = (int)SYS_CALL(SYS_ioctl, perf_engine.rings[i].fd, request, 0, 0, 0, 0);
+		err = refused ? refused : err;
 	}
-	for (uint32_t i = 0; i < perf_engine.n_rings; i++)
-		SYS_CALL(SYS_ioctl, perf_engine.rings[i].fd, request, 0, 0, 0, 0);
 	for (uint32_t i = 0; i < perf_engine.n_followers; i++)
 		SYS_CALL(SYS_ioctl, perf_engine.followers[i], request, 0, 0, 0, 0);
+	return err;
 }
 
 bool cpu_perf_is_open(void)

@@ -95,9 +95,9 @@ int cpu_perf_follow(int tid, uint32_t rings);
  * CPU could have none, which is not tried again. */
 uint32_t cpu_perf_widen(int tid, int *err);
 
-/* [writer] Starts or stops counting, for every followed thread.  After
- * cpu_perf_detach only the thread that called cpu_perf_open can do it. */
-void cpu_perf_enable(bool on);
+/* [writer] Starts or stops counting, for every followed thread; -errno where that was refused.
+ * After cpu_perf_detach only the thread that called cpu_perf_open can do it. */
+int cpu_perf_enable(bool on);
 
 /* [writer] Whether any rings are open. */
 bool cpu_perf_is_open(void);

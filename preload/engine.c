@@ -102,7 +102,7 @@ void engine_report(void)
 void engine_enable(bool on)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF)
-		cpu_perf_enable(on);
+		engine_perf_enable(on);
 	else if (state_cpu_engine() == STATE_CPU_TIMER)
 		engine_timer_enable(on);
 }

@@ -142,7 +142,8 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 	perf.narrow = 0;
 	perf.told = false;
 	followed = (struct table){ 0 }; /* a child has not the memory */
-	*why = "a seccomp filter kills for perf_event_open: allow it in the sandbox";
+	*why = "a seccomp filter kills for perf_event_open, or no child could try it: allow it "
+	       "in the sandbox";
 	if (!probe_survives(PROBE_PERF_EVENT_OPEN))
 		return -ENOSYS;
 	err = open_on_any(cpu_perf_open, &info);
@@ -157,6 +158,16 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 	engines->cpu_kernel = perf.kernel = info.kernel;
 	atomic_store(&state.cpu, STATE_CPU_PERF);
 	return 0;
+}
+
+void engine_perf_enable(bool on)
+{
+	int err = cpu_perf_enable(on);
+
+	if (err && on)
+		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_NOTE, -err, "perf switch",
+			     "perf events could not be switched on (ioctl(2) or prctl(2) is "
+			     "refused: allow it in the sandbox): they sample nothing");
 }
 
 static void tell_refused(int err, const char *why)
@@ -193,7 +204,7 @@ void engine_perf_resume(bool apart, bool on, struct header_engines *engines)
 	engines->cpus = info.cpus;
 	engines->cpu_kernel = perf.kernel = info.kernel;
 	follow_all(UINT32_MAX);
-	cpu_perf_enable(on);
+	engine_perf_enable(on);
 	if (!apart)
 		cpu_perf_detach();
 	engine_perf_report();

@@ -70,7 +70,8 @@ int engine_timer_open(struct header_engines *engines, const char **why)
 	timer.yielded = timer.refused = false;
 	/* a child has not the memory */
 	strange = strange_before = (struct table){ 0 };
-	*why = "a seccomp filter kills for timer_create: allow it in the sandbox";
+	*why = "a seccomp filter kills for timer_create, or no child could try it: allow it in "
+	       "the sandbox";
 	if (!probe_survives(PROBE_TIMER_CREATE))
 		return -ENOSYS;
 	err = cpu_timer_open(engine_period_ns(), config.seed, why);

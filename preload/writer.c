@@ -130,7 +130,9 @@ static int spawn(void)
 	int err;
 
 	sigfillset(&all);
-	real.pthread_sigmask(SIG_SETMASK, &all, &old); /* our own hook leaves SIGPROF open */
+	err = real.pthread_sigmask(SIG_SETMASK, &all, &old); /* our own hook leaves SIGPROF open */
+	if (err)
+		return -err; /* it would take the program's signals */
 	thread_tls.busy++;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, WRITER_STACK_BYTES);

@@ -272,8 +272,12 @@ static bool answer(unsigned requests, uint64_t now)
 		plan_set_sampling(false);
 	if (requests & WRITER_COUNT)
 		loop.threads = proc_thread_count();
-	if (requests & WRITER_CREDENTIALS && !follow_credentials())
+	if (requests & WRITER_CREDENTIALS && !follow_credentials()) {
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, EPERM, "writer",
+			     "the writer could not take the rights that the program changed to: "
+			     "recording ended there");
 		requests |= WRITER_EXIT;
+	}
 	if (requests & WRITER_LEAVE) {
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
 			     "the program put on a seccomp filter: recording ended there");

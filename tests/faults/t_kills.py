@@ -3,10 +3,20 @@
 """SIGKILL at random moments, over one thread that only allocates, eight that compute
 and allocate, a forking server, and python3: every trace opens, check says that its end
 is missing, and nothing older than two flush periods is lost, neither allocations
-(each is recorded) nor CPU time nor samples, thread by thread.
+(each is recorded) nor CPU time, thread by thread, nor samples: up to there these stand,
+with those that were counted as lost, for nine tenths of the CPU time that the thread
+says it had used.
+
+What that leaves open: the last period, at each end of the time looked at, of perf's samples;
+of the timer's, which come at the kernel's ticks, every 4 ms, what a thread may use between
+ticks that meet it: 40 ms where two in five slices of 3 ms pass between ticks unmet, in
+0.4^13 = 7e-6 of cases, and then the kill is tried again.  kills.py has the rate at which
+more runs than it allows are to be tried again.
 
 limit: 150
 long: 1800
+false: 5e-6
+false-long: 6e-5
 """
 import random
 
@@ -18,43 +28,25 @@ random.seed(SEED)
 note("seed", SEED)
 KILLS = 50 if LONG else 4  # of each workload
 LONGEST = 2.0 if LONG else 0.8
-PYTHON = """
-import os, sys, time
-log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-n = 0
-while True:
-    for i in range(20):
-        bytearray(4321)
-    n += 20
-    if n % 100 == 0:
-        os.write(log, b"%d %d %d\\n" % (time.monotonic_ns(), n, time.thread_time_ns()))
-"""
-(HOME / "work.py").write_text(PYTHON)
+UNMET_NS = {"perf": 5 * PERIOD_NS, "timer": 40_000_000}
+CPU_LOSSES = ("cpu_ring_full", "timer_ring_full")
 
 
-class TextSlot(Slot):
-    """python3's log: a line of text a write, the last of which may be cut."""
-
-    def __init__(self, path, pid):
-        lines = path.read_text().split("\n")[:-1] if path.exists() else []
-        self.pid = self.tid = pid
-        self.lines = [tuple(map(int, line.split())) for line in lines]
-        self.blocks, self.ended = FINAL, 0
-
-
-def python_blocks(trace):
-    """bytearray(4321) is a block of 4322 bytes; each is recorded, with its own weight."""
-    return prof("json", "--lines", trace).count('"kind": "alloc", "weight": 4322,')
-
-
-def samples_of_window(trace, p, slot, from_ns, to_ns, period_ms, what):
-    """CPU was used there, so some sample is no older than from_ns."""
+def samples_lack(trace, p, slot, from_ns, to_ns, late_ns):
+    """What samples stand for of the CPU time that was used in between.  A host that stole
+    the CPU delivers its interrupts late; so it wakes the witness."""
     used = slot.at(to_ns)[1] - slot.at(from_ns)[1]
-    if used < 20 * period_ms * 1e6 or p.cpu_engine == "off":
+    wanted = 0.9 * used - UNMET_NS.get(p.cpu_engine, FINAL) - late_ns
+    if wanted <= 0:
         return []
-    since = max(0, from_ns - p.process["start_mono_ns"]) / 1e9
-    recent = Profile(trace, "--from", f"{since:.9f}", "--thread", str(slot.tid))
-    return [] if recent.count(is_sampled) else [f"{what}: no sample since {since:.3f} s"]
+    begin, end = (f"{max(0, t - p.process['start_mono_ns']) / 1e9:.9f}" for t in (from_ns, to_ns))
+    stacks = Profile(trace, "--from", begin, "--to", end, "--thread", str(slot.tid)).stacks()
+    sampled = sum(ns for _, stack, _, ns in stacks if is_sampled(stack))
+    lost = sum(p.losses[name] for name in CPU_LOSSES) * PERIOD_NS
+    if sampled + lost >= wanted:
+        return []
+    return [f"{slot.tid}: samples from {begin} to {end} s stand for {sampled / 1e6:.1f} ms, lost "
+            f"{lost / 1e6:.1f} ms, of {used / 1e6:.1f} ms"]
 
 
 def kill(proc, group):
@@ -68,48 +60,31 @@ def kill(proc, group):
 def attempt(mode, engine, flush_ms, segment, group):
     """One kill; (complaints, (oldest loss in periods, traces))"""
     log = HOME / f"log-{time.monotonic_ns()}"
-    values = dict(cpu=engine, flush_ms=flush_ms, segment_bytes=segment)
     after = random.random() * LONGEST
-    python = ["/usr/bin/python3", HOME / "work.py", log]
-    proc = start(log, python if mode == "python" else [W / "w_log", log, mode], **values)
-    witness = Witness()
+    proc = start(log, mode, cpu=engine, flush_ms=flush_ms, segment_bytes=segment)
     time.sleep(after)
-    late = witness.stop()
     killed = time.monotonic_ns()
     kill(proc, group)
     time.sleep(0 if group else 0.3)  # children of the server end by themselves
+    late = late_s(log, killed)
     note(f"{after:.3f} s, {flush_ms} ms, woken {late * 1e3:.1f} ms late")
     found = judge(mode, log, proc.pid, killed, late, flush_ms)
-    if not group:  # those that did not
-        try:
-            os.killpg(proc.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    shutil.rmtree(f"{log}.d")
-    if log.exists():
-        log.unlink()
+    kill_group(proc)  # those that did not
+    remove(log)
     return found
 
 
-def slots_of(mode, log, pid):
-    if mode == "python":
-        return [TextSlot(log, pid)]
-    return read_log(log)[1] if log.exists() else []
-
-
-def judge(mode, log, pid, killed, late_s, flush_ms):
+def judge(mode, log, pid, killed, late, flush_ms):
     complaints, oldest, dirs = [], 0, traces(f"{log}.d")
-    bound_s = 2 * flush_ms / 1e3 + late_s
+    bound_ns = int((2 * flush_ms / 1e3 + late) * 1e9)
     profiles = {}
     for trace in dirs:
-        said = readable(trace)
-        p = Profile(trace)
-        state = p.process["state"]
+        p = opened(trace)
         profiles[p.process["pid"]] = p, trace
-        if p.process["pid"] == pid:
-            check(state == "open" and "no end record" in said, trace, "killed:", state, said[-900:])
-    for slot in slots_of(mode, log, pid):
-        until = killed - int(bound_s * 1e9)
+        check(p.process["pid"] != pid or p.process["state"] == "open", trace, "killed:",
+              p.process["state"])
+    for slot in read_slots(mode, log, pid)[1]:
+        until = killed - bound_ns
         if slot.ended and slot.lines[-1][0] < until:
             until = FINAL  # it ended by itself in time: nothing may lack
         if slot.pid not in profiles:
@@ -117,30 +92,26 @@ def judge(mode, log, pid, killed, late_s, flush_ms):
                 complaints.append(f"no trace of pid {slot.pid}")
             continue
         p, trace = profiles[slot.pid]
-        complaints += compare(p, slot, until, mode != "python")
-        if mode == "python":
-            blocks = python_blocks(trace)
-            if blocks + lost_events(p) < slot.at(until)[0]:
-                complaints.append(f"python: {blocks} blocks < {slot.at(until)[0]}")
-        elif not slot.ended:
-            oldest = max(oldest, age(p, slot, killed) - late_s)
-        period_ms = 1 if p.cpu_engine == "perf" else 10
-        complaints += samples_of_window(trace, p, slot, until - int(bound_s * 1e9), until,
-                                        period_ms, (mode, slot.tid))
+        complaints += compare(p, trace, mode, slot, until)
+        if mode != "python" and not slot.ended:
+            oldest = max(oldest, age(p, slot, killed) - late)
+        if not slot.ended:
+            for since in (until - bound_ns, killed - SECOND_NS):
+                complaints += samples_lack(trace, p, slot, since, until, late * 1e9)
     return complaints, (oldest * 1e3 / flush_ms, len(dirs))
 
 
 names = {"single": "one thread that allocates", "threads": "8 threads", "server": "forking server",
          "python": "python3"}
 for mode, what in names.items():
-    worst = opened = 0
+    worst = opened_traces = 0
     for i in range(KILLS):
         found = again(attempt, mode, ENGINES[i % 2], (50, 200, 100)[i // 2 % 3],
                       "64K" if i % 3 == 0 else "16M", i % 4 != 3)
-        worst, opened = max(worst, found[0]), opened + found[1]
+        worst, opened_traces = max(worst, found[0]), opened_traces + found[1]
         note(mode, i, found)
     lost = f"; at most {worst:.1f} flush periods lost, beside what the machine was late"
-    measured("kills", f"SIGKILL, {what}", f"{KILLS} kills at 0..{LONGEST:g} s",
-             f"{opened} traces open" + (lost if mode != "python" else
-                                        "; nothing older than two flush periods lost"))
+    measured("kills", f"SIGKILL, {what}", f"{KILLS} kills at 0..{LONGEST:g} s, {missed_of(mode)}",
+             f"{opened_traces} traces open" + (lost if mode != "python" else
+                                               "; nothing older than two flush periods lost"))
 settle()

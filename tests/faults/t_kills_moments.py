@@ -21,16 +21,12 @@ def opens(log):
     """The number of traces; each state is what its files say."""
     dirs = traces(f"{log}.d")
     for trace in dirs:
-        said = readable(trace)
-        ended = "ended: exit" in said or "ended: exec" in said
-        check(ended or "no end record" in said, "check does not say how it ended:", said[-900:])
+        opened(trace)
     left = [str(f) for f in pathlib.Path(f"{log}.d").rglob("*") if f.is_file()
             and f not in segments(f.parent)]
     # a segment without a name yet is the only other thing there may be
     check(all(f.endswith(".new") for f in left), "files left:", left)
-    shutil.rmtree(f"{log}.d")
-    if log.exists():
-        log.unlink()
+    remove(log)
     return len(dirs)
 
 
@@ -38,7 +34,7 @@ def kills(what, count, args, between, **values):
     found = by_itself = 0
     for i in range(count):
         log = HOME / f"log-{time.monotonic_ns()}"
-        proc = start(log, [W / "w_log", log, *args], cpu=ENGINES[i % 2], **values)
+        proc = start(log, *args, cpu=ENGINES[i % 2], **values)
         time.sleep(random.uniform(*between))
         proc.kill()
         status = proc.wait()

@@ -8,6 +8,9 @@
  *					fork: a child that does the like; then MS more
  *					milliseconds of allocating (0)
  *
+ * SIGUSR1 is blocked and stays so, on every thread: `mask` is what main's mask says in the
+ * end, `taken` how often its handler ran while it was blocked and sent, and after.
+ *
  * The last line is `calls N`, the mallocs in fault_blocks by this process (not the
  * child, which makes CALLS); with MS, the only line that is not always the same.
  *
@@ -17,6 +20,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -25,6 +29,7 @@
 
 static void *kept[CALLS];
 static _Atomic uint64_t made;
+static volatile sig_atomic_t taken;
 
 static FRAME uint64_t fault_blocks(uint64_t ns)
 {
@@ -89,11 +94,45 @@ static void fault_child(void)
 	printf("child status %x\n", (unsigned)status);
 }
 
+static void on_signal(int sig)
+{
+	(void)sig;
+	taken++;
+}
+
+static void block_signal(void)
+{
+	sigset_t set;
+
+	signal(SIGUSR1, on_signal);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* It comes to the process: a thread that does not block it, whose ever, would take it. */
+static void send_signal(void)
+{
+	uint64_t mask = 0;
+	sigset_t now;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &now);
+	for (int sig = 1; sig <= 64; sig++)
+		mask |= (uint64_t)(sigismember(&now, sig) == 1) << (sig - 1);
+	kill(getpid(), SIGUSR1);
+	work_burn(MS);
+	printf("mask %llx\n", (unsigned long long)mask);
+	printf("taken %d", (int)taken);
+	pthread_sigmask(SIG_UNBLOCK, &now, NULL);
+	printf(" %d\n", (int)taken);
+}
+
 int main(int argc, char **argv)
 {
 	int at = 2;
 
 	getppid();
+	block_signal();
 	fault_threads();
 	for (size_t i = 0; i < CALLS; i++)
 		kept[i] = malloc(100 + i);
@@ -107,6 +146,7 @@ int main(int argc, char **argv)
 	     work_clock(CLOCK_MONOTONIC) < end;)
 		fault_blocks(MS / 2);
 	printf("sum %llu\n", (unsigned long long)fault_blocks(2 * MS));
+	send_signal();
 	printf("calls %llu\n", (unsigned long long)made);
 	return 7;
 }

@@ -9,6 +9,8 @@
  * with ERROR (a number; 0: they return 0 and do nothing).  A seccomp filter hands
  * CALL to a supervisor, which says whose it is:
  *	- of a thread named libprof: the library's;
+ *	- a change of user or group on another thread: the program's, which the library makes
+ *	  for it;
  *	- from an instruction of libprof.so: the library's;
  *	- from libc, on the first thread before main has called getppid(), or in a
  *	  forked child (w_fault's makes no such call itself): the library's thread;
@@ -32,20 +34,16 @@
 #include <sys/wait.h>
 
 /* clang-format off */
-#define CALLS(X)                                                                                  \
-	X(mmap)                                                                                   \
-	X(munmap)                                                                                 \
-	X(mprotect)                                                                               \
-	X(madvise)                                                                                \
-	X(openat) X(close) X(read) X(pread64) X(pwrite64) X(write) X(fallocate) X(ftruncate)      \
-		X(renameat) X(mkdirat) X(unlinkat) X(getdents64) X(fstat) X(newfstatat) X(        \
-			readlinkat) X(getcwd) X(uname) X(getrandom) X(clock_gettime) X(getrusage) \
-			X(sched_getaffinity) X(eventfd2) X(ppoll) X(futex) X(ioctl)               \
-				X(perf_event_open) X(clone3) X(clone) X(prctl) X(unshare)         \
-					X(close_range) X(umask) X(timer_create) X(timer_settime)  \
-						X(timer_delete) X(rt_sigaction)                   \
-							X(process_vm_readv) X(mincore)            \
-								X(prlimit64) X(wait4)
+#define CALLS(X) \
+	X(mmap) X(munmap) X(mprotect) X(madvise) X(openat) X(close) X(read) X(pread64) \
+	X(pwrite64) X(write) X(fallocate) X(ftruncate) X(renameat) X(mkdirat) X(unlinkat) \
+	X(getdents64) X(fstat) X(newfstatat) X(fstatfs) X(readlinkat) X(getcwd) X(chdir) \
+	X(uname) X(getrandom) X(clock_gettime) X(getrusage) X(sched_getaffinity) X(eventfd2) \
+	X(ppoll) X(futex) X(nanosleep) X(sched_yield) X(ioctl) X(perf_event_open) X(clone3) \
+	X(clone) X(prctl) X(seccomp) X(execveat) X(unshare) X(close_range) X(umask) X(fchmod) \
+	X(fchmodat) X(timer_create) X(timer_settime) X(timer_delete) X(getcpu) X(tgkill) \
+	X(rt_sigaction) X(rt_sigprocmask) X(rt_sigpending) X(rt_sigtimedwait) X(process_vm_readv) X(mincore) X(prlimit64) \
+	X(wait4) X(geteuid) X(capget) X(capset) X(setresuid) X(setresgid) X(setgroups)
 /* clang-format on */
 
 #define ENTRY(call) { #call, SYS_##call },
@@ -163,6 +161,11 @@ static bool thread_of(pid_t pid, int tid)
 	return !access(path, F_OK);
 }
 
+static bool changes_rights(int nr)
+{
+	return nr == SYS_setresuid || nr == SYS_setresgid || nr == SYS_setgroups;
+}
+
 static bool is_libraries(const struct supervisor *s, const struct seccomp_notif *n)
 {
 	int tid = (int)n->pid, nr = n->data.nr;
@@ -171,6 +174,8 @@ static bool is_libraries(const struct supervisor *s, const struct seccomp_notif 
 
 	if (named_libprof(tid))
 		return true;
+	if (changes_rights(nr))
+		return false;
 	at = find_place(tid, n->data.instruction_pointer);
 	if (!at.preloaded || (!s->started && elsewhere))
 		return false;

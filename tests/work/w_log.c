@@ -7,7 +7,8 @@
  * millisecond a line (time, blocks, CPU time).  With END it ends in that way after MS:
  * return, exit, _exit, quick_exit, abort, abort_handled, segv, segv_handled, bus, handler
  * (exit in a signal handler), many (exit from 8 threads at once), exec, exec_thread,
- * exec_fails, pthread_exit (of main), xcpu, cpu (both by RLIMIT_CPU).
+ * exec_fails, pthread_exit (of main), xcpu, cpu (both by RLIMIT_CPU).  Children that a
+ * server has then end by themselves.
  * tests/faults/kills.py reads the log.
  */
 #include "work.h"
@@ -194,7 +195,7 @@ static void serve(struct slot *s)
 {
 	int running = 0;
 
-	for (;;) {
+	while (work_clock(CLOCK_MONOTONIC) < end_at) {
 		if (fork() == 0) {
 			struct slot *mine = take_slot();
 
