@@ -88,8 +88,10 @@ int cpu_perf_enable(bool on)
 		refused = (int)SYS_CALL(SYS_ioctl, perf_engine.rings[i].fd, request, 0, 0, 0, 0);
 		err = refused ? refused : err;
 	}
-	for (uint32_t i = 0; i < perf_engine.n_followers; i++)
-		SYS_CALL(SYS_ioctl, perf_engine.followers[i], request, 0, 0, 0, 0);
+	for (uint32_t i = 0; i < perf_engine.n_followers; i++) {
+		refused = (int)SYS_CALL(SYS_ioctl, perf_engine.followers[i], request, 0, 0, 0, 0);
+		err = refused ? refused : err;
+	}
 	return err;
 }
 

@@ -98,12 +98,15 @@ void heap_before(void)
 static struct thread_state *recorded_self(void)
 {
 	struct thread_state *t = thread_tls.self;
+	uint32_t phase = state_phase();
 	struct guard g;
 
-	if (t && state_phase() == STATE_ON && state_is_ours())
+	if (t && phase == STATE_ON && state_is_ours())
 		return t;
-	if (state_phase() == STATE_NEW)
-		return NULL; /* constructors that run before ours: every call of theirs */
+	if (phase == STATE_NEW) /* constructors that run before ours: every call of theirs */
+		return NULL;
+	if (phase == STATE_DONE || phase == STATE_INERT) /* just now: no call may be made */
+		return NULL;
 	guard_enter(&g);
 	t = state_recording() ? thread_self() : NULL;
 	guard_leave(&g);

@@ -288,7 +288,7 @@ HOOK long syscall(long nr, ...)
 	real_resolve();
 	if (nr == SYS_seccomp &&
 	    (a[0] == SECCOMP_SET_MODE_STRICT || (a[0] == SECCOMP_SET_MODE_FILTER && a[2])))
-		writer_leave_for_good(a[1] & SECCOMP_FILTER_FLAG_TSYNC);
+		writer_leave_for_good();
 	result = real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (nr == SYS_capset && result == 0)
 		hook_caps_changed();

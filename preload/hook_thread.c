@@ -134,7 +134,7 @@ HOOK int prctl(int option, ...)
 	/* Without a program it is the usual question whether the kernel has filters. */
 	if (option == PR_SET_SECCOMP &&
 	    (a[0] == SECCOMP_MODE_STRICT || (a[0] == SECCOMP_MODE_FILTER && a[1])))
-		writer_leave_for_good(false);
+		writer_leave_for_good();
 	result = real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (option == PR_SET_NAME && result == 0 && thread_tls.self && !thread_tls.busy &&
 	    state_phase() == STATE_ON && state_is_here())

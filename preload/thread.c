@@ -110,15 +110,16 @@ static void leave(struct thread_state *t)
 static void on_thread_exit(void *arg)
 {
 	struct thread_state *t = arg;
-	uint32_t outer;
+	uint32_t phase;
 
-	if (t != thread_tls.self || !state_is_ours()) /* a child's copy of its parent's value */
-		return;
-	outer = thread_record_begin(t);
-	if (state_phase() != STATE_DONE && (++thread_tls.exit_round >= EXIT_ROUNDS ||
-					    pthread_setspecific(exit_key, t) != 0))
+	atomic_fetch_add(&thread_lives.leaving, 1);
+	phase = state_phase();
+	/* Else no call may be made any more; or it is a child's copy of its parent's value. */
+	if (t == thread_tls.self && phase != STATE_DONE && phase != STATE_INERT &&
+	    state_is_ours() && (++thread_tls.exit_round >= EXIT_ROUNDS ||
+				pthread_setspecific(exit_key, t) != 0))
 		leave(t);
-	thread_record_end(t, outer);
+	atomic_fetch_sub(&thread_lives.leaving, 1);
 }
 
 /* Bounds of the main thread's stack: what lies above the entry's stack
@@ -226,6 +227,8 @@ static bool others_record(void)
 {
 	uint32_t end = thread_pool_end();
 
+	if (atomic_load(&thread_lives.leaving))
+		return true;
 	for (uint32_t i = 1; i < end; i++) {
 		struct thread_state *t = thread_get(i);
 		unsigned life = t && t != thread_tls.self ? atomic_load(&t->life) : THREAD_FREE;
@@ -328,6 +331,7 @@ void thread_reset_in_child(void)
 	thread_pool_reset();
 	thread_lives.base_cpu_ns = 0; /* the kernel starts a child's clock anew */
 	atomic_store(&thread_lives.count, 1);
+	atomic_store(&thread_lives.leaving, 0);
 	thread_tls.self = NULL;
 	thread_tls.random = 0; /* else parent and child draw the same gaps */
 	thread_forget_gap();

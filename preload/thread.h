@@ -105,8 +105,8 @@ static inline uint32_t thread_record_begin(struct thread_state *t)
 {
 	uint32_t outer = atomic_load_explicit(&t->recording, memory_order_relaxed);
 
-	/* seq_cst: before the phase is looked at, see thread_await_records */
-	atomic_store_explicit(&t->recording, outer + 1, memory_order_seq_cst);
+	atomic_store_explicit(&t->recording, outer + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst); /* before the phase is looked at */
 	return outer;
 }
 static inline void thread_record_end(struct thread_state *t, uint32_t outer)
@@ -116,7 +116,7 @@ static inline void thread_record_end(struct thread_state *t, uint32_t outer)
 }
 
 /* [hook] The phase is not ON any more: waits, at most timeout_ns, until no other thread is in a
- * record, or in its first steps. */
+ * record, or in its first or last steps. */
 void thread_await_records(uint64_t timeout_ns);
 
 /* [signal] Index of the calling thread's state, 0 when it has none yet. */

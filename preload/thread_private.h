@@ -10,6 +10,7 @@
 
 struct thread_lives {
 	_Atomic uint32_t count;	     /* see thread_live_count */
+	_Atomic uint32_t leaving;    /* threads in their last steps */
 	struct thread_state *leader; /* main's */
 	_Atomic bool leader_was_last;
 	uint64_t base_cpu_ns; /* used by the process before the trace */

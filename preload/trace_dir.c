@@ -26,12 +26,17 @@ static struct {
 static char start[PATH_BYTES]; /* "": not known */
 
 /* Not with a directory that is gone, or outside of the root, which has no path. */
-void trace_dir_start(bool leave)
+static bool know_start(void)
 {
 	if (!*start &&
 	    (SYS_CALL(SYS_getcwd, start, sizeof(start), 0, 0, 0, 0) < 0 || *start != '/'))
 		*start = '\0';
-	if (*start && leave)
+	return *start;
+}
+
+void trace_dir_start(bool leave)
+{
+	if (know_start() && leave)
 		SYS_CALL(SYS_chdir, "/", 0, 0, 0, 0, 0);
 }
 
@@ -41,7 +46,7 @@ static int absolute(const char *path, char *to, size_t bytes)
 
 	if (*path == '/')
 		n = snprintf(to, bytes, "%s", path);
-	else if (*start)
+	else if (know_start())
 		n = snprintf(to, bytes, "%s/%s", start, path);
 	else
 		return -ENOENT;

@@ -41,6 +41,7 @@
 #define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, Linux 5.9 */
 
 enum { THREAD_NONE, THREAD_RUNNING, THREAD_FINISHED };
+enum { NOT_LEAVING, LEAVING, HAS_LEFT };
 
 static struct {
 	pthread_t thread;
@@ -51,6 +52,7 @@ static struct {
 	int start_error;
 	const char *start_why;
 	bool in_child, resumed;
+	_Atomic uint32_t leaving; /* see writer_leave_for_good */
 	bool opened;	     /* the trace: not yet in a young child */
 	bool followed;	     /* a change of rights, by itself */
 	_Atomic bool own_fs; /* root and current directory are not the program's */
@@ -263,9 +265,38 @@ void writer_stop(enum writer_stop_reason reason)
 	atomic_store(&state.phase, STATE_DONE);
 }
 
-void writer_leave_for_good(bool everyone)
+/* The first to come.  Nobody else may make system calls of ours while it waits, and those who
+ * have a filter of their own cannot wait any more. */
+static void leave_for_good(void)
 {
-	if (thread_tls.busy || state_phase() == STATE_INERT || state_phase() == STATE_DONE)
+	thread_snapshot_self();
+	if (writer_request(WRITER_LEAVE, PAUSE_WAIT_NS) && join()) {
+		sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
+		atomic_store(&w.life, THREAD_NONE);
+		atomic_store(&state.cpu, STATE_CPU_OFF);
+	}
+	atomic_store(&state.phase, STATE_DONE);
+	thread_await_records(PAUSE_WAIT_NS);
+}
+
+/* Two threads that shut themselves in at once. */
+static void await_leaving(void)
+{
+	uint64_t until = sys_now_ns() + 3 * PAUSE_WAIT_NS;
+
+	while (atomic_load(&w.leaving) == LEAVING && sys_now_ns() < until)
+		sys_sleep_ns(50000);
+}
+
+void writer_leave_for_good(void)
+{
+	uint32_t not_yet = NOT_LEAVING;
+
+	if (thread_tls.busy || state_phase() == STATE_INERT)
+		return;
+	if (atomic_load(&w.leaving) == LEAVING)
+		await_leaving();
+	if (state_phase() == STATE_DONE)
 		return;
 	if (!state_is_here()) {
 		if (!state_is_ours())
@@ -276,16 +307,13 @@ void writer_leave_for_good(bool everyone)
 		atomic_store(&state.phase, STATE_INERT);
 		return;
 	}
-	thread_tls.busy++;
-	thread_snapshot_self();
-	if (writer_request(WRITER_LEAVE, PAUSE_WAIT_NS) && join()) {
-		sys_wait_until_gone(w.tid, EXIT_WAIT_NS); /* nor is its bell there any more */
-		atomic_store(&w.life, THREAD_NONE);
-		atomic_store(&state.cpu, STATE_CPU_OFF);
+	if (!atomic_compare_exchange_strong(&w.leaving, &not_yet, LEAVING)) {
+		await_leaving();
+		return;
 	}
-	atomic_store(&state.phase, STATE_DONE);
-	if (everyone)
-		thread_await_records(PAUSE_WAIT_NS);
+	thread_tls.busy++;
+	leave_for_good();
+	atomic_store(&w.leaving, HAS_LEFT);
 	thread_tls.busy--;
 }
 

@@ -70,9 +70,10 @@ void writer_note_fork(pid_t child);
 void writer_reset_in_child(void);
 
 /* [hook] Before a seccomp filter, which may kill for any call of ours: ends the trace,
- * takes every timer back; from then on nothing here makes a system call, with everyone on any
- * thread (the filter will hold for all). */
-void writer_leave_for_good(bool everyone);
+ * takes every timer back; from then on nothing here makes a system call.  Other threads, which
+ * the filter may be for, too, are waited for where they record, begin or end (two seconds;
+ * one that jumped out of a record is waited for in vain, once). */
+void writer_leave_for_good(void);
 
 /* [hook] True when the process has, but for the writer's own, one thread: the
  * caller.  The kernel is asked, since libc makes threads that nobody sees. */

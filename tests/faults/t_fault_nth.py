@@ -7,7 +7,8 @@ is unchanged; a trace is valid, and names why an engine is not the one of a run
 without failures, why nothing was sampled, or why recording ended; where there is no
 trace, or part of it is missing, the one line on stderr names the error.
 
-Not made to fail: what the kernel cannot refuse (sched_yield, the end of a thread), what the
+Not made to fail: what the kernel cannot refuse (sched_yield, rt_sigpending, the end of a
+thread), nanosleep, which is a pause before something is looked at again, what the
 library does in the program's stead (a change of user by the program's only thread), and what
 hands on a SIGPROF of the program's (rt_sigqueueinfo, kill), which is lost when it is refused.
 

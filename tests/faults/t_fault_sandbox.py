@@ -39,6 +39,8 @@ def crowd(user, engine, times):
                   preload(user, out=out, cpu=engine, cpu_hz=999, heap_bytes=1))
         check((ran.status, ran.err) == (5, b""), out, "changed the program:", ran.status, ran.err)
         prof("check", user.home / out)
+        p = Profile(user.home / out)
+        check(any("seccomp filter: recording ended" in e["text"] for e in p.events), out, p.events)
 
 
 runs = 0
