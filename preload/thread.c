@@ -116,8 +116,8 @@ static void on_thread_exit(void *arg)
 	phase = state_phase();
 	/* Else no call may be made any more; or it is a child's copy of its parent's value. */
 	if (t == thread_tls.self && phase != STATE_DONE && phase != STATE_INERT &&
-	    state_is_ours() && (++thread_tls.exit_round >= EXIT_ROUNDS ||
-				pthread_setspecific(exit_key, t) != 0))
+	    state_is_ours() &&
+	    (++thread_tls.exit_round >= EXIT_ROUNDS || pthread_setspecific(exit_key, t) != 0))
 		leave(t);
 	atomic_fetch_sub(&thread_lives.leaving, 1);
 }

@@ -53,9 +53,9 @@ static struct {
 	const char *start_why;
 	bool in_child, resumed;
 	_Atomic uint32_t leaving; /* see writer_leave_for_good */
-	bool opened;	     /* the trace: not yet in a young child */
-	bool followed;	     /* a change of rights, by itself */
-	_Atomic bool own_fs; /* root and current directory are not the program's */
+	bool opened;		  /* the trace: not yet in a young child */
+	bool followed;		  /* a change of rights, by itself */
+	_Atomic bool own_fs;	  /* root and current directory are not the program's */
 	int tid;
 } w;
 

@@ -82,7 +82,7 @@ run --help >help
 for key in $(grep -oE 'header\(src, "[a-z-]+"' "$SRC/tests/run" | cut -d'"' -f2); do
 	grep -q "^  $key: " help || fail "not in tests/run --help: $key"
 done
-cd "$SRC"
+cd "$SRC" || exit 1
 python3 - tests/{e2e,oracle,storms,faults,truth}/t_* scripts/results-table >"$TMPDIR/comments" <<'END'
 import re, sys
 for path in sys.argv[1:]:
