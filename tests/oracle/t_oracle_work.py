@@ -98,7 +98,7 @@ PROGRAMS = (
     ("w_pit_calls", "left", dict(ELSEWHERE, status=6)),
     ("w_pit_calls", "under", dict(ELSEWHERE, status=7)),
     ("w_fault", "@p_alpha.so fork", dict(status=7, programs="w_fault*2")),
-    ("w_fault_calls", "", dict(status=7, programs="w_fault_calls*2")),
+    ("w_fault_calls", "", dict(status=7)),
     ("w_fault_limit", "nofile 0 50", dict(MEASURES, status=9)),
     ("w_fault_limit", "nproc 0 50", dict(MEASURES, status=9)),
     ("w_fault_limit", "memlock 0 50", dict(MEASURES, status=9)),
