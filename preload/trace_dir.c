@@ -131,11 +131,15 @@ static int open_again(void)
 {
 	int fd = sys_open(td.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	struct stat st;
+	int err = fd < 0 ? fd : sys_fstat(fd, &st);
 
-	if (fd < 0 || (sys_fstat(fd, &st) == 0 && st.st_dev == td.device && st.st_ino == td.inode))
+	if (!err && (st.st_dev != td.device || st.st_ino != td.inode))
+		err = -ESTALE;
+	if (!err)
 		return fd;
-	sys_close(fd);
-	return -ESTALE;
+	if (fd >= 0)
+		sys_close(fd);
+	return err;
 }
 
 int trace_dir_make(const char *path, bool keep)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The Nth call of the library's own fails, and the Nth and all that follow, for
-every kind of call it makes and N from 1 until none fails any more (short form: a
-few N of each).  The program's own calls are left alone.  In each run: the program
+every kind of call it makes and growing N until none fails any more: each N as root where
+one call fails, else 1, 2, 3, 5, 8 and so on (short form: a few N of each).  The program's own calls are left alone.  In each run: the program
 is unchanged; a trace is valid, and names why an engine is not the one of a run
 without failures, why nothing was sampled, or why recording ended; where there is no
 trace, or part of it is missing, the one line on stderr names the error.
@@ -204,6 +204,22 @@ def outcomes(numbers, count, *what, **more):
     return highest, tally
 
 
+def growing():
+    """1, 2, 3, 5, 8 ..."""
+    n, following = 1, 2
+    while True:
+        yield n
+        n, following = following, n + following
+
+
+def numbers_of(user, call, count):
+    if call in CONSISTENT:
+        return (1,)
+    if LONG:
+        return itertools.count(1) if count == 1 and not user.prefix else growing()
+    return (1, 4, 14) if count == 1 else (1, 2)
+
+
 def all_of(user, engine, table, program):
     for call, errors in table.items():
         for error in errors.split():
@@ -212,9 +228,8 @@ def all_of(user, engine, table, program):
                 # one that never ends is no interruption
                 if error == "EINTR" and count == ALL or call in CONSISTENT and count == 1:
                     continue
-                numbers = (1,) if call in CONSISTENT else itertools.count(1) if LONG else \
-                    (1, 4, 14) if count == 1 else (1, 2)
-                highest, tally = outcomes(numbers, count, user, engine, call, error, program=program)
+                highest, tally = outcomes(numbers_of(user, call, count), count, user, engine, call,
+                                          error, program=program)
                 total += tally
                 most = max(most, highest)
             check((most == 0) == ((user.name, call) in NOT_MADE), user.name, program, engine, call,
@@ -223,7 +238,7 @@ def all_of(user, engine, table, program):
                 runs = total["traces valid"] + total["no trace, reason on stderr"]
                 measured("faults", f"the library's {call} fails with {error}, {engine} engine, "
                          f"{program} as {user.name}",
-                         f"N = 1..{most}, the Nth alone and all from the Nth",
+                         f"N up to {most}, the Nth alone and all from the Nth",
                          f"{runs} runs unchanged; "
                          + ", ".join(f"{n} {k}" for k, n in sorted(total.items())))
 
