@@ -294,10 +294,10 @@ void writer_leave_for_good(void)
 
 	if (thread_tls.busy || state_phase() == STATE_INERT)
 		return;
-	if (atomic_load(&w.leaving) == LEAVING)
+	if (state_phase() == STATE_DONE) {
 		await_leaving();
-	if (state_phase() == STATE_DONE)
 		return;
+	}
 	if (!state_is_here()) {
 		if (!state_is_ours())
 			atomic_store(&state.phase, STATE_INERT); /* a child's own memory */

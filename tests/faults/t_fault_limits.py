@@ -175,7 +175,7 @@ def last_task():
                 continue
             check(not said, what, "says", said)
             check_good(home / out, what)
-            p = account(Profile(home / out), what, ran.rows("calls")[0][0], "task_blocks")
+            p = account(Profile(home / out), what, ran.rows("calls")[0][0], "fault_blocks")
             check_reasons(p, what, engine)
             bell = any("no eventfd(2) or thread" in e["text"] for e in p.events)
             check(bell == (limit == 2), what, p.events)

@@ -64,7 +64,6 @@ class Witness(threading.Thread):
         return self.late
 
 
-
 class Hung(Exception):
     pass
 

@@ -8,35 +8,15 @@
  * What each answered is printed, errno where it was refused; last `calls N`, the mallocs in
  * fault_blocks, some of them after each call.  main begins with getppid(), see w_fault_nth.
  */
-#include "work.h"
+#include "fault_blocks.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/wait.h>
 
-#define CALLS 300
 #define GROUPS_MAX 64
-
-static uint64_t made;
-
-static FRAME uint64_t fault_blocks(void)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < CALLS; i++) {
-		unsigned char *p = malloc(40 + i);
-
-		memset(p, (int)i, 40 + i);
-		sum += p[i];
-		free(p);
-	}
-	made += CALLS;
-	work_burn(3 * MS);
-	return sum;
-}
 
 /* What a call answered, and what the program does then. */
 static void tell(const char *call, int result)

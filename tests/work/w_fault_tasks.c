@@ -6,40 +6,21 @@
  *				until the last has been tried
  *
  *	made N, refused ERRNO (once for each that was), sum N, calls N (the mallocs in
- *	task_blocks)
+ *	fault_blocks)
  */
-#include "work.h"
+#include "fault_blocks.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #define TASKS_MAX 64
-#define CALLS 300
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int all_tried;
-static _Atomic uint64_t made;
-
-static FRAME uint64_t task_blocks(void)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < CALLS; i++) {
-		unsigned char *p = malloc(40 + i);
-
-		memset(p, (int)i, 40 + i);
-		sum += p[i];
-		free(p);
-	}
-	made += CALLS;
-	work_burn(2 * MS);
-	return sum;
-}
 
 static FRAME void *thread_body(void *arg)
 {
-	*(uint64_t *)arg = task_blocks();
+	*(uint64_t *)arg = fault_blocks();
 	pthread_mutex_lock(&mutex);
 	while (!all_tried)
 		pthread_cond_wait(&changed, &mutex);
@@ -49,7 +30,7 @@ static FRAME void *thread_body(void *arg)
 
 int main(int argc, char **argv)
 {
-	uint64_t wanted = work_arg(argc, argv, 1, 3), sums[TASKS_MAX], sum = task_blocks();
+	uint64_t wanted = work_arg(argc, argv, 1, 3), sums[TASKS_MAX], sum = fault_blocks();
 	pthread_t id[TASKS_MAX];
 	unsigned n = 0;
 

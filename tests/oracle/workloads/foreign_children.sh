@@ -9,26 +9,6 @@
 # masks: foreign
 # needs: gcc
 # limit: 200
-cat >s.c <<'C'
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-int main(int argc, char **argv)
-{
-	void *volatile p = malloc(1000);
-	printf("%s: bits %zu args %d preload %d\n", argv[0], sizeof(long) * 8, argc,
-	       getenv("LD_PRELOAD") != NULL);
-	free(p);
-	fflush(stdout);
-	if (argc == 2)
-		execl("/bin/echo", "echo", "after exec", (char *)NULL);
-	if (argc == 3 && !fork())
-		execl("/bin/sh", "sh", "-c", "echo child; exit 4", (char *)NULL);
-	wait(NULL);
-	return argc;
-}
-C
 cat >n.c <<'C'
 static int call(int nr, int a, const char *b, int c)
 {
@@ -42,7 +22,7 @@ void _start(void)
 	call(1, 7, 0, 0);
 }
 C
-gcc -static -o static s.c && ./static && echo no
+gcc -static -o static "$ORACLE_SRC/tests/oracle/workloads/foreign.c" && ./static && echo no
 echo "static $?"
 bash -c './static a; exit 3'
 echo "shell $?"
