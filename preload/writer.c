@@ -45,10 +45,8 @@ enum { NOT_LEAVING, LEAVING, HAS_LEFT };
 
 static struct {
 	pthread_t thread;
-	_Atomic uint32_t life;	      /* THREAD_ above */
-	_Atomic uint32_t ready;	      /* 1 once the start is decided */
-	_Atomic uint32_t pending;     /* requests not yet taken, enum writer_request */
-	_Atomic uint32_t asked, done; /* requests counted: done follows asked */
+	_Atomic uint32_t life;	/* THREAD_ above */
+	_Atomic uint32_t ready; /* 1 once the start is decided */
 	int start_error;
 	const char *start_why;
 	bool in_child, resumed;
@@ -116,7 +114,7 @@ out:
 	announce_ready(w.start_error, w.start_why);
 	atomic_store_explicit(&w.life, THREAD_FINISHED, memory_order_release);
 	sys_futex_wake(&w.life);
-	sys_futex_wake(&w.done); /* whoever still waits for an answer looks at life, too */
+	writer_requests_end();
 	status = thread_leader_status();
 	if (status >= 0)
 		SYS_CALL(SYS_exit, status, 0, 0, 0, 0, 0);
@@ -197,43 +195,9 @@ void writer_ring_bell(void)
 	bell_ring();
 }
 
-unsigned writer_take_requests(uint32_t *asked)
+bool writer_is_running(void)
 {
-	*asked = atomic_load(&w.asked);
-	return atomic_exchange(&w.pending, 0);
-}
-
-unsigned writer_peek_requests(void)
-{
-	return atomic_load(&w.pending);
-}
-
-void writer_requests_done(uint32_t asked)
-{
-	if (atomic_load_explicit(&w.done, memory_order_relaxed) == asked)
-		return;
-	atomic_store_explicit(&w.done, asked, memory_order_release);
-	sys_futex_wake(&w.done);
-}
-
-/* asked is counted after the bits are there: whoever sees the count sees them. */
-bool writer_request(unsigned requests, uint64_t timeout_ns)
-{
-	uint64_t until = sys_now_ns() + timeout_ns, now;
-	uint32_t mine, done;
-
-	if (atomic_load(&w.life) != THREAD_RUNNING)
-		return false;
-	atomic_fetch_or(&w.pending, requests);
-	mine = atomic_fetch_add(&w.asked, 1) + 1;
-	bell_ring();
-	while ((int32_t)((done = atomic_load_explicit(&w.done, memory_order_acquire)) - mine) < 0) {
-		now = sys_now_ns();
-		if (now >= until || atomic_load(&w.life) != THREAD_RUNNING)
-			return false;
-		sys_futex_wait(&w.done, done, until - now);
-	}
-	return true;
+	return atomic_load(&w.life) == THREAD_RUNNING;
 }
 
 /* None of the calls that come here is a cancellation point. */
@@ -339,8 +303,7 @@ bool writer_pause(bool last)
 	unsigned pause = last ? WRITER_PAUSE | WRITER_LAST : WRITER_PAUSE;
 
 	/* What the program is told depends on it: much rather late than not at all. */
-	if (!writer_request(pause, PAUSE_WAIT_NS) &&
-	    (atomic_fetch_and(&w.pending, ~pause) & WRITER_PAUSE))
+	if (!writer_request(pause, PAUSE_WAIT_NS) && writer_take_back(pause) & WRITER_PAUSE)
 		return false; /* not taken, and no more to be */
 	if (!join()) {
 		atomic_store(&state.phase, STATE_DONE);
@@ -416,6 +379,7 @@ void writer_note_fork(pid_t child)
 void writer_reset_in_child(void)
 {
 	memset(&w, 0, sizeof(w));
+	writer_requests_reset();
 	bell_reset();
 	unload_reset_in_child();
 	loop_reset_in_child();

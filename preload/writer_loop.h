@@ -64,4 +64,17 @@ unsigned writer_take_requests(uint32_t *asked);
 unsigned writer_peek_requests(void);
 void writer_requests_done(uint32_t asked);
 
+/* [hook] Requests that were not taken in time, and are not to be: those that still were pending
+ * are in the answer. */
+unsigned writer_take_back(unsigned requests);
+
+/* [hook] Whether there is anybody to answer. */
+bool writer_is_running(void);
+
+/* [writer] Nobody is: whoever still waits for an answer looks. */
+void writer_requests_end(void);
+
+/* [child] Forgets the parent's. */
+void writer_requests_reset(void);
+
 #endif
