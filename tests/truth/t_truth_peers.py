@@ -3,20 +3,23 @@
 """Real programs seen by libprof and by a peer: CPU time by `perf record --call-graph dwarf`
 (both see one and the same run), allocations by heaptrack (another run of it).
 
-The program's total is the same within 2 % (20,000 samples and more).  Of the 20 functions
-with most time of their own, and of the 20 in most stacks, 18 or more are among the other's
-20, or so near its 20th place that 3 standard deviations reach it; shares differ by less than
-2 points, or 3 standard deviations.  The same for the 20 sites that allocate most: a site is
-the call with the two around it, each by its module and address.  How functions are told
-apart without names: peers.py.
+What the samples of both stand for is the same within 2 % (20,000 samples and more).  Of the
+20 functions with most time of their own, and of the 20 in most stacks, 18 or more are among
+the other's 20, or so near its 20th place that 3 standard deviations reach it; shares differ
+by less than 2 points, or 3 standard deviations.  The same for the 20 sites that allocate
+most: a site is the call with the two around it, each by its module and address.  How
+functions are told apart without names: peers.py.
 
-Explained differences: perf begins before the library is loaded and counts its writer, which
-is no part of the program, so samples before the trace's start and of threads that are not in
-it are left out.  Its unwinder finds no table in libraries whose code has a segment of its
-own and no separate debug file (sqlite3's and xz's), so stacks are compared where the
-innermost function is the executable's (python3's), as far as perf has them up to the C
-library's start of main; what lies beyond is in all of libprof's and none of perf's.  xz's two
-threads need one buffer more or less, as they come to run: 1 MiB of 100.
+Explained differences: perf's samples, and libprof's before they are fitted to the threads'
+clocks, are of the time that passes while a thread runs; its clock leaves out what interrupts
+and the host took of it (up to 2 % on the machine that this was written on; the row says
+both).  perf begins before the library is loaded and counts its writer, which is no part of
+the program, so samples before the trace's start and of threads that are not in it are left
+out.  Its unwinder finds no table in libraries whose code has a segment of its own and no
+separate debug file (sqlite3's and xz's), so stacks are compared where the innermost function
+is the executable's (python3's), as far as perf has them up to the C library's start of main;
+what lies beyond is in all of libprof's and none of perf's.  xz's two threads need one buffer
+more or less, as they come to run: 1 MiB of 100.
 
 2 points are 5 standard deviations and more of any share of 20,000 samples, and a place is
 missed only where two of 20 lie further off than theirs: below 1e-6 by chance.
@@ -140,7 +143,8 @@ def cpu(name, command, hz, stack_bytes):
     total, theirs = p.process["cpu_ns"], sum(period for period, _ in seen)
     note(name, "CPU", total, "perf", theirs, "samples", len(seen))
     check(len(seen) > 10000, name, "only", len(seen), "samples of perf's")
-    near(theirs, total, 0.02, f"{name}: CPU total")
+    sampled = p.count(is_sampled) * 1e9 / hz
+    near(theirs, sampled, 0.02, f"{name}: CPU time that samples stand for")
     mine = list(cpu_of(p))
     own, their_own = tally(mine)[0], tally((1, f) for _, f in seen)[0]
     found = compare(f"{name} self", own, their_own, (sum(own.values()), len(seen)))
@@ -160,7 +164,8 @@ def cpu(name, command, hz, stack_bytes):
     check(name != "python3" or "with" in callers, name, callers)
     measured("peers", f"{name}: CPU total and its 20 hottest functions as perf has them",
              f"{sum(own.values())} and {len(seen)} samples",
-             f"total {100 * (theirs / total - 1):+.2f} %; {found[1]} shared, shares within "
+             f"total {100 * (theirs / sampled - 1):+.2f} % of libprof's samples, "
+             f"{100 * (theirs / total - 1):+.2f} % of the clocks; {found[1]} shared, shares within "
              f"{100 * found[0]:.1f} points; {callers}")
 
 
