@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The Nth call of the library's own fails, and the Nth and all that follow, for
-every kind of call it makes and growing N until none fails any more: each N as root where
-one call fails, else 1, 2, 3, 5, 8 and so on (short form: a few N of each).  The program's own calls are left alone.  In each run: the program
-is unchanged; a trace is valid, and names why an engine is not the one of a run
-without failures, why nothing was sampled, or why recording ended; where there is no
-trace, or part of it is missing, the one line on stderr names the error.
+every kind of call it makes and growing N until none fails any more: 1, 2, 3, 5, 8 and so
+on, and as root, where one call fails, each N up to 13 (short form: a few N of each).  The
+program's own calls are left alone.  In each run: the program is unchanged; a trace is
+valid, and names why an engine is not the one of a run without failures, why nothing was
+sampled, or why recording ended; where there is no trace, or part of it is missing, the one
+line on stderr names the error.
 
 Not made to fail: what the kernel cannot refuse (sched_yield, rt_sigpending, the end of a
 thread), nanosleep, which is a pause before something is looked at again, what the
@@ -204,9 +205,8 @@ def outcomes(numbers, count, *what, **more):
     return highest, tally
 
 
-def growing():
+def growing(n=1, following=2):
     """1, 2, 3, 5, 8 ..."""
-    n, following = 1, 2
     while True:
         yield n
         n, following = following, n + following
@@ -216,7 +216,8 @@ def numbers_of(user, call, count):
     if call in CONSISTENT:
         return (1,)
     if LONG:
-        return itertools.count(1) if count == 1 and not user.prefix else growing()
+        each = itertools.chain(range(1, 13), growing(13, 21))
+        return each if count == 1 and not user.prefix else growing()
     return (1, 4, 14) if count == 1 else (1, 2)
 
 
