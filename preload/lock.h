@@ -26,12 +26,15 @@ static inline bool lock_try(struct lock *l)
 						       memory_order_relaxed);
 }
 
+/* A sandbox may refuse the call that wakes: nobody sleeps for ever. */
+#define LOCK_SLEEP_NS UINT64_C(5000000)
+
 static inline void lock_take(struct lock *l)
 {
 	if (lock_try(l))
 		return;
 	while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire))
-		sys_futex_wait(&l->word, 2, 0);
+		sys_futex_wait(&l->word, 2, LOCK_SLEEP_NS);
 }
 
 /* As lock_take, but false after timeout_ns. */
