@@ -16,6 +16,9 @@
 
 #define BELL_STACK_BYTES (64u << 10)
 #define GONE_NS UINT64_C(200000000)
+/* The bell thread sleeps no longer, and the writer, which joins it, waits no longer, where a
+ * sandbox refuses the call that wakes it. */
+#define SLEEP_NS UINT64_C(1000000000)
 #define BLIND_NS UINT64_C(10000000) /* between looks at descriptors that cannot be polled */
 
 /* The futex: a count of changes.  Odd, the bell is rung; even, it is silent.
@@ -41,8 +44,8 @@ void bell_ring(void)
 		sys_futex_wake(&bell);
 }
 
-/* [writer] The bell thread: passes each ring on once, then sleeps until the
- * writer has silenced it, and through the silence. */
+/* [writer] The bell thread: passes each ring on once (again, where the writer takes its time),
+ * then sleeps until the writer has silenced it, and through the silence. */
 static void *relay_main(void *arg)
 {
 	const uint64_t one = 1;
@@ -58,7 +61,7 @@ static void *relay_main(void *arg)
 			return NULL;
 		if (seen & 1)
 			sys_write(relay.event, &one, sizeof(one));
-		sys_futex_wait(&bell, seen, 0);
+		sys_futex_wait(&bell, seen, SLEEP_NS);
 	}
 }
 
