@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 		return 1;
 	while (!root_tid)
 		work_sleep_ms(1);
-	options.pid = root_tid;
+	options.tid = root_tid;
 	start = work_clock(CLOCK_MONOTONIC);
 	if (cpu_perf_open(&options, &info)) {
 		fprintf(stderr, "rings: %s\n", info.why);
