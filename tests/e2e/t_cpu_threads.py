@@ -25,6 +25,9 @@ for user in users():
                   p.stack(t["creator_stack"]))
             check(p.frames[t["start_frame"]] == "thread_body", what, "start routine:",
                   t["start_frame"])
-            roots = {s[:3] for th, s, _, _ in p.stacks() if th is t and is_sampled(s)}
-            check(all("thread_body" in r for r in roots), what, "roots of", name, roots)
+            # libc, too, works on the thread before and after: a sample may meet it there
+            own = [(s[:3], n) for th, s, n, _ in p.stacks() if th is t and is_sampled(s)]
+            libcs = [(root, n) for root, n in own if "thread_body" not in root]
+            check(len(libcs) <= len(own) - bool(own) and sum(n for _, n in libcs) <= 2 and
+                  all("start_thread" in root for root, _ in libcs), what, "roots of", name, own)
         check_named(p)
