@@ -95,7 +95,8 @@ int engine_timer_open(struct header_engines *engines, const char **why)
  * must not get one. */
 static void set_timer(struct thread_state *s, bool on)
 {
-	lock_take(&s->lock);
+	if (!thread_lock_for(s))
+		return;
 	if (s->timer_id >= 0)
 		cpu_timer_set(s->timer_id, on);
 	else if (s->tls && !s->no_timer)
@@ -108,9 +109,8 @@ static void take_timers(void)
 	cpu_timer_enable(false);
 	for (struct thread_info *t = roster_first(); t; t = t->next) {
 		roster_take_timer(t);
-		if (!t->state)
+		if (!t->state || !thread_lock_for(t->state))
 			continue;
-		lock_take(&t->state->lock);
 		if (t->state->timer_id >= 0)
 			cpu_timer_detach(t->state->timer_id);
 		t->state->timer_id = -1;

@@ -61,10 +61,12 @@ static struct thread_state *prepare(const pthread_attr_t *attr, void *(*start)(v
 	}
 	if (creator)
 		heap_record_creation(creator, site); /* may be jumped out of: nothing is held yet */
-	guard_enter(&g);
-	if (state_recording())
+	if (state_phase() == STATE_ON && state_is_ours())
 		t = thread_prepare(attr, start, arg, site);
-	guard_leave(&g);
+	if (t && state_phase() != STATE_ON) { /* no call may be made any more */
+		thread_abandon(t);
+		t = NULL;
+	}
 	errno = saved;
 	return t;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <linux/prctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static void call(enum probe_call which)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(attr) };
 	struct iovec nothing = { NULL, 0 };
+	void *address;
 
 	switch (which) {
 	case PROBE_PERF_EVENT_OPEN:
@@ -36,6 +38,7 @@ static void call(enum probe_call which)
 	case PROBE_PROCESS_VM_READV:
 		SYS_CALL(SYS_process_vm_readv, sys_getpid(), &nothing, 0, &nothing, 0, 0);
 		break;
+	case PROBE_TID_ADDRESS: SYS_CALL(SYS_prctl, PR_GET_TID_ADDRESS, &address, 0, 0, 0, 0); break;
 	case PROBE_CALLS: break;
 	}
 }

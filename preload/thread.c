@@ -15,6 +15,7 @@
 #include "config.h"
 #include "cpu_timer.h"
 #include "guard.h"
+#include "probe.h"
 #include "state.h"
 #include "sys.h"
 #include "thread_pool.h"
@@ -43,14 +44,18 @@ uint32_t thread_live_count(void)
 	return atomic_load(&thread_lives.count);
 }
 
+/* False in a child of a handler that forked between prepare and here: its pool is a new one. */
+static bool is_in_pool(const struct thread_state *t)
+{
+	return thread_get(t->index) == t;
+}
+
 void thread_abandon(struct thread_state *t)
 {
-	struct guard g;
-
+	if (!is_in_pool(t))
+		return;
 	atomic_fetch_sub(&thread_lives.count, 1);
-	guard_enter(&g);
 	thread_pool_give(t);
-	guard_leave(&g);
 }
 
 /* [hook] The calling thread takes t on. */
@@ -75,11 +80,12 @@ static void take_on(struct thread_state *t)
 	pthread_setspecific(exit_key, t);
 }
 
-/* [hook] The last thing a thread does for us. */
+/* [hook] The last thing a thread does for us.  No guard: with self gone no handler on this thread
+ * wants the lock, under which only words are moved, and of the writer see thread_lock_for. */
 static void leave(struct thread_state *t)
 {
 	struct thread_tls *tls = &thread_tls;
-	struct guard g;
+	int timer_id;
 	uint32_t left;
 
 	tls->busy++;
@@ -87,18 +93,17 @@ static void leave(struct thread_state *t)
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
 	thread_own_clocks(t, &t->totals);
-	guard_enter(&g);
+	tls->self = NULL;
 	lock_take(&t->lock);
 	thread_take_counters(t, tls, &t->totals);
 	t->tls = NULL;
-	if (t->timer_id >= 0)
-		cpu_timer_detach(t->timer_id);
+	timer_id = t->timer_id;
 	t->timer_id = -1;
 	lock_drop(&t->lock);
-	tls->self = NULL;
+	if (timer_id >= 0)
+		cpu_timer_detach(timer_id);
 	if (t == thread_lives.leader)
 		thread_lives.leader = NULL; /* its state may become another's */
-	guard_leave(&g);
 	atomic_store_explicit(&t->life, THREAD_ENDED, memory_order_release);
 	left = atomic_fetch_sub(&thread_lives.count, 1);
 	if (left == 1 || (left == 2 && thread_leader_has_gone()))
@@ -136,6 +141,17 @@ static void main_stack(struct thread_state *t)
 	t->stack_low = t->stack_high - reach;
 }
 
+/* Where the kernel says, to whom joins it, that main has ended: in libc's control block. */
+static void find_leader_tid(uint32_t tid)
+{
+	const _Atomic uint32_t *word = NULL;
+
+	if (probe_survives(PROBE_TID_ADDRESS) &&
+	    SYS_CALL(SYS_prctl, PR_GET_TID_ADDRESS, &word, 0, 0, 0, 0) == 0 && word &&
+	    atomic_load(word) == tid)
+		thread_lives.leader_tid = word;
+}
+
 int thread_init(void)
 {
 	struct thread_totals before = { 0 };
@@ -156,6 +172,7 @@ int thread_init(void)
 	atomic_store(&thread_lives.count, 1);
 	thread_lives.leader = t;
 	take_on(t);
+	find_leader_tid(t->tid);
 	return 0;
 }
 
@@ -216,6 +233,10 @@ struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(v
 
 void thread_enter(struct thread_state *t)
 {
+	if (!is_in_pool(t)) {
+		thread_self();
+		return;
+	}
 	/* The thread's control block lies at the top of its stack, above every
 	 * frame; static TLS between them is mapped too. */
 	t->stack_high = (uint64_t)(uintptr_t)pthread_self();
@@ -343,4 +364,7 @@ void thread_reset_in_child(void)
 	t->stack_high = high;
 	t->no_timer = no_timer;
 	take_on(t);
+	/* Else another thread is main now, or libc was not there to have the word set. */
+	if (thread_lives.leader_tid && atomic_load(thread_lives.leader_tid) != t->tid)
+		thread_lives.leader_tid = NULL;
 }

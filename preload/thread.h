@@ -86,8 +86,8 @@ struct thread_state {
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
 	_Atomic uint32_t recording; /* records begun, see thread_record_begin */
-	uint32_t next_free;
-	uint32_t writer_id; /* the writer's: thread id in the trace, 0 not met */
+	uint32_t writer_id;	    /* the writer's: thread id in the trace, 0 not met */
+	_Atomic uint32_t next_free; /* the pool's: last, as it outlives the rest */
 };
 
 /* [init] Creates the TSD key and registers the calling thread as main.  0 or
@@ -151,6 +151,12 @@ uint32_t thread_pool_end(void);
 /* [writer] Counters of t now: from its TLS while it lives, else final.  Notices a
  * thread that the kernel no longer has: it is ENDED then, with the last totals read. */
 void thread_read_totals(struct thread_state *t, struct thread_totals *totals);
+
+/* [writer] t->lock; false where a handler of the program keeps the thread from dropping it. */
+static inline bool thread_lock_for(struct thread_state *t)
+{
+	return lock_take_for(&t->lock, UINT64_C(20000000));
+}
 
 /* [writer] Asks, for next to nothing, whether main has ended by the bare exit call: that its
  * process should end is nobody else's to tell. */

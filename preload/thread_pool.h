@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * thread_pool.h - where thread_states come from and go back to; private to
- * thread.c and the writer.  Memory is never unmapped, so a state can be read
- * at any time by its index.
+ * thread_pool.h - where thread_states come from and go back to, on any thread, with signals
+ * open; private to thread.c and the writer.  Memory is never unmapped, so a state can be read at
+ * any time by its index.
  */
 #ifndef PROF_THREAD_POOL_H
 #define PROF_THREAD_POOL_H
@@ -15,7 +15,7 @@ struct thread_state *thread_pool_take(void);
 /* [hook] [writer] */
 void thread_pool_give(struct thread_state *t);
 
-/* [child] Gives the copy of the parent's pool back; no state of it is looked at again. */
+/* [child] A new pool; of the parent's, only what the fork came in between looks at a state. */
 void thread_pool_reset(void);
 
 #endif

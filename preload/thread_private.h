@@ -12,6 +12,8 @@ struct thread_lives {
 	_Atomic uint32_t count;	     /* see thread_live_count */
 	_Atomic uint32_t leaving;    /* threads in their last steps */
 	struct thread_state *leader; /* main's */
+	/* Its tid until the kernel clears it at its end, in memory that stays; NULL: not known. */
+	const _Atomic uint32_t *leader_tid;
 	_Atomic bool leader_was_last;
 	uint64_t base_cpu_ns; /* used by the process before the trace */
 };

@@ -87,7 +87,10 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 {
 	uint64_t cpu_ns;
 
-	lock_take(&t->lock);
+	if (!thread_lock_for(t)) {
+		*totals = t->totals;
+		return;
+	}
 	if (t->tls) {
 		cpu_ns = sys_clock_ns(sys_thread_cpu_clock((int)t->tid));
 		if (cpu_ns) {
@@ -113,8 +116,11 @@ void thread_look_at_leader(void)
 
 bool thread_leader_has_gone(void)
 {
+	const _Atomic uint32_t *tid = thread_lives.leader_tid;
 	struct guard g;
 
+	if (tid && atomic_load_explicit(tid, memory_order_acquire))
+		return false;
 	guard_enter(&g);
 	thread_look_at_leader();
 	guard_leave(&g);
