@@ -6,7 +6,6 @@
 #include "allocator.h"
 
 #include <dlfcn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -15,18 +14,13 @@
 
 static char text[512];
 
-static bool same_object(const Dl_info *object, const void *address)
-{
-	Dl_info other;
-
-	return dladdr(address, &other) && other.dli_fbase == object->dli_fbase;
-}
 
 const char *allocator_behind(void)
 {
 	Dl_info object;
 
-	if (!dladdr((void *)real.malloc, &object) || same_object(&object, (void *)real._exit))
+	if (real_same_object((void *)real.malloc, (void *)real._exit) ||
+	    !dladdr((void *)real.malloc, &object))
 		return NULL;
 	snprintf(text, sizeof(text), "blocks come from %.400s", object.dli_fname);
 	return text;
@@ -43,8 +37,8 @@ const char *allocator_in_front(void)
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const void *found = dlsym(RTLD_DEFAULT, names[i]);
 
-		if (!found || !dladdr(found, &object) || same_object(&object, program) ||
-		    same_object(&object, text))
+		if (!found || real_same_object(found, program) || real_same_object(found, text) ||
+		    !dladdr(found, &object))
 			continue;
 		snprintf(text, sizeof(text),
 			 "heap not visible: %.200s defines malloc in front of libprof.so, which "

@@ -8,7 +8,7 @@
 
 #include "sys.h"
 
-#define BLOCK_BYTES UINT64_C(16384)
+#define BLOCK_BYTES UINT64_C(4096)
 #define EAGER_BYTES_MAX (UINT64_C(64) << 20)
 
 static bool fill(struct file_view *v, uint64_t block)

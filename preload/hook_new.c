@@ -207,12 +207,15 @@ static const struct {
 
 _Static_assert(OPERATORS == HOOK_NEW_OPERATORS, "hook.h says how many there are");
 
+static bool no_cxx; /* all are hidden */
+
 unsigned hook_new_absent(const char **names)
 {
 	bool with_malloc;
 
 	if (real_find(operators[0].name, &with_malloc))
 		return 0;
+	no_cxx = true;
 	for (size_t i = 0; i < OPERATORS; i++)
 		names[i] = operators[i].name;
 	return OPERATORS;
@@ -224,17 +227,17 @@ void hook_new_init(void)
 	const char *absent[OPERATORS];
 	unsigned n = 0;
 
+	if (no_cxx)
+		return;
 	for (size_t i = 0; i < OPERATORS; i++) {
 		struct next_operator *next = operators[i].next;
 		void *fn = dlsym(RTLD_NEXT, operators[i].name);
 
-		if (!fn && !i)
-			break; /* no C++: all are hidden */
 		if (!fn) {
 			absent[n++] = operators[i].name;
 			continue;
 		}
-		next->owned = real_is_with_malloc(fn);
+		next->owned = real_same_object(fn, (void *)(uintptr_t)real.malloc);
 		atomic_store_explicit(&next->found, fn, memory_order_release);
 	}
 	dlerror();

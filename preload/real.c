@@ -244,11 +244,22 @@ struct real_fns real = { BOOT_FNS };
 bool real_reallocarray_calls_realloc;
 bool real_credentials_are_libcs;
 
-static bool same_object(const void *one, const void *other)
+/* dl_iterate_phdr, real_find's means, is libc's: another's, a sanitizer's above all, may not be
+ * ready for calls. */
+static bool loader_answers;
+
+static bool same_by_symbol(const void *one, const void *other)
 {
 	Dl_info a, b;
 
 	return dladdr(one, &a) && dladdr(other, &b) && a.dli_fbase == b.dli_fbase;
+}
+
+static bool is_libcs(const void *fn)
+{
+	const void *libcs = (void *)(uintptr_t)real._exit;
+
+	return loader_answers ? real_same_object(fn, libcs) : same_by_symbol(fn, libcs);
 }
 
 /* Names that the C library has not always had, or not yet: a library may have given them to
@@ -269,7 +280,7 @@ static void resolve_sometimes(void)
 		void *f = real_find(#name, &with_malloc);                     \
 		if (!f)                                                       \
 			absent[n++] = #name;                                  \
-		else if (!with_malloc && !same_object(f, (void *)real._exit)) \
+		else if (!with_malloc && !is_libcs(f))                        \
 			memcpy(&real.name, &f, sizeof(f));                    \
 	}
 	SOMETIMES(SOMETIMES_LOOKUP)
@@ -292,13 +303,12 @@ void real_resolve(void)
 	}
 	REAL_NAMES(REAL_LOOKUP)
 	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
-	/* Another's, a sanitizer's above all, may not be ready for calls. */
-	if (same_object((void *)(uintptr_t)dl_iterate_phdr,
-			(void *)(uintptr_t)gnu_get_libc_version))
+	loader_answers = same_by_symbol((void *)(uintptr_t)dl_iterate_phdr,
+					(void *)(uintptr_t)gnu_get_libc_version);
+	if (loader_answers)
 		resolve_sometimes();
-	real_reallocarray_calls_realloc =
-		same_object((void *)found.reallocarray, (void *)found._exit);
-	real_credentials_are_libcs = same_object((void *)found.setuid, (void *)found._exit) &&
-				     same_object((void *)found.setgroups, (void *)found._exit);
+	real_reallocarray_calls_realloc = is_libcs((void *)found.reallocarray);
+	real_credentials_are_libcs =
+		is_libcs((void *)found.setuid) && is_libcs((void *)found.setgroups);
 	atomic_store_explicit(&resolving, 2, memory_order_release);
 }

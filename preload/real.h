@@ -111,7 +111,8 @@ void *real_find(const char *name, bool *with_malloc);
  * We could not tell them apart: who calls does not show where a call has become a jump. */
 void real_hide(const char *const *names, unsigned n);
 
-/* [init] Whether the object that fn is in has real.malloc, too. */
-bool real_is_with_malloc(const void *fn);
+/* [init] Whether both addresses are in one loaded object.  Not by dladdr, which looks through all
+ * its symbols for the nearest: 20 us in libc. */
+bool real_same_object(const void *one, const void *other);
 
 #endif

@@ -164,8 +164,8 @@ void *real_find(const char *name, bool *with_malloc)
 }
 
 struct beside {
-	const void *fn;
-	bool with_malloc;
+	const void *one, *other;
+	bool same;
 };
 
 static int look_beside(struct dl_phdr_info *info, size_t size, void *arg)
@@ -173,18 +173,18 @@ static int look_beside(struct dl_phdr_info *info, size_t size, void *arg)
 	struct beside *b = arg;
 
 	(void)size;
-	if (!is_in(info, b->fn))
+	if (!is_in(info, b->one))
 		return 0;
-	b->with_malloc = is_in(info, (void *)(uintptr_t)real.malloc);
+	b->same = is_in(info, b->other);
 	return 1;
 }
 
-bool real_is_with_malloc(const void *fn)
+bool real_same_object(const void *one, const void *other)
 {
-	struct beside b = { .fn = fn };
+	struct beside b = { .one = one, .other = other };
 
 	dl_iterate_phdr(look_beside, &b);
-	return b.with_malloc;
+	return b.same;
 }
 
 /* The loader passes over symbols without a value. */

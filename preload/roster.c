@@ -91,10 +91,11 @@ int roster_init(struct arena *arena, int pid)
 {
 	memory = arena;
 	process = (uint32_t)pid;
-	last_id = 0;
 	memset(&by_tid, 0, sizeof(by_tid));
 	memset(&by_site, 0, sizeof(by_site));
-	memset(gone, 0, sizeof(gone));
+	if (last_id) /* at first it is empty: not to be touched */
+		memset(gone, 0, sizeof(gone));
+	last_id = 0;
 	gone_count = 0;
 	first = last = buried = spare = NULL;
 	return 0;

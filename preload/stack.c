@@ -90,9 +90,9 @@ static uint32_t node_child(uint32_t parent, uint32_t mapping, uint64_t offset, b
 /* Markers exist from the start, so that they can always be given. */
 static int begin_table(void)
 {
-	memset(chunks, 0, sizeof(chunks));
-	for (uint32_t i = 0; i < LASTS; i++)
+	for (uint32_t i = 0; nodes && i < LASTS; i++) /* at first they are: not to be touched */
 		lasts[i].n = 0;
+	memset(chunks, 0, sizeof(chunks));
 	nodes = 0;
 	node_new(0, 0, 0, false);
 #define INTERN_MARKER(name, value, text) node_child(0, 0, value, false);

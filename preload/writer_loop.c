@@ -41,6 +41,8 @@
 #define NEAR_NS (50 * MS)
 #define FIRST_LOOK_NS (10 * MS)
 #define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
+/* Whoever asks this goes on where no thread of ours may be. */
+#define NOBODY_LEFT_BEHIND (WRITER_PAUSE | WRITER_CREDENTIALS)
 
 static struct {
 	struct arena arena;
@@ -352,6 +354,8 @@ void loop_run(void)
 			flush(now);
 		end = answer(requests, now);
 		lock_drop(&loop_work);
+		if (end && !(requests & NOBODY_LEFT_BEHIND)) /* the process, too, ends */
+			writer_requests_done(asked);
 		if (end)
 			bell_stop();
 		writer_requests_done(asked);

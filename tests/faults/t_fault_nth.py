@@ -41,12 +41,12 @@ CALLS = {
     "perf_event_open": "EMFILE EINTR", "clone3": "EAGAIN ENOSYS", "clone": "EAGAIN",
     "prctl": "EINVAL", "unshare": "EPERM", "close_range": "ENOSYS EPERM", "umask": "EPERM",
     "process_vm_readv": "EPERM EFAULT ENOSYS", "mincore": "ENOMEM", "prlimit64": "EPERM",
-    "wait4": "ECHILD", "tgkill": "EPERM", "rt_sigprocmask": "EINVAL",
+    "wait4": "ECHILD", "rt_sigprocmask": "EINVAL",
 }
 TIMER_CALLS = {
     "timer_create": "EAGAIN", "timer_settime": "EINVAL", "timer_delete": "EINVAL",
     "rt_sigaction": "EINVAL", "getdents64": "EIO", "openat": "EMFILE", "mmap": "ENOMEM",
-    "getcpu": "EFAULT", "tgkill": "EPERM", "rt_sigprocmask": "EINVAL",
+    "getcpu": "EFAULT", "rt_sigprocmask": "EINVAL",
 }
 # While it follows a program of one thread into other rights, namespaces and programs.
 FOLLOWING = {
