@@ -14,7 +14,6 @@
 
 static char text[512];
 
-
 const char *allocator_behind(void)
 {
 	Dl_info object;

@@ -106,15 +106,20 @@ static void set_timer(struct thread_state *s, bool on)
 
 static void take_timers(void)
 {
+	bool locked;
+
 	cpu_timer_enable(false);
 	for (struct thread_info *t = roster_first(); t; t = t->next) {
 		roster_take_timer(t);
-		if (!t->state || !thread_lock_for(t->state))
+		if (!t->state)
 			continue;
+		/* If not had, still: SIGPROF is the program's from now on. */
+		locked = thread_lock_for(t->state);
 		if (t->state->timer_id >= 0)
 			cpu_timer_detach(t->state->timer_id);
 		t->state->timer_id = -1;
-		lock_drop(&t->state->lock);
+		if (locked)
+			lock_drop(&t->state->lock);
 	}
 }
 

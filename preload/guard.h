@@ -4,8 +4,8 @@
  * inside only forward, and signals wait until its end (which ones: sys.h).  A
  * handler of the program may siglongjmp out of whatever it interrupted, and
  * asynchronous cancellation is a signal too: a lock left held there would stop
- * every other thread (the one exception: leave() in thread.c).  Nothing inside may fault: the kernel kills for a fault
- * that is blocked.  Two system calls, so only where locks are touched.
+ * every other thread (but for a thread's own lock at its start and end: see leave() in
+ * thread.c).  Nothing inside may fault: the kernel kills for a fault that is blocked.  Two system calls, so only where locks are touched.
  */
 #ifndef PROF_GUARD_H
 #define PROF_GUARD_H

@@ -38,7 +38,9 @@ static void call(enum probe_call which)
 	case PROBE_PROCESS_VM_READV:
 		SYS_CALL(SYS_process_vm_readv, sys_getpid(), &nothing, 0, &nothing, 0, 0);
 		break;
-	case PROBE_TID_ADDRESS: SYS_CALL(SYS_prctl, PR_GET_TID_ADDRESS, &address, 0, 0, 0, 0); break;
+	case PROBE_TID_ADDRESS:
+		SYS_CALL(SYS_prctl, PR_GET_TID_ADDRESS, &address, 0, 0, 0, 0);
+		break;
 	case PROBE_CALLS: break;
 	}
 }

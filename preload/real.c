@@ -8,8 +8,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <gnu/libc-version.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,22 +242,9 @@ struct real_fns real = { BOOT_FNS };
 bool real_reallocarray_calls_realloc;
 bool real_credentials_are_libcs;
 
-/* dl_iterate_phdr, real_find's means, is libc's: another's, a sanitizer's above all, may not be
- * ready for calls. */
-static bool loader_answers;
-
-static bool same_by_symbol(const void *one, const void *other)
-{
-	Dl_info a, b;
-
-	return dladdr(one, &a) && dladdr(other, &b) && a.dli_fbase == b.dli_fbase;
-}
-
 static bool is_libcs(const void *fn)
 {
-	const void *libcs = (void *)(uintptr_t)real._exit;
-
-	return loader_answers ? real_same_object(fn, libcs) : same_by_symbol(fn, libcs);
+	return real_same_object(fn, (void *)(uintptr_t)real._exit);
 }
 
 /* Names that the C library has not always had, or not yet: a library may have given them to
@@ -274,14 +259,14 @@ static void resolve_sometimes(void)
 	n = hook_new_absent(absent);
 	/* Not by dlsym, which allocates to say that there is none: perhaps from an allocator in
 	 * front that has called us while it sets itself up. */
-#define SOMETIMES_LOOKUP(name)                                                \
-	{                                                                     \
-		bool with_malloc;                                             \
-		void *f = real_find(#name, &with_malloc);                     \
-		if (!f)                                                       \
-			absent[n++] = #name;                                  \
-		else if (!with_malloc && !is_libcs(f))                        \
-			memcpy(&real.name, &f, sizeof(f));                    \
+#define SOMETIMES_LOOKUP(name)                             \
+	{                                                  \
+		bool with_malloc;                          \
+		void *f = real_find(#name, &with_malloc);  \
+		if (!f)                                    \
+			absent[n++] = #name;               \
+		else if (!with_malloc && !is_libcs(f))     \
+			memcpy(&real.name, &f, sizeof(f)); \
 	}
 	SOMETIMES(SOMETIMES_LOOKUP)
 	real_hide(absent, n);
@@ -303,9 +288,7 @@ void real_resolve(void)
 	}
 	REAL_NAMES(REAL_LOOKUP)
 	real = found; /* first: a sanitizer's dladdr calls functions that we stand before */
-	loader_answers = same_by_symbol((void *)(uintptr_t)dl_iterate_phdr,
-					(void *)(uintptr_t)gnu_get_libc_version);
-	if (loader_answers)
+	if (real_find_init())
 		resolve_sometimes();
 	real_reallocarray_calls_realloc = is_libcs((void *)found.reallocarray);
 	real_credentials_are_libcs =

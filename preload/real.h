@@ -111,8 +111,10 @@ void *real_find(const char *name, bool *with_malloc);
  * We could not tell them apart: who calls does not show where a call has become a jump. */
 void real_hide(const char *const *names, unsigned n);
 
-/* [init] Whether both addresses are in one loaded object.  Not by dladdr, which looks through all
- * its symbols for the nearest: 20 us in libc. */
+/* [init] [hook] Part of real_resolve: whether real_find may be used. */
+bool real_find_init(void);
+
+/* [init] [hook] Whether both addresses are in one loaded object. */
 bool real_same_object(const void *one, const void *other);
 
 #endif

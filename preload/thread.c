@@ -44,15 +44,15 @@ uint32_t thread_live_count(void)
 	return atomic_load(&thread_lives.count);
 }
 
-/* False in a child of a handler that forked between prepare and here: its pool is a new one. */
-static bool is_in_pool(const struct thread_state *t)
+/* False in a child of a handler that forked between prepare and here: t is its parent's. */
+static bool is_prepared(const struct thread_state *t)
 {
-	return thread_get(t->index) == t;
+	return atomic_load(&t->life) == THREAD_STARTING;
 }
 
 void thread_abandon(struct thread_state *t)
 {
-	if (!is_in_pool(t))
+	if (!is_prepared(t))
 		return;
 	atomic_fetch_sub(&thread_lives.count, 1);
 	thread_pool_give(t);
@@ -85,6 +85,7 @@ static void take_on(struct thread_state *t)
 static void leave(struct thread_state *t)
 {
 	struct thread_tls *tls = &thread_tls;
+	struct thread_totals last;
 	int timer_id;
 	uint32_t left;
 
@@ -92,10 +93,12 @@ static void leave(struct thread_state *t)
 	SYS_CALL(SYS_prctl, PR_GET_NAME, t->name, 0, 0, 0, 0);
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
-	thread_own_clocks(t, &t->totals);
+	last = t->totals; /* what a sandbox refuses now */
+	thread_own_clocks(t, &last);
+	thread_take_counters(t, tls, &last);
 	tls->self = NULL;
 	lock_take(&t->lock);
-	thread_take_counters(t, tls, &t->totals);
+	t->totals = last;
 	t->tls = NULL;
 	timer_id = t->timer_id;
 	t->timer_id = -1;
@@ -233,7 +236,7 @@ struct thread_state *thread_prepare(const pthread_attr_t *attr, void *(*start)(v
 
 void thread_enter(struct thread_state *t)
 {
-	if (!is_in_pool(t)) {
+	if (!is_prepared(t)) {
 		thread_self();
 		return;
 	}

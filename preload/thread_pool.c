@@ -126,16 +126,16 @@ uint32_t thread_pool_end(void)
 	return atomic_load_explicit(&pool.end, memory_order_acquire);
 }
 
-/* The chunks stay: what the fork came in between may still look at its state there. */
+/* Whoever the fork came in between may still hold a state: none of before is given out again. */
 void thread_pool_reset(void)
 {
-	uint32_t end = atomic_exchange(&pool.end, 1);
+	uint32_t end = atomic_load(&pool.end);
 
 	for (uint32_t i = 1; i < end; i++) {
 		struct thread_state *t = pool_slot(i);
 
 		if (t && atomic_load(&t->life) != THREAD_FREE)
-			atomic_store(&t->life, THREAD_FREE); /* until it is taken anew */
+			atomic_store(&t->life, THREAD_FREE);
 	}
 	atomic_store(&pool.free_list, next_list(atomic_load(&pool.free_list), 0));
 }

@@ -15,7 +15,7 @@ struct thread_state *thread_pool_take(void);
 /* [hook] [writer] */
 void thread_pool_give(struct thread_state *t);
 
-/* [child] A new pool; of the parent's, only what the fork came in between looks at a state. */
+/* [child] All states of the parent's are FREE, and stay so. */
 void thread_pool_reset(void);
 
 #endif

@@ -88,6 +88,8 @@ void thread_read_totals(struct thread_state *t, struct thread_totals *totals)
 	uint64_t cpu_ns;
 
 	if (!thread_lock_for(t)) {
+		if (t->tls && sys_thread_is_gone((int)t->tid))
+			note_end(t); /* with the lock */
 		*totals = t->totals;
 		return;
 	}

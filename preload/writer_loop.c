@@ -42,7 +42,7 @@
 #define FIRST_LOOK_NS (10 * MS)
 #define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
 /* Whoever asks this goes on where no thread of ours may be. */
-#define NOBODY_LEFT_BEHIND (WRITER_PAUSE | WRITER_CREDENTIALS)
+#define NOBODY_LEFT_BEHIND (WRITER_PAUSE | WRITER_CREDENTIALS | WRITER_LEAVE)
 
 static struct {
 	struct arena arena;
