@@ -14,7 +14,8 @@
 #include "unload.h"
 
 #define MISSING_NS UINT64_C(100000000)
-#define ON_ITS_WAY_NS UINT64_C(10000000)
+#define ON_ITS_WAY_NS UINT64_C(100000000) /* the thread may have to wait for a CPU */
+#define LOOK_AGAIN_NS UINT64_C(200000)
 #define FORK_WAIT_NS UINT64_C(50000000)
 
 bool (*maps_ahead)(uint64_t pc);
@@ -120,7 +121,7 @@ static void await_unload(uint64_t pc)
 		if (sys_now_ns() >= until)
 			loader.awaited = counters[1]; /* once is enough */
 		else
-			SYS_CALL(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+			sys_sleep_ns(LOOK_AGAIN_NS);
 	}
 }
 
