@@ -58,7 +58,7 @@ class Bench:
         self.work = build / "tests/work"
         self.shim = Variant("shim", (), {"LD_PRELOAD": str(self.out / "shim.so")})
         self.shim_thread = Variant("shim, thread", (), {**self.shim.env, "SHIM_THREAD": "1"})
-        drop = ("LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG", "BENCH_")
+        drop = ("ENGINE_", "LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG", "BENCH_")
         self.clean = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
         self.clean.update(LC_ALL="C", PATH=PATHS)
         self.remove_traces()
@@ -80,20 +80,33 @@ class Bench:
         env.update({"LIBPROF_" + k: str(v) for k, v in settings.items()})
         return Variant("libprof", (), env)
 
+    def engine(self, hz):
+        """What the kernel takes for the library's samples, and nothing else: see engine.c."""
+        return Variant(f"engine {hz}", (), {"LD_PRELOAD": str(self.out / "engine.so"),
+                                            "ENGINE_HZ": str(hz)})
+
     def perf(self, hz, *stacks):
         """perf record beside it; stacks are its options on what else to record."""
         return Variant(" ".join((f"perf -F {hz}", *stacks)),
                        ("perf", "record", "-q", "-F", str(hz), "-e", "cpu-clock", *stacks, "-o",
                         str(self.out / "perf.data")))
 
-    @functools.cached_property
-    def has_perf(self):
-        """perf record is there, and allowed."""
+    def can_run(self, variant):
         try:
-            self.run(["true"], self.perf(99))
+            self.run(["true"], variant)
         except Failed:
             return False
         return True
+
+    @functools.cached_property
+    def has_perf(self):
+        """perf record is there, and allowed."""
+        return self.can_run(self.perf(99))
+
+    @functools.cached_property
+    def has_engine(self):
+        """perf events are allowed."""
+        return self.can_run(self.engine(99))
 
     def run(self, argv, variant=BARE, meanwhile=None):
         """Runs a program to its end; meanwhile(pid), if given, is called while it runs."""

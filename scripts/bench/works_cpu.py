@@ -13,15 +13,24 @@ QUERY = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%
 
 
 def variants(bench, notes, *rates):
-    """Bare, the library at each rate and perf at the same, named by rate."""
+    """Bare, the library at each rate, its bare engine and perf at the same, named by rate."""
     found = [BARE]
     for hz in rates:
         found.append(bench.libprof(CPU_HZ=hz)._replace(name=f"libprof {hz}"))
+    if bench.has_engine:
+        found += [bench.engine(hz) for hz in rates]
     if bench.has_perf:
         found += [bench.perf(hz) for hz in rates]
     else:
         notes.append("perf record is not there or not allowed: nothing is compared with it.")
     return found
+
+
+def engine_rows(what, unit, hz, values):
+    """The least that samples of this rate cost: the limit of any figure of the library's."""
+    if f"engine {hz}" in values:
+        yield Row(f"{what}: perf's events and rings alone", unit, values["bare"],
+                  values[f"engine {hz}"], "ratio", bound=True)
 
 
 def of(done, function):
@@ -45,8 +54,10 @@ def cpu(bench, notes):
         yield Row("40 frames, 999 Hz: perf without stacks, the thread", "ms", own["bare"],
                   own[perf], "ratio", bound=True)
     yield Row("40 frames, 999 Hz: total CPU", "ms", total["bare"], total["libprof 999"], "ratio")
+    yield from engine_rows("40 frames, 999 Hz, total CPU", "ms", 999, total)
     yield Row("40 frames, 99 Hz: whole cost, total CPU", "ms", total["bare"],
               total["libprof 99"], "ratio", 0.3, upper=True)
+    yield from engine_rows("40 frames, 99 Hz, total CPU", "ms", 99, total)
     yield Row("40 frames, 99 Hz: the thread", "ms", own["bare"], own["libprof 99"], "ratio")
     if perf in done:
         yield Row("40 frames, 99 Hz: perf without stacks, the thread", "ms", own["bare"],
@@ -55,6 +66,9 @@ def cpu(bench, notes):
                  "CPU is that of the whole process as wait4(2) reports it.  Over perf: total CPU "
                  "under the library against the program's own time under perf record, which "
                  "takes no stacks; met when the upper end of the interval is.")
+    notes.append("perf's events and rings alone: scripts/bench/engine.c opens them as the library "
+                 "does, with its stacks, empties the rings and does nothing else; libunwind is "
+                 "loaded, nothing is hooked or written.")
 
 
 def sqlite(bench, notes):
@@ -94,6 +108,7 @@ def switches(bench, notes):
             yield Row(name, "us", us["perf -F 99"], us["libprof 99"], "ratio",
                       0 if one else None, over="perf -F 99")
         yield Row(name, "us", us["bare"], us["libprof 99"], "ratio")
+        yield from engine_rows(name, "us", 99, us)
     notes.append("ping-pong: two threads hand a byte to and fro through pipes; two switches a turn "
                  "where they share a CPU.")
 
@@ -107,6 +122,7 @@ def spawn(bench, notes):
         yield Row("thread create+join, 99 Hz", "us", us["perf -F 99"], us["libprof 99"], "ratio",
                   5, over="perf -F 99")
     yield Row("thread create+join, 99 Hz", "us", us["bare"], us["libprof 99"], "ratio")
+    yield from engine_rows("thread create+join, 99 Hz", "us", 99, us)
     cpu_us = of(done, lambda r: 1e6 * r.cpu / count)
     yield Row("thread create+join, 99 Hz: total CPU", "us", cpu_us["bare"], cpu_us["libprof 99"],
               "ratio")

@@ -13,13 +13,18 @@ FOREVER = 10 ** 6
 
 def start_to_end(bench, notes):
     """`true`, from before its start until it has been waited for."""
-    done = bench.compare(["/bin/true"], (BARE, bench.shim, bench.libprof(out=bench.in_memory)),
-                         bench.pick(200, 60), FOREVER)
+    chosen = [BARE, bench.shim, bench.libprof(out=bench.in_memory)]
+    if bench.has_engine:
+        chosen.append(bench.engine(94)._replace(name="engine"))
+    done = bench.compare(["/bin/true"], chosen, bench.pick(200, 60), FOREVER)
     shutil.rmtree(bench.in_memory)
     wall = {v: [1e3 * r.wall for r in results] for v, results in done.items()}
     cpu_time = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
     yield Row("true, start to end", "ms", wall["bare"], wall["libprof"], limit=2)
     yield Row("true, start to end: an empty shim", "ms", wall["bare"], wall["shim"], bound=True)
+    if "engine" in wall:
+        yield Row("true, start to end: perf's events and rings, libunwind and a thread alone", "ms",
+                  wall["bare"], wall["engine"], bound=True)
     yield Row("true, CPU time", "ms", cpu_time["bare"], cpu_time["libprof"])
     yield Row("true, CPU time: an empty shim", "ms", cpu_time["bare"], cpu_time["shim"],
               bound=True)

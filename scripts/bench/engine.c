@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine.c - the least that the library's CPU samples can cost: perf's events and rings as it
+ * opens them (16 KiB of stack each), a thread that empties the rings and forgets what was in
+ * them, libunwind loaded.  Nothing is hooked, unwound, counted or written.  Preloaded by the
+ * benchmark beside the library; what that costs more is its own work.
+ * ENGINE_HZ: samples a second of CPU time (94).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../../preload/cpu_perf.h"
+#include "../../preload/stats.h"
+#include "../../preload/sys.h"
+
+#define CPUS_MAX 1024u
+#define STACK_BYTES 16384u
+#define RING_BYTES (512u << 10) /* these as in preload/engine_perf.c */
+#define OFTEN_HZ 500
+#define OFTEN_BYTES (2u << 20)
+#define LOOK_MS 200 /* the library's flush */
+
+_Atomic uint64_t stats_lost[PROF_LOSS_CODES];
+
+static struct pollfd fds[CPUS_MAX + 1];
+static int main_tid, wake = -1;
+static _Atomic uint32_t ready;
+static pthread_t thread;
+
+static void load_libunwind(void)
+{
+	static const char *const names[] = { "liblzma.so.5", "libunwind.so.8",
+					     "libunwind-x86_64.so.8" };
+	Lmid_t ns = LM_ID_NEWLM;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		void *handle = dlmopen(ns, names[i], RTLD_NOW | RTLD_LOCAL);
+
+		if (!handle || dlinfo(handle, RTLD_DI_LMID, &ns))
+			return;
+	}
+}
+
+static void empty_rings(void)
+{
+	struct perf_rec rec;
+
+	while (cpu_perf_next(&rec))
+		cpu_perf_consume();
+}
+
+static void run(void)
+{
+	bool over = false;
+
+	while (!over) {
+		unsigned n = cpu_perf_pollfds(fds, CPUS_MAX);
+
+		fds[n] = (struct pollfd){ .fd = wake, .events = POLLIN };
+		poll(fds, n + 1, LOOK_MS);
+		over = fds[n].revents;
+		cpu_perf_polled(fds, n);
+		empty_rings();
+	}
+}
+
+static void *engine_main(void *arg)
+{
+	const char *text = getenv("ENGINE_HZ");
+	unsigned hz = text ? (unsigned)atoi(text) : 94;
+	struct cpu_perf_options options = { .period_ns = 1000000000u / hz,
+					    .stack_bytes = STACK_BYTES,
+					    .tid = main_tid,
+					    .ring_bytes =
+						    hz > OFTEN_HZ ? OFTEN_BYTES : RING_BYTES };
+	struct cpu_perf_info info;
+	bool open;
+
+	load_libunwind();
+	open = cpu_perf_open(&options, &info) == 0 && cpu_perf_enable(true) == 0;
+	atomic_store(&ready, 1);
+	sys_futex_wake(&ready);
+	if (!open) {
+		static const char said[] = "engine: perf events are refused\n";
+
+		_exit(write(2, said, sizeof(said) - 1) < 0 ? 2 : 1);
+	}
+	run();
+	cpu_perf_close();
+	return arg;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	sigset_t all, before;
+
+	main_tid = sys_gettid();
+	wake = eventfd(0, EFD_CLOEXEC);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (wake < 0 || pthread_create(&thread, NULL, engine_main, NULL))
+		_exit(1);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	while (!atomic_load(&ready))
+		sys_futex_wait(&ready, 0, 0);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	const uint64_t one = 1;
+
+	if (write(wake, &one, sizeof(one)) == sizeof(one))
+		pthread_join(thread, NULL);
+}
