@@ -5,7 +5,8 @@
  * handler of the program may siglongjmp out of whatever it interrupted, and
  * asynchronous cancellation is a signal too: a lock left held there would stop
  * every other thread (but for a thread's own lock at its start and end: see leave() in
- * thread.c).  Nothing inside may fault: the kernel kills for a fault that is blocked.  Two system calls, so only where locks are touched.
+ * thread.c).  Nothing inside may fault: the kernel kills for a fault that is blocked.
+ * Two system calls, so only where locks are touched.
  */
 #ifndef PROF_GUARD_H
 #define PROF_GUARD_H

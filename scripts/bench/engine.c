@@ -6,8 +6,6 @@
  * benchmark beside the library; what that costs more is its own work.
  * ENGINE_HZ: samples a second of CPU time (94).
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,6 +18,7 @@
 #include "../../preload/cpu_perf.h"
 #include "../../preload/stats.h"
 #include "../../preload/sys.h"
+#include "../../preload/unwind_ns.h"
 
 #define CPUS_MAX 1024u
 #define STACK_BYTES 16384u
@@ -34,20 +33,6 @@ static struct pollfd fds[CPUS_MAX + 1];
 static int main_tid, wake = -1;
 static _Atomic uint32_t ready;
 static pthread_t thread;
-
-static void load_libunwind(void)
-{
-	static const char *const names[] = { "liblzma.so.5", "libunwind.so.8",
-					     "libunwind-x86_64.so.8" };
-	Lmid_t ns = LM_ID_NEWLM;
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		void *handle = dlmopen(ns, names[i], RTLD_NOW | RTLD_LOCAL);
-
-		if (!handle || dlinfo(handle, RTLD_DI_LMID, &ns))
-			return;
-	}
-}
 
 static void empty_rings(void)
 {
@@ -82,9 +67,11 @@ static void *engine_main(void *arg)
 					    .ring_bytes =
 						    hz > OFTEN_HZ ? OFTEN_BYTES : RING_BYTES };
 	struct cpu_perf_info info;
+	struct unwind_ns ns;
+	const char *why;
 	bool open;
 
-	load_libunwind();
+	unwind_ns_load(&ns, &why);
 	open = cpu_perf_open(&options, &info) == 0 && cpu_perf_enable(true) == 0;
 	atomic_store(&ready, 1);
 	sys_futex_wake(&ready);
