@@ -33,13 +33,13 @@ for engine in ENGINES:
           sizes)
 
 # Without perf the thread that closes a library tells of it, and may have to wait for a CPU before
-# it does: what was recorded in the library waits too.
-ran = run([W / "w_dlopen", 15, 25], env=preload(out="slow", cpu="timer", cpu_hz=499, heap_bytes=1,
-                                                flush_ms=50, extra=[W / "p_slow_close.so"]))
+# it does (60 ms here, in which the writer looks twice): what was recorded in the library waits.
+ran = run([W / "w_dlopen", 12, 15], env=preload(out="slow", cpu="timer", cpu_hz=499, heap_bytes=1,
+                                                flush_ms=25, extra=[W / "p_slow_close.so"]))
 check(ran.status == 0 and ran.rows("reused")[0][0] > 3, ran.status, ran.out, ran.err)
 p = Profile("slow")
 for name, cpu_ns in ran.rows("plugin"):
-    near(p.cpu(name), cpu_ns, 0.15, f"closed slowly: cpu of {name}")
+    near(p.cpu(name), cpu_ns, 0.3, f"closed slowly: cpu of {name}")
 
 # Where the numbers that perf has of a file are not those of /proc (overlayfs, btrfs), and where a
 # file has no path at all: the stacks through it are whole, and loading it again and again does

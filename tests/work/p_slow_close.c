@@ -18,6 +18,6 @@ int dlclose(void *object)
 
 	*(void **)&next = dlsym(RTLD_NEXT, "dlclose");
 	result = next(object);
-	work_sleep_ms(30);
+	work_sleep_ms(60);
 	return result;
 }
