@@ -32,7 +32,8 @@ static struct {
 	int event; /* eventfd, in the writer's table */
 	_Atomic uint32_t tid;
 	_Atomic bool quit;
-	uint64_t cpu_ns; /* its CPU clock when bell was cpu_at */
+	_Atomic uint32_t wakings;
+	uint64_t cpu_ns; /* its CPU clock after cpu_at wakings */
 	uint32_t cpu_at;
 } relay = { .event = -1 };
 
@@ -57,6 +58,7 @@ static void *relay_main(void *arg)
 	for (;;) {
 		uint32_t seen = atomic_load(&bell); /* before quit, which changes first */
 
+		atomic_fetch_add(&relay.wakings, 1);
 		if (atomic_load(&relay.quit))
 			return NULL;
 		if (seen & 1)
@@ -158,10 +160,10 @@ int bell_tid(void)
 	return relay.running && !tid ? -1 : tid;
 }
 
-/* Asked of the kernel only when it has rung since. */
+/* Asked of the kernel only when it has run since. */
 uint64_t bell_cpu_ns(void)
 {
-	uint32_t now = atomic_load(&bell);
+	uint32_t now = atomic_load(&relay.wakings);
 	int tid = bell_tid();
 
 	if (!relay.running || tid <= 0)

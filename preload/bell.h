@@ -4,7 +4,7 @@
  * the program does not have, so no hook can write to one; a futex needs
  * nothing but memory.  Between the two stands the bell thread: it shares the
  * writer's descriptors, sleeps on the futex and passes a ring on to an eventfd.
- * It runs only when the bell is rung.
+ * It runs when the bell is rung, and for a look each second.
  */
 #ifndef PROF_BELL_H
 #define PROF_BELL_H

@@ -107,10 +107,10 @@ void engine_enable(bool on)
 		engine_timer_enable(on);
 }
 
-void engine_look_after(bool last)
+void engine_look_after(uint64_t process_ns, bool last)
 {
 	if (state_cpu_engine() == STATE_CPU_PERF && !last)
-		engine_perf_widen();
+		engine_perf_widen(process_ns);
 	else if (state_cpu_engine() == STATE_CPU_TIMER)
 		engine_timer_look_after();
 }

@@ -29,8 +29,8 @@ void engine_report(void);
 void engine_enable(bool on);
 
 /* [writer] Once a second, and at the end (last): looks after what a running engine needs, and
- * whether it still runs. */
-void engine_look_after(bool last);
+ * whether it still runs.  process_ns: the process's CPU time so far. */
+void engine_look_after(uint64_t process_ns, bool last);
 
 /* [writer] On a new writer thread, after a pause, with all that was sampled taken: the clock
  * may be another, and the rights.  apart and engines as in engine_open, on as engine_enable was told

@@ -212,22 +212,21 @@ void engine_perf_resume(bool apart, bool on, struct header_engines *engines)
 
 /* A look at so many threads a second; what changes for all, a cpuset, shows in any. */
 #define WIDEN_THREADS_MAX 256u
-#define WIDEN_CPU_NS UINT64_C(5000000) /* used in the second, or nobody was anywhere */
+#define WIDEN_CPU_NS UINT64_C(5000000) /* used since, or nobody was anywhere */
 
 /* Threads may be allowed CPUs that none was at the opening. */
-void engine_perf_widen(void)
+void engine_perf_widen(uint64_t process_ns)
 {
 	static uint32_t begin;
-	static uint64_t used_ns;
-	uint64_t used_before = used_ns;
+	static uint64_t looked_ns;
 	struct thread_info *t = roster_first();
 	uint32_t at = 0;
 
 	if (bell_tid() < 0)
 		return; /* as in engine_each_task */
-	used_ns = thread_process_cpu_ns();
-	if (used_ns - used_before < WIDEN_CPU_NS)
+	if (process_ns - looked_ns < WIDEN_CPU_NS)
 		return;
+	looked_ns = process_ns;
 	for (; t && at < begin + WIDEN_THREADS_MAX; at++, t = t->next) {
 		uint32_t rings =
 			at < begin || t->ended ? 0 : cpu_perf_widen((int)t->tid, &perf.narrow);

@@ -22,7 +22,7 @@ bool engine_is_foreign(int tid);
 int engine_perf_open(bool apart, struct header_engines *engines, const char **why);
 void engine_perf_resume(bool apart, bool on, struct header_engines *engines);
 void engine_perf_enable(bool on);
-void engine_perf_widen(void);
+void engine_perf_widen(uint64_t process_ns);
 void engine_perf_report(void); /* what was refused to some threads, once */
 int engine_timer_open(struct header_engines *engines, const char **why);
 void engine_timer_enable(bool on);

@@ -4,8 +4,8 @@
  * thread, with signals open: a handler may leave any of these functions half way and
  * for ever.  So nothing here waits for anybody: a slot is taken and given back by one
  * atomic change each, and what is left behind is at worst a slot or a filter's cell
- * that stays taken.  Only the filter's growth, which one thread does at a time while
- * the others go on, is behind a guard.
+ * that stays taken.  Only the growth of the filter by hash, which one thread does at a
+ * time while the others go on, is behind a guard.
  */
 #include "live.h"
 
@@ -27,26 +27,31 @@
 #define ID_BITS 60u
 #define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
 
-static _Alignas(64) uint8_t first_filter[(1u << FILTER_FIRST_BITS) + 64];
-_Atomic(uint8_t *) live_filter = first_filter + (64 - FILTER_FIRST_BITS);
-static uint8_t *filters[FILTERS] = { first_filter + (64 - FILTER_FIRST_BITS) };
-static _Atomic uint32_t newest; /* filter; ahead of live_filter while that one is filled */
+#define PAGE_CELLS 4096u
+#define NEAR_PAGES (LIVE_NEAR_CELLS / PAGE_CELLS)
+
+/* On pages of its own: a child drops them, but those that hold pinned blocks. */
+_Alignas(PAGE_CELLS) _Atomic uint8_t live_near[LIVE_NEAR_CELLS];
+static _Atomic bool near_touched[NEAR_PAGES], near_pinned[NEAR_PAGES];
+
+static _Atomic uint8_t first_filter[1u << FILTER_FIRST_BITS];
+static _Atomic uint8_t *filters[FILTERS] = { first_filter };
+static _Atomic uint32_t in_force; /* filter: the one to be asked */
+static _Atomic uint32_t newest;	  /* ahead of in_force while that one is filled */
 
 static struct lock growing;
 static _Atomic uint64_t entries;
 static _Atomic uint64_t filter_bytes = sizeof(first_filter);
 static _Atomic bool filter_stuck; /* no memory for a larger one: stay with this */
 
-/* Pinned addresses are few; they are re-entered when the filter grows. */
-#define PINNED_MAX 1024u
-static _Atomic uint64_t pinned[PINNED_MAX];
-static _Atomic uint32_t pinned_count;
-
-/* A block has a second cell, by another hash.  free's first look is at the one alone; most
- * of those that only share it end at the other, before the buckets. */
-static _Atomic uint8_t *second_cell(uint8_t *filter, uint64_t address)
+static uint32_t filter_bits(uint32_t k)
 {
-	return live_cell(filter, (address ^ address >> 29) * UINT64_C(0xc2b2ae3d27d4eb4f));
+	return FILTER_FIRST_BITS + 2 * k;
+}
+
+static _Atomic uint8_t *filter_cell(uint32_t k, uint64_t address)
+{
+	return filters[k] + ((address ^ address >> 29) * LIVE_HASH_FACTOR >> (64 - filter_bits(k)));
 }
 
 /* Counters stick at 255: a cell that ever got there stays set. */
@@ -60,16 +65,22 @@ static void cell_add(_Atomic uint8_t *cell, int by)
 		;
 }
 
-static void filter_add(uint8_t *filter, uint64_t address)
+static uint32_t near_index(uint64_t address)
 {
-	cell_add(live_cell(filter, address), 1);
-	cell_add(second_cell(filter, address), 1);
+	return address >> LIVE_NEAR_SHIFT & (LIVE_NEAR_CELLS - 1);
 }
 
-static void filter_sub(uint8_t *filter, uint64_t address)
+static void near_add(uint64_t address, int by)
 {
-	cell_add(live_cell(filter, address), -1);
-	cell_add(second_cell(filter, address), -1);
+	uint32_t i = near_index(address);
+
+	cell_add(&live_near[i], by);
+	atomic_store_explicit(&near_touched[i / PAGE_CELLS], true, memory_order_relaxed);
+}
+
+static void filter_add(uint32_t k, uint64_t address, int by)
+{
+	cell_add(filter_cell(k, address), by);
 }
 
 static uint32_t counted_in(uint64_t id)
@@ -86,35 +97,19 @@ static void count_in(const struct live_place *p, uint32_t to)
 		/* an id is of one block alone: while it is there the address is its */
 		if (!id || !address || counted_in(id) >= to)
 			return;
-		filter_add(filters[to], address);
+		filter_add(to, address, 1);
 		if (atomic_compare_exchange_strong(p->id, &id,
 						   (id & ID_MASK) | (uint64_t)to << ID_BITS))
 			return;
-		filter_sub(filters[to], address);
+		filter_add(to, address, -1);
 	}
-}
-
-static void filter_add_pinned(uint8_t *filter)
-{
-	uint32_t n = atomic_load(&pinned_count);
-
-	for (uint32_t i = 0; i < n && i < PINNED_MAX; i++)
-		if (atomic_load(&pinned[i]))
-			filter_add(filter, atomic_load(&pinned[i]));
-}
-
-static size_t filter_room(uint32_t k)
-{
-	return ((size_t)1 << (FILTER_FIRST_BITS + 2 * k)) + 64;
 }
 
 /* Unless it is there: a forked child has its parent's. */
 static bool filter_make(uint32_t k)
 {
-	uint8_t *memory = filters[k] ? NULL : sys_map(filter_room(k));
-
-	if (memory)
-		filters[k] = memory + 64 - (FILTER_FIRST_BITS + 2 * k);
+	if (!filters[k])
+		filters[k] = sys_map((size_t)1 << filter_bits(k));
 	return filters[k] != NULL;
 }
 
@@ -124,32 +119,24 @@ static bool filter_make(uint32_t k)
  * here the newest is stored, then the ids are looked at: one of the two sees the other. */
 static void filter_grow(void)
 {
-	uint8_t *bigger;
 	uint32_t next = atomic_load(&newest) + 1;
 
 	if (next == FILTERS || !filter_make(next)) {
 		atomic_store(&filter_stuck, true);
 		return;
 	}
-	bigger = filters[next];
 	atomic_store(&newest, next);
 	live_table_each(count_in, next);
-	filter_add_pinned(bigger);
-	atomic_fetch_add(&filter_bytes, filter_room(next));
-	/* Relaxed is enough for readers: a block sampled after this store is
-	 * passed on by the program with a release of its own. */
-	atomic_store(&live_filter, bigger);
-	/* Once more: who pins looks at the filter in force alone, and either sees this one or
-	 * is seen here (both sides store, then load, in one order for all). */
-	filter_add_pinned(bigger);
+	atomic_fetch_add(&filter_bytes, UINT64_C(1) << filter_bits(next));
+	atomic_store(&in_force, next); /* seen by whoever gets a block sampled after it */
 }
 
 static bool is_crowded(void)
 {
-	uint8_t *f = atomic_load_explicit(&live_filter, memory_order_relaxed);
-	uint64_t cells = UINT64_C(1) << (64 - ((uintptr_t)f & 63));
+	uint32_t k = atomic_load_explicit(&in_force, memory_order_relaxed);
 
-	return atomic_load_explicit(&entries, memory_order_relaxed) > cells / FILTER_FULL_PER_CELLS;
+	return atomic_load_explicit(&entries, memory_order_relaxed) >
+	       (UINT64_C(1) << filter_bits(k)) / FILTER_FULL_PER_CELLS;
 }
 
 void live_keep_sparse(void)
@@ -169,10 +156,11 @@ void live_keep_sparse(void)
 
 bool live_has(uint64_t address)
 {
-	uint8_t *f = atomic_load_explicit(&live_filter, memory_order_relaxed);
+	/* acquire: pairs with filter_grow's store */
+	uint32_t k = atomic_load_explicit(&in_force, memory_order_acquire);
 	struct live_place p;
 
-	return atomic_load_explicit(second_cell(f, address), memory_order_relaxed) &&
+	return atomic_load_explicit(filter_cell(k, address), memory_order_relaxed) &&
 	       live_table_find(address, &p);
 }
 
@@ -195,32 +183,32 @@ static uint64_t take(const struct live_place *p, uint64_t address)
 	atomic_compare_exchange_strong(p->address, &expected, 0);
 	if (!id)
 		return 0;
-	filter_sub(filters[counted_in(id)], address);
+	near_add(address, -1);
+	filter_add(counted_in(id), address, -1);
 	count_down_entries();
 	return id & ID_MASK;
 }
 
 int live_put(uint64_t address, uint64_t id, uint64_t *old)
 {
-	uint32_t counts = 0, seen;
-	uint8_t *filter;
 	struct live_place p;
+	uint32_t k, seen;
 
 	*old = 0;
 	live_keep_sparse();
 	if (live_maybe(address) && live_table_find(address, &p))
 		*old = take(&p, address);
-	/* The filter in force first, so that no block is there uncounted. */
-	filter = atomic_load(&live_filter);
-	while (filters[counts] != filter)
-		counts++;
-	filter_add(filter, address);
+	/* First counted, so that no block is there uncounted. */
+	k = atomic_load(&in_force);
+	near_add(address, 1);
+	filter_add(k, address, 1);
 	if (!live_table_claim(address, &p)) {
-		filter_sub(filter, address);
+		near_add(address, -1);
+		filter_add(k, address, -1);
 		return -ENOMEM;
 	}
 	atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
-	atomic_store(p.id, (id & ID_MASK) | (uint64_t)counts << ID_BITS);
+	atomic_store(p.id, (id & ID_MASK) | (uint64_t)k << ID_BITS);
 	do
 		count_in(&p, seen = atomic_load(&newest));
 	while (seen != atomic_load(&newest));
@@ -234,30 +222,41 @@ uint64_t live_take(uint64_t address)
 	return address && live_table_find(address, &p) ? take(&p, address) : 0;
 }
 
-bool live_filter_pin(uint64_t address)
+void live_pin(uint64_t address)
 {
-	uint32_t i = atomic_load(&pinned_count);
+	atomic_store(&near_pinned[near_index(address) / PAGE_CELLS], true);
+	near_add(address, 1);
+}
 
-	do
-		if (i == PINNED_MAX)
-			return false;
-	while (!atomic_compare_exchange_weak(&pinned_count, &i, i + 1));
-	atomic_store(&pinned[i], address);
-	filter_add(atomic_load(&live_filter), address);
-	return true;
+static void drop(void *memory, size_t bytes)
+{
+	SYS_CALL(SYS_madvise, memory, bytes, MADV_DONTNEED, 0, 0, 0);
 }
 
 static void empty_filters(void)
 {
 	for (uint32_t k = 1; k < FILTERS && filters[k]; k++)
-		SYS_CALL(SYS_madvise, (uintptr_t)filters[k] & ~UINT64_C(63), filter_room(k),
-			 MADV_DONTNEED, 0, 0, 0);
-	memset(first_filter, 0, sizeof(first_filter));
-	filter_add_pinned(filters[0]);
-	atomic_store(&live_filter, filters[0]);
+		drop((void *)filters[k], (size_t)1 << filter_bits(k));
+	memset((void *)first_filter, 0, sizeof(first_filter));
+	atomic_store(&in_force, 0);
 	atomic_store(&newest, 0);
 	atomic_store(&filter_bytes, sizeof(first_filter));
 	atomic_store(&filter_stuck, false);
+}
+
+static void empty_near(void)
+{
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i <= NEAR_PAGES; i++) {
+		if (i < NEAR_PAGES && !atomic_load(&near_pinned[i])) {
+			atomic_store(&near_touched[i], false);
+			continue;
+		}
+		if (from < i)
+			drop((void *)&live_near[from * PAGE_CELLS], (i - from) * PAGE_CELLS);
+		from = i + 1;
+	}
 }
 
 void live_reset(void)
@@ -268,10 +267,15 @@ void live_reset(void)
 		return;
 	live_table_empty();
 	empty_filters();
+	empty_near();
 	atomic_store(&entries, 0);
 }
 
 uint64_t live_bytes(void)
 {
-	return atomic_load(&filter_bytes) + live_table_bytes();
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < NEAR_PAGES; i++)
+		pages += atomic_load_explicit(&near_touched[i], memory_order_relaxed);
+	return pages * PAGE_CELLS + atomic_load(&filter_bytes) + live_table_bytes();
 }

@@ -81,10 +81,7 @@ static void *bootstrap_alloc(size_t align, size_t bytes)
 		}
 	} while (!atomic_compare_exchange_weak(&bootstrap_used, &at, end));
 	((size_t *)(bootstrap + start))[-1] = bytes;
-	if (!live_filter_pin((uintptr_t)bootstrap + start)) {
-		errno = ENOMEM; /* free would not know it */
-		return NULL;
-	}
+	live_pin((uintptr_t)bootstrap + start); /* else free would not know it */
 	return bootstrap + start;
 }
 

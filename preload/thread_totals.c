@@ -60,6 +60,8 @@ static bool is_gone_leader(const struct thread_state *t)
 
 	if (t != thread_lives.leader)
 		return false;
+	if (thread_lives.leader_tid && atomic_load(thread_lives.leader_tid))
+		return false;
 	got = sys_read_memory_of((int)t->tid, (uint64_t)(uintptr_t)&t->tid, &word, sizeof(word));
 	if (got == sizeof(word) || got == -ESRCH)
 		return got < 0;

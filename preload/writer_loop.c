@@ -52,6 +52,7 @@ static struct {
 	bool last;			    /* it was not certain that the pause would end */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
+	bool idle;		      /* the last flush had nothing to write */
 	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
 	uint64_t paused_at;
@@ -85,13 +86,14 @@ static int open_tables(const char **why)
 }
 
 /* A forked child may be ended at any moment and has no trace yet: it looks for
- * its first event early, and less and less often when none comes. */
+ * its first event early, and less and less often when none comes.  After a flush with nothing to
+ * write the next comes later: with its work still within the two intervals that are promised. */
 static uint64_t flush_interval(void)
 {
 	uint64_t standard = config.flush_ms * MS;
 
 	if (!loop.in_child || trace_exists())
-		return standard;
+		return loop.idle ? standard + 2 * standard / 3 : standard;
 	loop.first_look = loop.first_look ? 2 * loop.first_look : FIRST_LOOK_NS;
 	return loop.first_look < standard ? loop.first_look : standard;
 }
@@ -202,14 +204,17 @@ static void take_all(void)
 
 static void flush(uint64_t now)
 {
-	loop.flush_at = now + flush_interval();
-	if (nothing_yet() && !encode_full())
+	if (nothing_yet() && !encode_full()) {
+		loop.flush_at = now + flush_interval();
 		return;
+	}
 	roster_encode_stats(now, false, trace_flush);
-	if (encode_pending())
-		trace_flush(now);
-	else
+	loop.idle = !encode_pending();
+	loop.flush_at = now + flush_interval();
+	if (loop.idle)
 		trace_go_on();
+	else
+		trace_flush(now);
 }
 
 /* Where there is nothing to write, what was encoded is still there. */

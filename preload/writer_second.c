@@ -33,12 +33,9 @@ static struct {
 	uint64_t at, program_ns;
 } written;
 
-static void write_stats(uint64_t now, bool last)
+static void write_stats(uint64_t now, uint64_t own_ns, uint64_t process_ns, bool last)
 {
 	uint64_t rss = 0, vsize = 0, peak = 0;
-	/* In this order the program's part is never below 0. */
-	uint64_t own_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns();
-	uint64_t process_ns = thread_process_cpu_ns();
 	int64_t since = (int64_t)(process_ns - own_ns - written.program_ns);
 
 	if (!last && written.at && now - written.at < IDLE_SECONDS_NS && since < IDLE_CPU_NS)
@@ -56,9 +53,13 @@ void loop_second_reset(void)
 
 void loop_every_second(uint64_t now, bool last, bool stats)
 {
+	/* In this order the program's part is never below 0. */
+	uint64_t own_ns = stats ? sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) + bell_cpu_ns() : 0;
+	uint64_t process_ns = thread_process_cpu_ns();
+
 	if (stats)
-		write_stats(now, last);
-	engine_look_after(last);
+		write_stats(now, own_ns, process_ns, last);
+	engine_look_after(process_ns, last);
 	thread_look_at_leader();
 	if (state_cpu_engine() == STATE_CPU_PERF)
 		cpu_perf_count_lost();

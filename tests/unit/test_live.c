@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_live.c - the filter and table of sampled blocks: never a miss, seldom
- * a false alarm, nothing left behind by what was freed.
+ * test_live.c - the counters, the filter and the table of sampled blocks: never a miss,
+ * seldom a false alarm, nothing left behind by what was freed.
  *
  * links: preload/live.c preload/live_table.c
  */
@@ -31,13 +31,15 @@ static void put(uint64_t at, uint64_t id)
 	EQ(old, 0);
 }
 
-/* How many of n addresses never put make free look further. */
-static unsigned false_alarms(unsigned n)
+#define NEAR_AGAIN (UINT64_C(64) << 20) /* counters are shared at this distance */
+
+/* How many of n addresses that are no blocks free looks further at. */
+static unsigned near_alarms(unsigned n)
 {
 	unsigned alarms = 0;
 
-	for (uint64_t i = 0; i < n; i++)
-		alarms += live_maybe(address(10 * BLOCKS + i));
+	for (uint64_t i = 1; i <= n; i++)
+		alarms += live_maybe(address(i) + NEAR_AGAIN);
 	return alarms;
 }
 
@@ -46,7 +48,7 @@ TEST(empty)
 	EQ(live_maybe(address(1)), false);
 	EQ(live_take(address(1)), 0);
 	EQ(live_take(0), 0);
-	EQ(false_alarms(BLOCKS), 0);
+	EQ(near_alarms(BLOCKS), 0);
 }
 
 TEST(put_and_take)
@@ -78,21 +80,37 @@ TEST(ids_are_60_bits)
 	EQ(live_take(address(2)), UINT64_C(1) << 32);
 }
 
-/* Grows with its content: at most 2 % of the cells in use means at most about
- * one false alarm in 50; and all of it goes away again. */
+/* The filter by hash: it grows with its content, so most of what only shares a counter of the
+ * first look ends there; and all of it goes away again. */
 TEST(many_blocks_stay_sparse)
 {
 	for (uint64_t i = 1; i <= BLOCKS; i++)
 		put(address(i), i);
 	for (uint64_t i = 1; i <= BLOCKS; i++)
-		TRUE(live_maybe(address(i)));
-	TRUE(false_alarms(BLOCKS) < BLOCKS / 25);
-	TRUE(live_bytes() < 64u << 20);
+		TRUE(live_maybe(address(i)) && live_has(address(i)));
+	EQ(near_alarms(BLOCKS), BLOCKS);
+	for (uint64_t i = 1; i <= BLOCKS; i++)
+		EQ(live_has(address(i) + NEAR_AGAIN), false);
+	TRUE(live_bytes() > 50 * BLOCKS && live_bytes() < 64u << 20);
 	for (uint64_t i = 1; i <= BLOCKS; i++)
 		EQ(live_take(address(i)), i);
-	EQ(false_alarms(BLOCKS), 0);
+	EQ(near_alarms(BLOCKS), 0);
 	for (uint64_t i = 1; i <= BLOCKS; i++)
 		EQ(live_maybe(address(i)), false);
+}
+
+/* A block has one counter of its own and of its neighbours in 64 bytes. */
+TEST(neighbours)
+{
+	uint64_t at = UINT64_C(0x555555560040);
+
+	put(at + 16, 1);
+	for (uint64_t p = at - 64; p < at + 128; p += 16)
+		EQ(live_maybe(p), p / 64 == at / 64);
+	EQ(live_has(at), false);
+	EQ(live_has(at + 16), true);
+	EQ(live_take(at + 16), 1);
+	EQ(live_maybe(at), false);
 }
 
 TEST(cells_do_not_wear_out)
@@ -104,15 +122,19 @@ TEST(cells_do_not_wear_out)
 	EQ(live_maybe(address(3)), false);
 }
 
-TEST(pins_survive_growth_and_reset)
+TEST(pins_survive_reset)
 {
-	live_filter_pin(address(5 * BLOCKS));
+	uint64_t pinned = address(5 * BLOCKS);
+
+	live_pin(pinned);
 	for (uint64_t i = 1; i <= BLOCKS / 10; i++)
 		put(address(i), i);
-	TRUE(live_maybe(address(5 * BLOCKS)));
+	put(pinned + 64, BLOCKS); /* on the page of the pinned one's counter */
+	TRUE(live_maybe(pinned));
 	live_reset();
-	TRUE(live_maybe(address(5 * BLOCKS)));
+	TRUE(live_maybe(pinned));
 	EQ(live_maybe(address(1)), false);
+	EQ(live_has(pinned + 64), false);
 	EQ(live_take(address(1)), 0);
 	put(address(1), 1);
 	EQ(live_take(address(1)), 1);
@@ -152,5 +174,6 @@ TEST(threads)
 		EQ(pthread_join(id[t], &trouble), 0);
 		STREQ(trouble, "");
 	}
-	EQ(false_alarms(BLOCKS), 0);
+	for (uint64_t i = 1; i <= THREADS * BLOCKS; i++)
+		EQ(live_maybe(address(i)), false);
 }
