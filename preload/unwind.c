@@ -57,45 +57,54 @@ static enum unwind_end end_of(const struct walk *w, enum step s)
 	return UNWIND_BROKEN;
 }
 
-static inline void push(struct walk *w, uint64_t pc, struct mapping *map, bool guessed)
+static inline void put(struct unwound *out, uint32_t n, uint64_t pc, uint64_t sp,
+		       struct mapping *map, bool guessed)
 {
-	uint32_t n = w->out->frames++;
-
-	w->out->pc[n] = pc;
-	w->out->sp[n] = w->f.regs[ARCH_SP];
-	w->out->map[n] = map;
-	w->out->guessed[n] = guessed;
-	w->ours |= map && map->ours;
+	out->pc[n] = pc;
+	out->sp[n] = sp;
+	out->map[n] = map;
+	out->guessed[n] = guessed;
 }
 
-static void note_frame(struct walk *w, uint64_t pc, bool guessed)
+/* The frame being left; of what was read to leave it, nothing yet. */
+static inline struct last_frame *note_frame(uint32_t n, uint64_t pc, uint64_t sp, uint64_t fp,
+					    bool fp_known, bool exact, bool guessed)
 {
-	uint32_t n = w->out->frames;
+	struct last_frame *f = &walked[n < LAST_FRAMES_MAX ? n : LAST_FRAMES_MAX - 1];
 
-	w->frame = &walked[n < LAST_FRAMES_MAX ? n : LAST_FRAMES_MAX - 1];
-	*w->frame = (struct last_frame){ .pc = pc,
-					 .sp = w->f.regs[ARCH_SP],
-					 .fp = w->f.regs[ARCH_FP],
-					 .fp_known = KNOWN(w, ARCH_FP),
-					 .exact = w->exact,
-					 .guessed = guessed };
+	f->pc = pc;
+	f->sp = sp;
+	f->fp = fp;
+	f->fp_at = 0;
+	f->fp_known = fp_known;
+	f->exact = exact;
+	f->guessed = guessed;
+	f->simple = false;
+	return f;
+}
+
+static inline bool is_ours(const struct mapping *map)
+{
+	return map && map->ours;
 }
 
 /* True when the stack goes on from here as the thread's last did: then the rest is there. */
-static bool resume(struct walk *w)
+static bool resume(struct walk *w, const struct last_frame *frame)
 {
 	int k;
 
-	if (!w->last || w->last->generation != maps_generation || /* it may change on the way */
+	if (w->last->generation != maps_generation || /* it may change on the way */
 	    w->out->frames >= UNWIND_FRAMES_MAX - LAST_FRAMES_MAX)
 		return false;
-	k = last_find(w->last, &w->last_limit, w->frame);
+	k = last_find(w->last, &w->last_limit, frame);
 	if (k < 0 || !last_holds(w->last, (uint32_t)k, w->c, &w->last_limit))
 		return false;
 	w->resumed = k;
 	for (; k >= 0; k--) {
-		w->f.regs[ARCH_SP] = w->last->at[k].sp;
-		push(w, w->last->at[k].pc, w->last->at[k].map, false);
+		const struct last_frame *f = &w->last->at[k];
+
+		put(w->out, w->out->frames++, f->pc, f->sp, f->map, false);
+		w->ours |= is_ours(f->map);
 	}
 	return true;
 }
@@ -113,33 +122,101 @@ static void remember(struct walk *w)
 	last_keep(w->last, kept, walked, n);
 }
 
+/* A run of frames that plain rows lead out of, which nearly all do, and whose words are in the
+ * copy.  Each depends on what was read for the one before: the registers are kept out of memory,
+ * and put back where the run ends.  True when the rest of the stack was there. */
+static bool walk_plain(struct walk *w)
+{
+	struct unwound *const out = w->out;
+	const uint8_t *const stack = w->c->stack;
+	const uint64_t start = w->stack_start, words_end = w->stack_words_end;
+	uint64_t ip = w->f.regs[ARCH_IP], sp = w->f.regs[ARCH_SP], fp = w->f.regs[ARCH_FP];
+	bool fp_known = KNOWN(w, ARCH_FP), exact = w->exact, ours = false, there = false;
+	uint32_t n = out->frames;
+
+	for (; n < UNWIND_FRAMES_MAX; n++) {
+		uint64_t pc = ip - !exact, cfa, ra_at, fp_at, ra, saved = fp;
+		struct last_frame *f = note_frame(n, pc, sp, fp, fp_known, exact, false);
+		const struct row *r;
+
+		if (w->last) {
+			out->frames = n;
+			there = resume(w, f);
+			if (there)
+				break;
+		}
+		r = rows_find(pc);
+		if (!r || !r->plain || (r->reg == ARCH_FP && !fp_known))
+			break;
+		cfa = (r->reg == ARCH_FP ? fp : sp) + (uint64_t)(int64_t)r->cfa_offset;
+		ra_at = cfa + (uint64_t)(int64_t)r->ra_offset;
+		fp_at = r->fp_where == ROW_CFA ? cfa + (uint64_t)(int64_t)r->fp_offset : 0;
+		if (cfa <= sp || cfa & 7 || ra_at - start >= words_end ||
+		    (fp_at && fp_at - start >= words_end))
+			break;
+		memcpy(&ra, stack + (ra_at - start), sizeof(ra));
+		if (fp_at)
+			memcpy(&saved, stack + (fp_at - start), sizeof(saved));
+		f->ra_at = ra_at;
+		f->ra = ra;
+		f->fp_at = fp_at;
+		f->fp_word = saved;
+		f->map = r->map;
+		f->simple = true;
+		put(out, n, pc, sp, r->map, false);
+		ours |= is_ours(r->map);
+		fp = saved;
+		fp_known = fp_at || (fp_known && r->fp_where == ROW_SAME);
+		ip = ra;
+		sp = cfa;
+		exact = false;
+		w->f.valid &= UNWIND_TRACKED;
+	}
+	if (!there)
+		out->frames = n;
+	w->f.regs[ARCH_IP] = ip;
+	w->f.regs[ARCH_SP] = sp;
+	w->f.regs[ARCH_FP] = fp;
+	w->f.valid = (w->f.valid & ~(1u << ARCH_FP)) | (uint32_t)fp_known << ARCH_FP;
+	w->exact = exact;
+	w->ours |= ours;
+	return there;
+}
+
 /* The rest of the way, from the state in w on. */
 static enum step walk_on(struct walk *w, bool all_regs)
 {
 	struct unwound *out = w->out;
 	enum step s = STEP_DONE;
-	const struct row *r;
 
 	while (s == STEP_DONE || s == STEP_GUESSED) {
-		uint64_t pc = w->f.regs[ARCH_IP] - !w->exact;
+		struct last_frame *f;
+		struct mapping *map;
+		const struct row *r;
+		uint64_t pc;
 
+		if (s == STEP_DONE && !all_regs && walk_plain(w))
+			return STEP_END;
 		if (out->frames == UNWIND_FRAMES_MAX)
 			return STEP_FULL;
-		note_frame(w, pc, s == STEP_GUESSED);
-		if (resume(w))
+		pc = w->f.regs[ARCH_IP] - !w->exact;
+		f = note_frame(out->frames, pc, w->f.regs[ARCH_SP], w->f.regs[ARCH_FP], KNOWN(w, ARCH_FP),
+			       w->exact, s == STEP_GUESSED);
+		if (w->last && resume(w, f))
 			return STEP_END;
 		r = unwind_find_row(pc);
 		if (!r && out->frames)
 			return STEP_BROKEN;
-		w->frame->map = r ? r->map : NULL;
+		f->map = r ? r->map : NULL;
 		/* A handler returns to the trampoline's first byte: the byte before it is
 		 * nobody's, though its unwind information covers it. */
-		push(w, pc + (r && r->signal && !w->exact), r ? r->map : maps_find(pc),
-		     s == STEP_GUESSED);
+		map = r ? r->map : maps_find(pc);
+		put(out, out->frames++, pc + (r && r->signal && !w->exact), w->f.regs[ARCH_SP], map,
+		    s == STEP_GUESSED);
+		w->ours |= is_ours(map);
 		w->f.regs[ARCH_IP] = pc; /* what tables are asked for */
 		w->exact = false;
-		s = r && r->plain && !all_regs ? unwind_step_plain(w, r)
-					       : unwind_step_odd(w, r, all_regs);
+		s = unwind_step_odd(w, r, all_regs);
 	}
 	return s;
 }

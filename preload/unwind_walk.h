@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unwind_walk.h - what unwind.c, which walks a stack, and unwind_step.c, which takes the
- * odd steps, share; and the step of a plain row, which nearly all are.  Writer thread only.
+ * odd steps, share.  Writer thread only.
  */
 #ifndef PROF_UNWIND_WALK_H
 #define PROF_UNWIND_WALK_H
@@ -39,7 +39,6 @@ struct walk {
 	bool exact;		  /* the next pc is exact: a signal came there */
 	bool ours;		  /* some frame is libprof.so's */
 	struct last *last;	  /* the thread's stack before, or NULL */
-	struct last_frame *frame; /* the one being left */
 	uint32_t last_limit;	  /* see last_find */
 	int resumed;		  /* at this frame of last, -1 not */
 };
@@ -75,46 +74,6 @@ static inline bool unwind_read_stack(struct walk *w, uint64_t address, uint64_t 
 	}
 	memcpy(word, w->c->stack + at, sizeof(*word));
 	return true;
-}
-
-/* The caller's frame pointer; one that cannot be had is unknown from here on, which only
- * matters to a frame that needs it. */
-static inline void unwind_restore_fp(struct walk *w, const struct row *r, uint64_t cfa)
-{
-	uint64_t at = cfa + (uint64_t)(int64_t)r->fp_offset;
-
-	if (r->fp_where == ROW_SAME)
-		return;
-	if (r->fp_where == ROW_CFA && unwind_read_stack(w, at, &w->f.regs[ARCH_FP])) {
-		w->frame->fp_at = at;
-		w->frame->fp_word = w->f.regs[ARCH_FP];
-		w->f.valid |= 1u << ARCH_FP;
-		return;
-	}
-	w->frame->simple &= r->fp_where == ROW_LOST;
-	w->f.valid &= ~(1u << ARCH_FP);
-}
-
-/* [writer] As unwind_step_odd, by a plain row. */
-static inline enum step unwind_step_plain(struct walk *w, const struct row *r)
-{
-	uint64_t cfa = w->f.regs[r->reg] + (uint64_t)(int64_t)r->cfa_offset, ra;
-	uint64_t at = cfa + (uint64_t)(int64_t)r->ra_offset;
-
-	if (!KNOWN(w, r->reg))
-		return STEP_ALL_REGS;
-	if (cfa <= w->f.regs[ARCH_SP] || cfa & 7) /* frames only go up */
-		return STEP_BROKEN;
-	if (!unwind_read_stack(w, at, &ra))
-		return STEP_MISSING;
-	w->frame->ra_at = at;
-	w->frame->ra = ra;
-	w->frame->simple = !w->frame->guessed;
-	w->f.valid &= UNWIND_TRACKED;
-	unwind_restore_fp(w, r, cfa);
-	w->f.regs[ARCH_IP] = ra;
-	w->f.regs[ARCH_SP] = cfa;
-	return STEP_DONE;
 }
 
 #endif
