@@ -40,7 +40,8 @@
 #define POLLFDS_MAX 1100u /* rings of 1,024 CPUs, and the bell */
 #define NEAR_NS (50 * MS)
 #define FIRST_LOOK_NS (10 * MS)
-#define BLIND_DRAIN_NS (10 * MS) /* when rings cannot be polled */
+#define BLIND_DRAIN_NS (10 * MS) /* when rings are not polled */
+#define CROWD_NS (2 * MS)	 /* between the ends of threads */
 /* Whoever asks this goes on where no thread of ours may be. */
 #define NOBODY_LEFT_BEHIND (WRITER_PAUSE | WRITER_CREDENTIALS | WRITER_LEAVE)
 
@@ -55,6 +56,7 @@ static struct {
 	bool idle;		      /* the last flush had nothing to write */
 	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
+	uint64_t looked_at, ended_by; /* the last look, and the threads that had ended by then */
 	uint64_t paused_at;
 } loop;
 
@@ -139,12 +141,11 @@ int loop_open(bool apart, bool in_child, const char **why)
 			"CLOSE_RANGE_UNSHARE is refused, or Linux is older than 5.9): rings are "
 			"read every 10 ms, the file is opened for each flush");
 	roster_scan();
-	/* main is in the trace before it does anything */
-	roster_encode_stats(now, true, trace_flush);
 	plan_begin(now);
 	plan_keep(now);
-	loop.flush_at = now + flush_interval();
-	loop.second_at = now;
+	if (!plan_is_sampling()) /* else it has just done so */
+		roster_encode_stats(now, true, trace_flush);
+	loop.flush_at = loop.second_at = now + flush_interval();
 	*why = NULL;
 	return 0;
 }
@@ -317,6 +318,25 @@ static bool near(uint64_t a, uint64_t b)
 	return a - b + NEAR_NS < 2 * NEAR_NS;
 }
 
+/* perf wakes whoever polls an event each time that a thread ends which inherited it, on every
+ * CPU: 5 us of a thread's life of 30, and a tenth of a CPU for us, to find nothing.  Where
+ * threads end that often, rings are looked at by the clock. */
+static bool in_a_crowd(uint64_t now)
+{
+	uint64_t ended = trace_sums.ended_threads - loop.ended_by, passed = now - loop.looked_at;
+
+	loop.ended_by = trace_sums.ended_threads;
+	loop.looked_at = now;
+	return ended * CROWD_NS > passed;
+}
+
+static bool can_poll(uint64_t now)
+{
+	bool crowd = in_a_crowd(now);
+
+	return bell_tid() && !cpu_perf_is_blind() && !crowd;
+}
+
 /* Until the next flush, second, start or stop, whichever is first. */
 static uint64_t time_to_sleep(uint64_t now, bool polled)
 {
@@ -337,12 +357,12 @@ void loop_run(void)
 	while (!end) {
 		unsigned n = 0, requests;
 		uint32_t asked;
-		uint64_t now;
+		uint64_t now = sys_now_ns();
+		bool polled = can_poll(now);
 
-		if (bell_tid() && state_cpu_engine() == STATE_CPU_PERF)
+		if (polled && state_cpu_engine() == STATE_CPU_PERF)
 			n = cpu_perf_pollfds(loop.fds, POLLFDS_MAX - 1);
-		bell_wait(loop.fds, n,
-			  time_to_sleep(sys_now_ns(), bell_tid() && !cpu_perf_is_blind()));
+		bell_wait(loop.fds, n, time_to_sleep(now, polled));
 		cpu_perf_polled(loop.fds, n);
 		requests = writer_take_requests(&asked);
 		lock_take(&loop_work);
