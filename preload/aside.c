@@ -54,6 +54,7 @@ int aside_leave_word(const char *reason)
 	state_mark_ours();
 	clock_init();
 	header_gather();
+	header_gather_names();
 	engines.cpu_period_ns = UINT64_C(1000000000) / config.cpu_hz;
 	err = trace_init(false, &engines);
 	if (err)

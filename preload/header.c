@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -24,6 +25,7 @@
 #define TRACE_ID_BYTES 16u
 #define CLOCK_TRIES 20
 #define CLOCK_APART_NS 20000u
+#define NAMES_WAIT_NS UINT64_C(100000000) /* at a time: nobody may be able to wake */
 
 static struct {
 	uint8_t trace_id[TRACE_ID_BYTES], parent_id[TRACE_ID_BYTES];
@@ -32,6 +34,7 @@ static struct {
 	char service[1024], attributes[TEXT_BYTES];
 	struct utsname uts;
 	uint64_t mono_ns, real_ns, machine_ns;
+	_Atomic uint32_t named; /* header_gather_names is done; a child has its parent's */
 } facts;
 static uint8_t field_bytes[FIELDS_BYTES]; /* static: a trace has a header whatever fails */
 static struct buffer fields = { .bytes = field_bytes, .capacity = FIELDS_BYTES };
@@ -100,15 +103,16 @@ static void take_clocks(void)
 
 void header_gather(void)
 {
-	ssize_t n;
-
 	memcpy(facts.parent_id, facts.trace_id, TRACE_ID_BYTES);
 	SYS_CALL(SYS_getrandom, facts.trace_id, TRACE_ID_BYTES, 0, 0, 0, 0);
 	take_clocks();
-	if (facts.exe[0]) {
-		facts.forked = true; /* the rest is the parent's and still true */
-		return;
-	}
+	facts.forked = atomic_load(&facts.named);
+}
+
+void header_gather_names(void)
+{
+	ssize_t n;
+
 	n = sys_readlink("/proc/thread-self/exe", facts.exe, sizeof(facts.exe) - 1);
 	facts.exe[n > 0 ? n : 0] = '\0';
 	take_argv0();
@@ -122,6 +126,14 @@ void header_gather(void)
 	proc_container_id(facts.container, sizeof(facts.container));
 	take_environment(facts.service, sizeof(facts.service), "OTEL_SERVICE_NAME");
 	take_environment(facts.attributes, sizeof(facts.attributes), "OTEL_RESOURCE_ATTRIBUTES");
+	atomic_store_explicit(&facts.named, 1, memory_order_release);
+	sys_futex_wake(&facts.named);
+}
+
+static void await_names(void)
+{
+	while (!atomic_load_explicit(&facts.named, memory_order_acquire))
+		sys_futex_wait(&facts.named, 0, NAMES_WAIT_NS);
 }
 
 /* UTC as 20060102T150405Z, without libc's time zone machinery.  Days to civil date:
@@ -154,6 +166,7 @@ int header_expand_out(char *path, size_t bytes)
 	size_t used = 0;
 	int err = 0;
 
+	await_names();
 	*path = '\0';
 	for (const char *p = config.out; *p && !err; p++) {
 		char text[64] = { *p, '\0' };

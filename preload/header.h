@@ -10,9 +10,13 @@
 
 #include "buffer.h"
 
-/* [init] [child] Gathers what does not change: host, program, clocks, ids.  In a
- * forked child the trace id found becomes the parent's. */
+/* [init] [child] Gathers clocks and ids.  In a forked child the trace id found becomes the
+ * parent's. */
 void header_gather(void);
+
+/* [init] Gathers host and program, which takes files: while the writer opens its own.  The
+ * writer waits for it before the first header. */
+void header_gather_names(void);
 
 /* [init] Name that %e stands for: last component of AT_EXECFN. */
 const char *header_program(void);

@@ -184,11 +184,32 @@ static int look_beside(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+#ifdef DLFO_STRUCT_HAS_EH_DBASE /* glibc 2.35 */
+static bool find_objects(const void *one, const void *other, bool *same)
+{
+	struct dl_find_object a, b;
+
+	*same = !_dl_find_object((void *)(uintptr_t)one, &a) &&
+		!_dl_find_object((void *)(uintptr_t)other, &b) &&
+		a.dlfo_link_map == b.dlfo_link_map;
+	return true;
+}
+#else
+static bool find_objects(const void *one, const void *other, bool *same)
+{
+	(void)one, (void)other, (void)same;
+	return false;
+}
+#endif
+
 /* dladdr looks through all symbols of an object for the nearest: 20 us in libc. */
 static bool same_by_symbol(const void *one, const void *other)
 {
 	Dl_info a, b;
+	bool same;
 
+	if (find_objects(one, other, &same))
+		return same;
 	return dladdr(one, &a) && dladdr(other, &b) && a.dli_fbase == b.dli_fbase;
 }
 

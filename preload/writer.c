@@ -19,6 +19,7 @@
 #include "credentials.h"
 #include "engine.h"
 #include "guard.h"
+#include "header.h"
 #include "probe.h"
 #include "proc.h"
 #include "real.h"
@@ -176,6 +177,7 @@ int writer_start(bool in_child, const char **why)
 	}
 	if (in_child)
 		return 0;
+	header_gather_names(); /* meanwhile */
 	if (!wait_for(&w.ready, 1, START_WAIT_NS)) {
 		writer_request(WRITER_EXIT, 0); /* when it does, it is to end at once */
 		*why = "the writer thread did not start in time";
