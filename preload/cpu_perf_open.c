@@ -16,7 +16,7 @@
 
 /* The writer is woken by so much at most: by half of a ring, of a small one, which has
  * little room behind the sample that wakes, by a quarter. */
-#define LARGE_RING_BYTES (512u << 10)
+#define LARGE_RING_BYTES (256u << 10)
 #define WAKEUP_BYTES_MAX (512u << 10)
 #define RING_BYTES_MIN (64u << 10)
 

@@ -18,11 +18,13 @@
 #include "table.h"
 #include "trace.h"
 
-/* 31 samples.  Who wants more than 500 a second gets four times as much.  Less, where that were
- * more than so much on all CPUs, and where the locked memory does not allow it. */
-#define RING_BYTES (512u << 10)
-#define OFTEN_HZ 500u
-#define OFTEN_BYTES (2u << 20)
+/* A ring holds what a busy CPU samples in so long, 15 samples by default: it is allocated and
+ * cleared before the program runs.  Less, where that were more than so much on all CPUs, and
+ * where the locked memory does not allow it. */
+#define RING_MS 150u
+#define RECORD_BYTES 512u /* of a sample, without its stack */
+#define RING_BYTES (256u << 10)
+#define RING_BYTES_MAX (2u << 20)
 #define LEAST_BYTES (64u << 10)
 #define BYTES_OF_ALL (32u << 20)
 
@@ -88,10 +90,13 @@ void engine_perf_report(void)
 
 static uint32_t ring_bytes(void)
 {
-	uint32_t bytes = config.cpu_hz > OFTEN_HZ ? OFTEN_BYTES : RING_BYTES;
+	uint64_t most = BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
+	uint64_t wanted = config.cpu_hz * (config.stack_bytes + RECORD_BYTES) * RING_MS / 1000;
+	uint32_t bytes = RING_BYTES;
 
-	while (bytes > LEAST_BYTES &&
-	       bytes > BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
+	while (bytes < wanted && bytes < RING_BYTES_MAX)
+		bytes *= 2;
+	while (bytes > most && bytes > LEAST_BYTES)
 		bytes /= 2;
 	return bytes;
 }

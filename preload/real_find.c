@@ -184,23 +184,24 @@ static int look_beside(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-#ifdef DLFO_STRUCT_HAS_EH_DBASE /* glibc 2.35 */
+/* _dl_find_object is there from glibc 2.35 on; the library is to load where it is not. */
 static bool find_objects(const void *one, const void *other, bool *same)
 {
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	__typeof__(_dl_find_object) *find =
+		(__typeof__(find))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	struct dl_find_object a, b;
 
-	*same = !_dl_find_object((void *)(uintptr_t)one, &a) &&
-		!_dl_find_object((void *)(uintptr_t)other, &b) &&
+	if (!find)
+		return false;
+	*same = !find((void *)(uintptr_t)one, &a) && !find((void *)(uintptr_t)other, &b) &&
 		a.dlfo_link_map == b.dlfo_link_map;
 	return true;
-}
 #else
-static bool find_objects(const void *one, const void *other, bool *same)
-{
 	(void)one, (void)other, (void)same;
 	return false;
-}
 #endif
+}
 
 /* dladdr looks through all symbols of an object for the nearest: 20 us in libc. */
 static bool same_by_symbol(const void *one, const void *other)

@@ -48,7 +48,7 @@ static void own_directory(char *dir, size_t bytes)
 }
 
 /* Loads the three from dir into one new namespace; all or none. */
-static void *load_from(const char *dir)
+static void *load_copies(const char *dir)
 {
 	void *handles[LIBRARIES];
 	Lmid_t ns = LM_ID_NEWLM;
@@ -102,9 +102,9 @@ int unwind_ns_load(struct unwind_ns *ns, const char **why)
 	*why = reason;
 	own_directory(dir, sizeof(dir));
 	if (have_copies(dir))
-		lib = load_from(dir);
-	if (!lib)
-		lib = load_from("");
+		lib = load_copies(dir);
+	if (!lib) /* the last one asks for the others */
+		lib = dlmopen(LM_ID_NEWLM, libraries[LIBRARIES - 1], RTLD_NOW | RTLD_LOCAL);
 	if (!lib)
 		return fail(-ENOENT, dlerror());
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {

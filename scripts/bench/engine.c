@@ -22,9 +22,9 @@
 
 #define CPUS_MAX 1024u
 #define STACK_BYTES 16384u
-#define RING_BYTES (512u << 10) /* these as in preload/engine_perf.c */
+#define RING_BYTES (256u << 10) /* as preload/engine_perf.c has it at 94 and 99 a second ... */
 #define OFTEN_HZ 500
-#define OFTEN_BYTES (2u << 20)
+#define OFTEN_BYTES (2u << 20) /* ... and at 999 */
 #define LOOK_MS 200 /* the library's flush */
 
 _Atomic uint64_t stats_lost[PROF_LOSS_CODES];
