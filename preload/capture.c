@@ -10,6 +10,8 @@
 #include "sys.h"
 #include "thread.h"
 
+#define PAGE_BYTES UINT64_C(4096)
+
 struct __attribute__((packed, may_alias)) stack_word {
 	uint64_t value;
 };
@@ -46,24 +48,42 @@ uint32_t capture_stack_size(uint64_t sp, uint32_t max)
 	return (uint32_t)(top - sp) & ~7u;
 }
 
+/* The kernel copies the set before it looks at `how`, which names nothing: a third of what
+ * process_vm_readv takes, and no lock on the mappings. */
+static bool page_is_readable(uint64_t page)
+{
+	const int no_such_how = -1;
+
+	return SYS_CALL(SYS_rt_sigprocmask, no_such_how, page, NULL, sizeof(uint64_t), 0, 0) !=
+	       -EFAULT;
+}
+
 /* What lies between sp and the thread's end of stack may be another stack with a guard page of
- * its own, a coroutine's for one: all but the page in use is read by the kernel, which finds out.
- * Where that is refused, the thread's own stack is taken as it is. */
+ * its own, a coroutine's for one: all pages but the one in use are asked for. */
+static uint32_t readable_bytes(uint64_t sp, uint32_t bytes)
+{
+	uint64_t page = (sp | (PAGE_BYTES - 1)) + 1;
+
+	while (page < sp + bytes && page_is_readable(page))
+		page += PAGE_BYTES;
+	return page < sp + bytes ? (uint32_t)(page - sp) & ~7u : bytes;
+}
+
 uint32_t capture_stack(uint64_t sp, uint8_t *to, uint32_t max, bool *cut)
 {
-	uint64_t top = 0, page_end = (sp | 4095) + 1;
-	bool own = thread_stack_bounds(sp, &top);
-	uint32_t bytes = own ? capture_stack_size(sp, max) & ~7u : max;
-	ssize_t got = own && sp + bytes <= page_end ? 0 : sys_read_own_memory(sp, to, bytes);
+	uint64_t top = 0;
+	ssize_t got;
 
-	if (own && got <= 0 && got != -EFAULT) {
-		copy_words(to, sp, bytes);
-		got = bytes;
+	*cut = false;
+	if (thread_stack_bounds(sp, &top)) {
+		uint32_t bytes = capture_stack_size(sp, max) & ~7u;
+
+		got = readable_bytes(sp, bytes);
+		copy_words(to, sp, (uint32_t)got);
+		*cut = got == bytes && top - sp > max;
+	} else {
+		got = sys_read_own_memory(sp, to, max);
+		*cut = got == max;
 	}
-	if (got <= 0) {
-		*cut = false;
-		return 0;
-	}
-	*cut = own && (uint64_t)got == bytes ? top - sp > max : (uint64_t)got == max;
-	return (uint32_t)got;
+	return got > 0 ? (uint32_t)got : 0;
 }

@@ -2,9 +2,9 @@
  *
  * capture.h - copying a piece of the running thread's own stack, for the
  * allocation hook and for the timer's signal handler.  Inside the bounds the
- * thread registry knows this is a plain copy; any other stack (a fiber's, an
- * alternate signal stack) is read through the kernel, which fails softly
- * where memory ends.
+ * thread registry knows this is a plain copy of pages that the kernel calls readable;
+ * any other stack (a fiber's, an alternate signal stack), whose neighbours may go at any
+ * moment, is read through the kernel, which fails softly where memory ends.
  */
 #ifndef PROF_CAPTURE_H
 #define PROF_CAPTURE_H
