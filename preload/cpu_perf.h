@@ -31,6 +31,7 @@ enum perf_rec_kind {
 };
 
 #define PERF_KERNEL_FRAMES_MAX 127
+#define CPU_PERF_RECORD_BYTES 512u /* of a sample without its stack, about */
 
 struct perf_rec {
 	enum perf_rec_kind kind;
@@ -104,6 +105,9 @@ bool cpu_perf_is_open(void);
 
 /* [writer] Whether a ring may fill without cpu_perf_pollfds's telling. */
 bool cpu_perf_is_blind(void);
+
+/* [writer] Whether a ring has room for what a busy CPU samples in ns. */
+bool cpu_perf_has_room_for(uint64_t ns);
 
 /* [writer] Fills up to max pollfds (POLLIN at half of a ring, a small one's quarter); returns how
  * many.  0 after cpu_perf_detach: the caller then has to look in by time. */

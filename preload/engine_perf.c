@@ -18,13 +18,12 @@
 #include "table.h"
 #include "trace.h"
 
-/* A ring holds what a busy CPU samples in so long, 15 samples by default: it is allocated and
- * cleared before the program runs.  Less, where that were more than so much on all CPUs, and
- * where the locked memory does not allow it. */
+/* A ring holds what a busy CPU samples in so long, 15 samples by default, between these: it is
+ * allocated and cleared before the program runs.  Less, where that were more than so much on all
+ * CPUs, and where the locked memory does not allow it. */
 #define RING_MS 150u
-#define RECORD_BYTES 512u /* of a sample, without its stack */
-#define RING_BYTES (256u << 10)
-#define RING_BYTES_MAX (2u << 20)
+#define WANTED_MIN (256u << 10)
+#define WANTED_MAX (2u << 20)
 #define LEAST_BYTES (64u << 10)
 #define BYTES_OF_ALL (32u << 20)
 
@@ -91,10 +90,11 @@ void engine_perf_report(void)
 static uint32_t ring_bytes(void)
 {
 	uint64_t most = BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
-	uint64_t wanted = config.cpu_hz * (config.stack_bytes + RECORD_BYTES) * RING_MS / 1000;
-	uint32_t bytes = RING_BYTES;
+	uint64_t wanted =
+		config.cpu_hz * (config.stack_bytes + CPU_PERF_RECORD_BYTES) * RING_MS / 1000;
+	uint32_t bytes = WANTED_MIN;
 
-	while (bytes < wanted && bytes < RING_BYTES_MAX)
+	while (bytes < wanted && bytes < WANTED_MAX)
 		bytes *= 2;
 	while (bytes > most && bytes > LEAST_BYTES)
 		bytes /= 2;

@@ -103,16 +103,18 @@ static void take_clocks(void)
 
 void header_gather(void)
 {
+	facts.forked = facts.mono_ns != 0; /* gathered once before */
 	memcpy(facts.parent_id, facts.trace_id, TRACE_ID_BYTES);
 	SYS_CALL(SYS_getrandom, facts.trace_id, TRACE_ID_BYTES, 0, 0, 0, 0);
 	take_clocks();
-	facts.forked = atomic_load(&facts.named);
 }
 
 void header_gather_names(void)
 {
 	ssize_t n;
 
+	if (atomic_load(&facts.named))
+		return;
 	n = sys_readlink("/proc/thread-self/exe", facts.exe, sizeof(facts.exe) - 1);
 	facts.exe[n > 0 ? n : 0] = '\0';
 	take_argv0();

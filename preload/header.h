@@ -14,8 +14,8 @@
  * parent's. */
 void header_gather(void);
 
-/* [init] Gathers host and program, which takes files: while the writer opens its own.  The
- * writer waits for it before the first header. */
+/* [init] [child] Gathers host and program, unless the parent had: while the writer opens its
+ * files, since this takes some, too.  The writer waits for it before the first header. */
 void header_gather_names(void);
 
 /* [init] Name that %e stands for: last component of AT_EXECFN. */

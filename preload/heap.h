@@ -19,7 +19,7 @@
 void heap_before(void);
 void heap_after(void *block, size_t bytes);
 
-/* [hook] block is in the filter: records its free if it is a sampled block.
+/* [hook] block may be a sampled one (live_maybe): records its free if it is a sampled block.
  * False when the block belongs to no allocator and must not be freed. */
 bool heap_free(void *block);
 

@@ -2,7 +2,7 @@
  *
  * hook_alloc.c - the malloc family, in front of the program's own allocator.
  * An allocation is one subtraction from a thread-local countdown, which also
- * compares, a free one look into the filter; everything else is in heap.c.
+ * compares, a free one look at a counter (live.h); everything else is in heap.c.
  * Fresh TLS is zero, so a thread's first allocation takes the slow path, which
  * sets the thread up.  Blocks and errno are always the real call's.
  */

@@ -75,7 +75,8 @@ static void near_add(uint64_t address, int by)
 	uint32_t i = near_index(address);
 
 	cell_add(&live_near[i], by);
-	atomic_store_explicit(&near_touched[i / PAGE_CELLS], true, memory_order_relaxed);
+	if (!atomic_load_explicit(&near_touched[i / PAGE_CELLS], memory_order_relaxed))
+		atomic_store_explicit(&near_touched[i / PAGE_CELLS], true, memory_order_relaxed);
 }
 
 static void filter_add(uint32_t k, uint64_t address, int by)

@@ -25,9 +25,8 @@ extern _Atomic uint8_t live_near[LIVE_NEAR_CELLS] __attribute__((visibility("hid
 /* [hook] May address be a sampled block?  Never false for one. */
 static inline bool live_maybe(uint64_t address)
 {
-	return atomic_load_explicit(
-		&live_near[address >> LIVE_NEAR_SHIFT & (LIVE_NEAR_CELLS - 1)],
-		memory_order_relaxed) != 0;
+	return atomic_load_explicit(&live_near[address >> LIVE_NEAR_SHIFT & (LIVE_NEAR_CELLS - 1)],
+				    memory_order_relaxed) != 0;
 }
 
 /* [hook] Is it one?  True also for what a jump left behind. */

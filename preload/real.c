@@ -20,7 +20,7 @@
 #define BOOTSTRAP_ALIGN 16u
 
 /* Blocks handed out while dlsym runs and on our own threads.  Each is preceded by
- * its size; all are entered in the free filter, so that free's slow path, and no
+ * its size; all are pinned where free looks (live.h), so that free's slow path, and no
  * other, has to know about them.  There are some two hundred; of those given
  * back a few are kept for the next, which is what a thread of ours needs each
  * time it is started. */

@@ -184,24 +184,38 @@ static int look_beside(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-/* _dl_find_object is there from glibc 2.35 on; the library is to load where it is not. */
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+/* _dl_find_object: glibc has it from 2.35 on, and the library is to load where it is not. */
+static __typeof__(_dl_find_object) *find_object;
+
 static bool find_objects(const void *one, const void *other, bool *same)
 {
-#ifdef DLFO_STRUCT_HAS_EH_DBASE
-	__typeof__(_dl_find_object) *find =
-		(__typeof__(find))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	struct dl_find_object a, b;
 
-	if (!find)
+	if (!find_object)
 		return false;
-	*same = !find((void *)(uintptr_t)one, &a) && !find((void *)(uintptr_t)other, &b) &&
-		a.dlfo_link_map == b.dlfo_link_map;
+	*same = !find_object((void *)(uintptr_t)one, &a) &&
+		!find_object((void *)(uintptr_t)other, &b) && a.dlfo_link_map == b.dlfo_link_map;
 	return true;
+}
+
+static void find_finder(void)
+{
+	void *found = dlsym(RTLD_DEFAULT, "_dl_find_object");
+
+	memcpy(&find_object, &found, sizeof(find_object));
+}
 #else
+static bool find_objects(const void *one, const void *other, bool *same)
+{
 	(void)one, (void)other, (void)same;
 	return false;
-#endif
 }
+
+static void find_finder(void)
+{
+}
+#endif
 
 /* dladdr looks through all symbols of an object for the nearest: 20 us in libc. */
 static bool same_by_symbol(const void *one, const void *other)
@@ -226,6 +240,7 @@ bool real_same_object(const void *one, const void *other)
 
 bool real_find_init(void)
 {
+	find_finder();
 	loader_answers = same_by_symbol((void *)(uintptr_t)dl_iterate_phdr,
 					(void *)(uintptr_t)gnu_get_libc_version);
 	return loader_answers;

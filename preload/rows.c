@@ -213,7 +213,7 @@ static void find_rule(uint64_t pc, struct row *r)
 }
 
 /* Plain: the CFA is an offset from the stack or frame pointer, and what is saved lies at an
- * offset from the CFA.  Nearly all rows are; unwind_walk.h walks them. */
+ * offset from the CFA.  Nearly all rows are; unwind.c has a loop for them. */
 static bool is_plain(const struct row *r)
 {
 	return r->kind == ROW_RULE && !r->deref && !r->signal && !r->lands &&

@@ -15,6 +15,8 @@
 #include "sys.h"
 #include "thread_private.h"
 
+#define LOOKS_BY_WORD 8u /* of which one is at memory */
+
 void thread_own_clocks(const struct thread_state *t, struct thread_totals *totals)
 {
 	uint64_t cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -51,16 +53,20 @@ static void read_counters(const struct thread_state *t, struct thread_totals *to
 }
 
 /* The first thread of a process that has ended by the bare exit call stays for as long as any
- * other is there, us for one, and still has a clock; memory it has none. */
+ * other is there, us for one, and still has a clock; memory it has none.  The kernel clears its
+ * tid, unless the program has had another word cleared (set_tid_address): now and then memory
+ * is asked for all the same. */
 static bool is_gone_leader(const struct thread_state *t)
 {
+	static unsigned looks;
 	uint32_t word = 0;
 	char pages[8] = "";
 	ssize_t got;
 
 	if (t != thread_lives.leader)
 		return false;
-	if (thread_lives.leader_tid && atomic_load(thread_lives.leader_tid))
+	if (thread_lives.leader_tid && atomic_load(thread_lives.leader_tid) &&
+	    ++looks % LOOKS_BY_WORD)
 		return false;
 	got = sys_read_memory_of((int)t->tid, (uint64_t)(uintptr_t)&t->tid, &word, sizeof(word));
 	if (got == sizeof(word) || got == -ESRCH)

@@ -200,8 +200,8 @@ static enum step walk_on(struct walk *w, bool all_regs)
 		if (out->frames == UNWIND_FRAMES_MAX)
 			return STEP_FULL;
 		pc = w->f.regs[ARCH_IP] - !w->exact;
-		f = note_frame(out->frames, pc, w->f.regs[ARCH_SP], w->f.regs[ARCH_FP], KNOWN(w, ARCH_FP),
-			       w->exact, s == STEP_GUESSED);
+		f = note_frame(out->frames, pc, w->f.regs[ARCH_SP], w->f.regs[ARCH_FP],
+			       KNOWN(w, ARCH_FP), w->exact, s == STEP_GUESSED);
 		if (w->last && resume(w, f))
 			return STEP_END;
 		r = unwind_find_row(pc);

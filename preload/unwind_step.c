@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unwind_step.c - the steps of a walk that are not plain (unwind_walk.h): by a row of another
- * form, by the tables, along the frame pointer.  Rows track the stack pointer and the frame
+ * unwind_step.c - the steps of a walk that unwind.c's loop over plain rows leaves: by a row
+ * of any form, by the tables, along the frame pointer.  Rows track the stack pointer and the frame
  * pointer alone.
  */
 #include "unwind_walk.h"

@@ -36,11 +36,11 @@ struct walk {
 	uint64_t stack_start;	  /* run-time address of c->stack */
 	uint64_t stack_words_end; /* from there, where no whole word begins any more */
 	uint64_t missing;
-	bool exact;		  /* the next pc is exact: a signal came there */
-	bool ours;		  /* some frame is libprof.so's */
-	struct last *last;	  /* the thread's stack before, or NULL */
-	uint32_t last_limit;	  /* see last_find */
-	int resumed;		  /* at this frame of last, -1 not */
+	bool exact;	     /* the next pc is exact: a signal came there */
+	bool ours;	     /* some frame is libprof.so's */
+	struct last *last;   /* the thread's stack before, or NULL */
+	uint32_t last_limit; /* see last_find */
+	int resumed;	     /* at this frame of last, -1 not */
 };
 
 /* [writer] For a new picture of the process. */

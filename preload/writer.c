@@ -175,9 +175,9 @@ int writer_start(bool in_child, const char **why)
 		*why = "no thread could be created for the writer";
 		return err;
 	}
+	header_gather_names(); /* meanwhile */
 	if (in_child)
 		return 0;
-	header_gather_names(); /* meanwhile */
 	if (!wait_for(&w.ready, 1, START_WAIT_NS)) {
 		writer_request(WRITER_EXIT, 0); /* when it does, it is to end at once */
 		*why = "the writer thread did not start in time";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * writer_loop.c - see writer_loop.h.  One cycle: sleep until a ring is half
- * full, somebody asks, or the flush interval is over; drain; flush; answer.
+ * full, somebody asks, or the time to flush, or to look, has come; drain; flush; answer.
  */
 #include "writer_loop.h"
 
@@ -53,10 +53,10 @@ static struct {
 	bool last;			    /* it was not certain that the pause would end */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
-	bool idle;		      /* the last flush had nothing to write */
-	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
-	uint64_t flush_at, second_at; /* next times of each */
-	uint64_t looked_at, ended_by; /* the last look, and the threads that had ended by then */
+	bool idle;			    /* the last flush had nothing to write */
+	uint64_t first_look;		/* of a child without a trace: interval between flushes */
+	uint64_t flush_at, second_at;	/* next times of each */
+	uint64_t looked_at, ended_seen; /* the last look, and the threads that had ended by then */
 	uint64_t paused_at;
 } loop;
 
@@ -87,15 +87,21 @@ static int open_tables(const char **why)
 	return 0;
 }
 
+/* After a flush with nothing to write the next comes by so much later: with its work still
+ * within the two intervals that are promised. */
+static uint64_t idle_extra(void)
+{
+	return 2 * config.flush_ms * MS / 3;
+}
+
 /* A forked child may be ended at any moment and has no trace yet: it looks for
- * its first event early, and less and less often when none comes.  After a flush with nothing to
- * write the next comes later: with its work still within the two intervals that are promised. */
+ * its first event early, and less and less often when none comes. */
 static uint64_t flush_interval(void)
 {
 	uint64_t standard = config.flush_ms * MS;
 
 	if (!loop.in_child || trace_exists())
-		return loop.idle ? standard + 2 * standard / 3 : standard;
+		return loop.idle ? standard + idle_extra() : standard;
 	loop.first_look = loop.first_look ? 2 * loop.first_look : FIRST_LOOK_NS;
 	return loop.first_look < standard ? loop.first_look : standard;
 }
@@ -146,6 +152,8 @@ int loop_open(bool apart, bool in_child, const char **why)
 	if (!plan_is_sampling()) /* else it has just done so */
 		roster_encode_stats(now, true, trace_flush);
 	loop.flush_at = loop.second_at = now + flush_interval();
+	if (loop.second_at > now + SECOND)
+		loop.second_at = now + SECOND;
 	*why = NULL;
 	return 0;
 }
@@ -201,6 +209,10 @@ static void take_all(void)
 		maps_settle();
 	roster_scan();
 	roster_bury(&trace_sums, trace_flush);
+	if (loop.idle && encode_pending()) {
+		loop.idle = false;
+		loop.flush_at -= idle_extra();
+	}
 }
 
 static void flush(uint64_t now)
@@ -323,11 +335,11 @@ static bool near(uint64_t a, uint64_t b)
  * threads end that often, rings are looked at by the clock. */
 static bool in_a_crowd(uint64_t now)
 {
-	uint64_t ended = trace_sums.ended_threads - loop.ended_by, passed = now - loop.looked_at;
+	uint64_t ended = trace_sums.ended_threads - loop.ended_seen, passed = now - loop.looked_at;
 
-	loop.ended_by = trace_sums.ended_threads;
+	loop.ended_seen = trace_sums.ended_threads;
 	loop.looked_at = now;
-	return ended * CROWD_NS > passed;
+	return ended * CROWD_NS > passed && cpu_perf_has_room_for(4 * BLIND_DRAIN_NS);
 }
 
 static bool can_poll(uint64_t now)

@@ -3,11 +3,11 @@
 log it kept, and the trace it left, compared.
 
 The promise: a trace holds everything that is older than two flush periods (one
-until the writer wakes, one for its work).  A busy machine may wake it late, so a
-witness (w_fault_witness, in the program's own session) measures how late a sleeper woke
-there in the last second; that goes on top, and a run that breaks the bound all the same
-is tried again: the writer had too little of the CPU for its work for once, or else it
-happens each time.  Few runs may need that, see settle(): where one in 500 does, more than
+until the writer wakes, one for its work; after a flush with nothing to write 5/3, and the
+rest).  A busy machine may wake it late, so a witness (w_fault_witness, in the program's own
+session) measures how late a sleeper woke there in the last second; that goes on top, and a run
+that breaks the bound all the same is tried again: the writer had too little of the CPU for its
+work for once, or else it happens each time.  Few runs may need that, see settle(): where one in 500 does, more than
 it allows do in less than 1e-5 of the short forms (3 of 16 kills: 560 * 0.002^3 = 4e-6) and
 1e-4 of 200 kills (5 of them, 0.4 expected: 6e-5).
 """
