@@ -12,33 +12,6 @@
 
 #define PAGE_BYTES UINT64_C(4096)
 
-struct __attribute__((packed, may_alias)) stack_word {
-	uint64_t value;
-};
-
-/* Not memcpy: the program may define its own, and sanitizers' versions object
- * to the red zones that lie between the variables of a stack.  The empty asm
- * keeps the compiler from turning the loop back into a call. */
-__attribute__((no_sanitize("address", "thread"))) static void copy_words(uint8_t *to, uint64_t from,
-									 uint32_t bytes)
-{
-	const struct stack_word *in = (const struct stack_word *)(uintptr_t)from;
-	struct stack_word *out = (struct stack_word *)(uintptr_t)to;
-	uint32_t i = 0, words = bytes / 8;
-
-	for (; i + 4 <= words; i += 4) {
-		out[i] = in[i];
-		out[i + 1] = in[i + 1];
-		out[i + 2] = in[i + 2];
-		out[i + 3] = in[i + 3];
-		__asm__ volatile("" ::: "memory");
-	}
-	for (; i < words; i++) {
-		out[i] = in[i];
-		__asm__ volatile("" ::: "memory");
-	}
-}
-
 uint32_t capture_stack_size(uint64_t sp, uint32_t max)
 {
 	uint64_t top;
@@ -79,7 +52,7 @@ uint32_t capture_stack(uint64_t sp, uint8_t *to, uint32_t max, bool *cut)
 		uint32_t bytes = capture_stack_size(sp, max) & ~7u;
 
 		got = readable_bytes(sp, bytes);
-		copy_words(to, sp, (uint32_t)got);
+		arch_copy_words(to, sp, (uint64_t)got / 8);
 		*cut = got == bytes && top - sp > max;
 	} else {
 		got = sys_read_own_memory(sp, to, max);
