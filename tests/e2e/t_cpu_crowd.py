@@ -20,8 +20,11 @@ def come_and_go():
 def wakings():
     n = 0
     for tid in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{{tid}}/status") as file:
-            fields = dict(line.split(":", 1) for line in file)
+        try:
+            with open(f"/proc/self/task/{{tid}}/status") as file:
+                fields = dict(line.split(":", 1) for line in file)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the last one, joined, is still on its way out
         if fields["Name"].strip() == "libprof":
             n += int(fields["voluntary_ctxt_switches"])
     return n
