@@ -39,7 +39,7 @@ def of(done, function):
 
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
-    argv = [bench.work / "w_frames40", bench.pick(1200, 500)]
+    argv = [bench.work / "w_frames40", bench.pick(1100, 500)]
     least = bench.pick(PAIRS_MIN, 9)
     done = bench.compare(argv, variants(bench, notes, 999, 99), bench.pick(40, 12),
                          bench.pick(270, 25), least)
@@ -74,7 +74,7 @@ def cpu(bench, notes):
 def sqlite(bench, notes):
     need("sqlite3")
     script = bench.out / "query.sql"
-    script.write_text(".timer on\n" + QUERY % bench.pick(1_500_000, 500_000) + "\n",
+    script.write_text(".timer on\n" + QUERY % bench.pick(1_000_000, 500_000) + "\n",
                       encoding="utf-8")
     done = bench.compare(["sqlite3", ":memory:", f".read {script}"],
                          variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(40, 14))
@@ -101,7 +101,7 @@ def switches(bench, notes):
         turns = bench.pick(100_000, 40_000)
         chosen = variants(bench, notes, 99)
         done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(15, 7),
-                             bench.pick(20, 10))
+                             bench.pick(15, 10))
         us = of(done, lambda r, n=turns: r.number("pingpong", 2) / n / 1e3)
         name = f"ping-pong {what}, 99 Hz: a turn"
         if "perf -F 99" in us:

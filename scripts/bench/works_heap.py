@@ -122,7 +122,7 @@ def programs(bench, notes):
     for name, (program, what) in PROGRAMS.items():
         done = bench.compare([bench.out / program],
                              (BARE, bench.shim, bench.shim_thread, bench.libprof()),
-                             bench.pick(21, 7), bench.pick(50, 14))
+                             bench.pick(21, 7), bench.pick(34, 14))
         ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
         yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
         yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
@@ -159,7 +159,7 @@ def grow(bench, notes):
     for what, step, limit in (("half as much again", 0, 5), ("64 KiB at a time", 2 ** 16, 5)):
         argv = [bench.out / "grow", 2 ** 30, step]
         done = bench.compare(argv, (BARE, bench.shim, bench.libprof()), bench.pick(13, 7),
-                             bench.pick(16, 10))
+                             bench.pick(12, 10))
         ms = times(done, "grow", 2, 1e6)
         yield Row(f"realloc to 1 GiB, {what}", "ms", ms["bare"], ms["libprof"], "ratio", limit)
         yield Row(f"realloc, {what}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio",
@@ -172,7 +172,7 @@ def storm(bench, notes):
     """An allocation storm of 1 GiB/s: what it costs, and whether the rate was reached."""
     rate, ms = 1024, bench.pick(2000, 1000)
     done = bench.compare([bench.out / "storm", rate, ms], (BARE, bench.libprof()),
-                         bench.pick(11, 7), bench.pick(25, 14))
+                         bench.pick(11, 7), bench.pick(18, 14))
     reached = min(r.number("storm", 1) / ms * 1000 for r in done["libprof"])
     cpu = {v: [1e3 * r.cpu * 1000 / ms for r in results] for v, results in done.items()}
     yield Row("storm of 1 GiB/s: CPU a second", "ms", cpu["bare"], cpu["libprof"])

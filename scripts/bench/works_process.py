@@ -70,7 +70,7 @@ def memory(bench, notes):
             ("storm of 1 GiB/s", [bench.out / "storm", 1024, storm_ms], {}, 32)):
         runs = {v.name: lambda v=v, a=argv: peak(bench, a, v)
                 for v in (BARE, bench.libprof(**settings))}
-        values = bench.in_turn(runs, bench.pick(7, 5), FOREVER, 5)
+        values = bench.in_turn(runs, 5, FOREVER, 5)
         base = [x[0] for x in values["bare"]]
         used = [x[0] + x[1] for x in values["libprof"]]
         yield Row(f"memory, {name}: resident and rings", "MiB", base, used, limit=limit,

@@ -53,8 +53,7 @@ def disk(bench, notes):
 
 
 def cost(bench, notes):
-    runs = bench.pick(9, 7)
-    done = [bench.run([bench.out / "unwinding"]) for _ in range(runs)]
+    done = [bench.run([bench.out / "unwinding"]) for _ in range(7)]
     ns = {k: [r.number(k, 1) / 100 for r in done]
           for k in ("hot", "near", "far", "chase_near", "chase_far", "made")}
     yield Row("unwinding, a frame, hot", "ns", [], ns["hot"], limit=10)
