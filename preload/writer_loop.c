@@ -42,6 +42,7 @@
 #define FIRST_LOOK_NS (10 * MS)
 #define BLIND_DRAIN_NS (10 * MS) /* when rings are not polled */
 #define CROWD_NS (2 * MS)	 /* between the ends of threads */
+#define CROWD_LASTS_NS (200 * MS)
 /* Whoever asks this goes on where no thread of ours may be. */
 #define NOBODY_LEFT_BEHIND (WRITER_PAUSE | WRITER_CREDENTIALS | WRITER_LEAVE)
 
@@ -54,9 +55,11 @@ static struct {
 	uint32_t threads;		    /* counted for WRITER_COUNT */
 	struct credential_call credentials; /* to be followed by WRITER_CREDENTIALS */
 	bool idle;			    /* the last flush had nothing to write */
-	uint64_t first_look;		/* of a child without a trace: interval between flushes */
-	uint64_t flush_at, second_at;	/* next times of each */
-	uint64_t looked_at, ended_seen; /* the last look, and the threads that had ended by then */
+	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
+	uint64_t flush_at, second_at; /* next times of each */
+	uint64_t looked_at,
+		ended_seen; /* an earlier look, and the threads that had ended by then */
+	bool crowd;	    /* see in_a_crowd */
 	uint64_t paused_at;
 } loop;
 
@@ -337,9 +340,16 @@ static bool in_a_crowd(uint64_t now)
 {
 	uint64_t ended = trace_sums.ended_threads - loop.ended_seen, passed = now - loop.looked_at;
 
+	bool many = ended * CROWD_NS > passed && cpu_perf_has_room_for(4 * BLIND_DRAIN_NS);
+
+	if (passed < BLIND_DRAIN_NS / 2) /* too short to tell: somebody rang */
+		return loop.crowd;
+	if (loop.crowd && !many && passed < CROWD_LASTS_NS) /* it had no CPU for once */
+		return true;
 	loop.ended_seen = trace_sums.ended_threads;
 	loop.looked_at = now;
-	return ended * CROWD_NS > passed && cpu_perf_has_room_for(4 * BLIND_DRAIN_NS);
+	loop.crowd = many;
+	return many;
 }
 
 static bool can_poll(uint64_t now)

@@ -56,7 +56,7 @@ PROGRAMS = (
     ("w_fork", "40", dict(NAMES_IDS, programs="w_fork*4")),
     ("w_exec", "3 20", dict(NAMES_IDS, status=3, programs="exe*4")),
     ("w_dlopen", "5 10", dict(masks="reused number")),
-    ("w_pthread_exit", "", MEASURES),
+    ("w_pthread_exit", "", NAMES_IDS),
     ("w_signals", "", {}),
     ("w_exits", "exit", dict(status=21)),
     ("w_exits", "_exit", dict(status=21)),
