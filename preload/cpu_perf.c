@@ -115,8 +115,7 @@ bool cpu_perf_has_room_for(uint64_t ns)
 	const struct perf_event_attr *a = &perf_engine.attr;
 
 	return a->sample_period &&
-	       ns / a->sample_period * (a->sample_stack_user + CPU_PERF_RECORD_BYTES) <
-		       perf_engine.data_bytes;
+	       perf_bytes_in(ns, a->sample_period, a->sample_stack_user) < perf_engine.data_bytes;
 }
 
 unsigned cpu_perf_pollfds(struct pollfd *fds, unsigned max)

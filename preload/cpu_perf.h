@@ -31,7 +31,6 @@ enum perf_rec_kind {
 };
 
 #define PERF_KERNEL_FRAMES_MAX 127
-#define CPU_PERF_RECORD_BYTES 512u /* of a sample without its stack, about */
 
 struct perf_rec {
 	enum perf_rec_kind kind;
@@ -75,6 +74,10 @@ struct cpu_perf_info {
 	bool memory;	     /* on failure: it is that which was refused */
 	const char *why;     /* on failure: what was refused and the command that helps */
 };
+
+/* [writer] The size for a ring of such samples: of what a busy CPU takes in 150 ms, 256 KiB to
+ * 2 MiB (it is allocated and cleared before the program runs); less on very many CPUs. */
+uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes);
 
 /* [writer] Opens disabled events on every CPU the followed thread may run on.
  * 0, or -errno with info->why set and nothing left open. */

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cpu_perf_rings.h"
 #include "sys.h"
@@ -19,6 +20,10 @@
 #define LARGE_RING_BYTES (256u << 10)
 #define WAKEUP_BYTES_MAX (512u << 10)
 #define RING_BYTES_MIN (64u << 10)
+#define RING_NS UINT64_C(150000000)
+#define RING_BYTES_WANTED_MIN (256u << 10)
+#define RING_BYTES_WANTED_MAX (2u << 20)
+#define ALL_RINGS_BYTES (32u << 20)
 
 /* Linux 5.13; newer than the headers we may be built with. */
 #define ATTR_INHERIT_THREAD (UINT64_C(1) << 35)
@@ -245,6 +250,20 @@ static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 	if (err)
 		perf_rings_close();
 	return err;
+}
+
+uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes)
+{
+	uint64_t most =
+		ALL_RINGS_BYTES / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
+	uint32_t bytes = RING_BYTES_WANTED_MIN;
+
+	while (bytes < perf_bytes_in(RING_NS, period_ns, stack_bytes) &&
+	       bytes < RING_BYTES_WANTED_MAX)
+		bytes *= 2;
+	while (bytes > most && bytes > RING_BYTES_MIN)
+		bytes /= 2;
+	return bytes;
 }
 
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info)

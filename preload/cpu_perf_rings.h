@@ -29,6 +29,13 @@ struct perf_ring {
 };
 
 #define PERF_CPUS_MAX 8192u
+#define PERF_RECORD_BYTES 512u /* of a sample without its stack, about */
+
+/* What a busy CPU samples in ns. */
+static inline uint64_t perf_bytes_in(uint64_t ns, uint64_t period_ns, uint32_t stack_bytes)
+{
+	return ns / period_ns * (stack_bytes + PERF_RECORD_BYTES);
+}
 
 struct perf_engine {
 	struct perf_ring *rings;

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "bell.h"
 #include "config.h"
@@ -17,15 +16,6 @@
 #include "state.h"
 #include "table.h"
 #include "trace.h"
-
-/* A ring holds what a busy CPU samples in so long, 15 samples by default, between these: it is
- * allocated and cleared before the program runs.  Less, where that were more than so much on all
- * CPUs, and where the locked memory does not allow it. */
-#define RING_MS 150u
-#define WANTED_MIN (256u << 10)
-#define WANTED_MAX (2u << 20)
-#define LEAST_BYTES (64u << 10)
-#define BYTES_OF_ALL (32u << 20)
 
 static struct {
 	bool kernel; /* kernel code is sampled */
@@ -87,25 +77,14 @@ void engine_perf_report(void)
 	perf.told = perf.narrow;
 }
 
-static uint32_t ring_bytes(void)
-{
-	uint64_t most = BYTES_OF_ALL / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
-	uint64_t wanted =
-		config.cpu_hz * (config.stack_bytes + CPU_PERF_RECORD_BYTES) * RING_MS / 1000;
-	uint32_t bytes = WANTED_MIN;
-
-	while (bytes < wanted && bytes < WANTED_MAX)
-		bytes *= 2;
-	while (bytes > most && bytes > LEAST_BYTES)
-		bytes /= 2;
-	return bytes;
-}
-
 static struct cpu_perf_options perf_options(void)
 {
-	return (struct cpu_perf_options){ .period_ns = engine_period_ns(),
-					  .stack_bytes = (uint32_t)config.stack_bytes,
-					  .ring_bytes = ring_bytes(),
+	uint64_t period_ns = engine_period_ns();
+	uint32_t stack_bytes = (uint32_t)config.stack_bytes;
+
+	return (struct cpu_perf_options){ .period_ns = period_ns,
+					  .stack_bytes = stack_bytes,
+					  .ring_bytes = cpu_perf_ring_bytes(period_ns, stack_bytes),
 					  .clock_offset_ns = proc_clock_offset_ns() };
 }
 

@@ -60,27 +60,22 @@ int rows_init(void);
  * there is no memory.  Valid until the next call. */
 const struct row *rows_make(uint64_t pc);
 
-/* [writer] The row of a pc that has one, or NULL. */
-static inline const struct row *rows_find(uint64_t pc)
-{
-	uint32_t i = (uint32_t)table_hash(pc);
-	const struct row *r;
-
-	if (rows.generation != maps_generation || !pc)
-		return NULL;
-	do
-		r = &rows.slots[i++ & rows.mask];
-	while (r->pc && r->pc != pc);
-	return r->pc ? r : NULL;
-}
-
 /* [writer] The row for a pc: the exact address of a leaf or interrupted frame, the return
  * address minus one of a calling frame.  As rows_make. */
 static inline const struct row *rows_get(uint64_t pc)
 {
-	const struct row *r = rows_find(pc);
+	uint32_t i = (uint32_t)table_hash(pc);
 
-	return r ? r : rows_make(pc);
+	if (rows.generation != maps_generation || !pc)
+		return rows_make(pc);
+	for (;; i++) {
+		const struct row *r = &rows.slots[i & rows.mask];
+
+		if (r->pc == pc)
+			return r;
+		if (!r->pc)
+			return rows_make(pc);
+	}
 }
 
 /* [writer] The mapping's code at address, 16 bytes; false where we have no view of it. */

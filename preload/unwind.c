@@ -132,7 +132,7 @@ static bool walk_plain(struct walk *w)
 	const uint64_t start = w->stack_start, words_end = w->stack_words_end;
 	uint64_t ip = w->f.regs[ARCH_IP], sp = w->f.regs[ARCH_SP], fp = w->f.regs[ARCH_FP];
 	bool fp_known = KNOWN(w, ARCH_FP), exact = w->exact, ours = false, there = false;
-	uint32_t n = out->frames;
+	uint32_t n = out->frames, kept = UINT32_MAX;
 
 	for (; n < UNWIND_FRAMES_MAX; n++) {
 		uint64_t pc = ip - !exact, cfa, ra_at, fp_at, ra, saved = fp;
@@ -145,7 +145,7 @@ static bool walk_plain(struct walk *w)
 			if (there)
 				break;
 		}
-		r = rows_find(pc);
+		r = unwind_find_row(pc);
 		if (!r || !r->plain || (r->reg == ARCH_FP && !fp_known))
 			break;
 		cfa = (r->reg == ARCH_FP ? fp : sp) + (uint64_t)(int64_t)r->cfa_offset;
@@ -170,14 +170,14 @@ static bool walk_plain(struct walk *w)
 		ip = ra;
 		sp = cfa;
 		exact = false;
-		w->f.valid &= UNWIND_TRACKED;
+		kept = UNWIND_TRACKED;
 	}
 	if (!there)
 		out->frames = n;
 	w->f.regs[ARCH_IP] = ip;
 	w->f.regs[ARCH_SP] = sp;
 	w->f.regs[ARCH_FP] = fp;
-	w->f.valid = (w->f.valid & ~(1u << ARCH_FP)) | (uint32_t)fp_known << ARCH_FP;
+	w->f.valid = (w->f.valid & kept & ~(1u << ARCH_FP)) | (uint32_t)fp_known << ARCH_FP;
 	w->exact = exact;
 	w->ours |= ours;
 	return there;
@@ -202,8 +202,6 @@ static enum step walk_on(struct walk *w, bool all_regs)
 		pc = w->f.regs[ARCH_IP] - !w->exact;
 		f = note_frame(out->frames, pc, w->f.regs[ARCH_SP], w->f.regs[ARCH_FP],
 			       KNOWN(w, ARCH_FP), w->exact, s == STEP_GUESSED);
-		if (w->last && resume(w, f))
-			return STEP_END;
 		r = unwind_find_row(pc);
 		if (!r && out->frames)
 			return STEP_BROKEN;

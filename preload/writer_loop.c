@@ -6,7 +6,6 @@
 #include "writer_loop.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,22 +33,18 @@
 #include "trace_dir.h"
 #include "unwind.h"
 #include "writer_plan.h"
+#include "writer_wait.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
-#define POLLFDS_MAX 1100u /* rings of 1,024 CPUs, and the bell */
 #define NEAR_NS (50 * MS)
 #define FIRST_LOOK_NS (10 * MS)
-#define BLIND_DRAIN_NS (10 * MS) /* when rings are not polled */
-#define CROWD_NS (2 * MS)	 /* between the ends of threads */
-#define CROWD_LASTS_NS (200 * MS)
 /* Whoever asks this goes on where no thread of ours may be. */
 #define NOBODY_LEFT_BEHIND (WRITER_PAUSE | WRITER_CREDENTIALS | WRITER_LEAVE)
 
 static struct {
 	struct arena arena;
 	struct header_engines engines;
-	struct pollfd *fds;
 	bool apart, in_child;
 	bool last;			    /* it was not certain that the pause would end */
 	uint32_t threads;		    /* counted for WRITER_COUNT */
@@ -57,9 +52,6 @@ static struct {
 	bool idle;			    /* the last flush had nothing to write */
 	uint64_t first_look;	      /* of a child without a trace: interval between flushes */
 	uint64_t flush_at, second_at; /* next times of each */
-	uint64_t looked_at,
-		ended_seen; /* an earlier look, and the threads that had ended by then */
-	bool crowd;	    /* see in_a_crowd */
 	uint64_t paused_at;
 } loop;
 
@@ -70,10 +62,9 @@ static int open_tables(const char **why)
 	int err;
 
 	*why = "no memory for the profiler's tables";
-	if (!loop.fds)
-		loop.fds = arena_alloc(a, POLLFDS_MAX * sizeof(*loop.fds));
-	if (!loop.fds)
-		return -ENOMEM;
+	err = wait_init(a);
+	if (err)
+		return err;
 	blocks_init();
 	maps_init(a);
 	err = stack_init(a);
@@ -333,43 +324,14 @@ static bool near(uint64_t a, uint64_t b)
 	return a - b + NEAR_NS < 2 * NEAR_NS;
 }
 
-/* perf wakes whoever polls an event each time that a thread ends which inherited it, on every
- * CPU: 5 us of a thread's life of 30, and a tenth of a CPU for us, to find nothing.  Where
- * threads end that often, rings are looked at by the clock. */
-static bool in_a_crowd(uint64_t now)
-{
-	uint64_t ended = trace_sums.ended_threads - loop.ended_seen, passed = now - loop.looked_at;
-
-	bool many = ended * CROWD_NS > passed && cpu_perf_has_room_for(4 * BLIND_DRAIN_NS);
-
-	if (passed < BLIND_DRAIN_NS / 2) /* too short to tell: somebody rang */
-		return loop.crowd;
-	if (loop.crowd && !many && passed < CROWD_LASTS_NS) /* it had no CPU for once */
-		return true;
-	loop.ended_seen = trace_sums.ended_threads;
-	loop.looked_at = now;
-	loop.crowd = many;
-	return many;
-}
-
-static bool can_poll(uint64_t now)
-{
-	bool crowd = in_a_crowd(now);
-
-	return bell_tid() && !cpu_perf_is_blind() && !crowd;
-}
-
-/* Until the next flush, second, start or stop, whichever is first. */
-static uint64_t time_to_sleep(uint64_t now, bool polled)
+/* The next flush, second, start or stop, whichever is first. */
+static uint64_t next_time(void)
 {
 	uint64_t at = loop.flush_at;
 
 	if (loop.second_at < at && !near(loop.second_at, at))
 		at = loop.second_at;
-	at = plan_next(at);
-	if (!polled && state_cpu_engine() == STATE_CPU_PERF && at > now + BLIND_DRAIN_NS)
-		at = now + BLIND_DRAIN_NS;
-	return at > now ? at - now : 0;
+	return plan_next(at);
 }
 
 void loop_run(void)
@@ -377,15 +339,11 @@ void loop_run(void)
 	bool end = false;
 
 	while (!end) {
-		unsigned n = 0, requests;
+		unsigned requests;
 		uint32_t asked;
-		uint64_t now = sys_now_ns();
-		bool polled = can_poll(now);
+		uint64_t now;
 
-		if (polled && state_cpu_engine() == STATE_CPU_PERF)
-			n = cpu_perf_pollfds(loop.fds, POLLFDS_MAX - 1);
-		bell_wait(loop.fds, n, time_to_sleep(now, polled));
-		cpu_perf_polled(loop.fds, n);
+		wait_until(next_time());
 		requests = writer_take_requests(&asked);
 		lock_take(&loop_work);
 		if (loop.in_child && !trace_exists()) /* later, once a second */
@@ -413,6 +371,7 @@ void loop_run(void)
 void loop_reset_in_child(void)
 {
 	memset(&loop, 0, sizeof(loop));
+	wait_reset_in_child();
 	segment_reset_in_child();
 	cpu_perf_reset_in_child();
 	loop_second_reset();

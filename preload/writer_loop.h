@@ -24,7 +24,8 @@ int loop_resume(bool apart);
  * and had nothing to record. */
 bool loop_gestate(void);
 
-/* [writer] Once a second, and at the end (last); stats: the process's figures, too.  reset: in a child, which has used nothing. */
+/* [writer] Once a second, and at the end (last); stats: the process's figures, too.  reset: in
+ * a child, which has used nothing. */
 void loop_every_second(uint64_t now, bool last, bool stats);
 void loop_second_reset(void);
 

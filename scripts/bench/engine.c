@@ -22,9 +22,6 @@
 
 #define CPUS_MAX 1024u
 #define STACK_BYTES 16384u
-#define RING_BYTES (256u << 10) /* as preload/engine_perf.c has it at 94 and 99 a second ... */
-#define OFTEN_HZ 500
-#define OFTEN_BYTES (2u << 20) /* ... and at 999 */
 #define LOOK_MS 200 /* the library's flush */
 
 _Atomic uint64_t stats_lost[PROF_LOSS_CODES];
@@ -61,11 +58,12 @@ static void *engine_main(void *arg)
 {
 	const char *text = getenv("ENGINE_HZ");
 	unsigned hz = text ? (unsigned)atoi(text) : 94;
-	struct cpu_perf_options options = { .period_ns = 1000000000u / hz,
+	uint64_t period_ns = 1000000000u / hz;
+	struct cpu_perf_options options = { .period_ns = period_ns,
 					    .stack_bytes = STACK_BYTES,
 					    .tid = main_tid,
 					    .ring_bytes =
-						    hz > OFTEN_HZ ? OFTEN_BYTES : RING_BYTES };
+						    cpu_perf_ring_bytes(period_ns, STACK_BYTES) };
 	struct cpu_perf_info info;
 	struct unwind_ns ns;
 	const char *why;

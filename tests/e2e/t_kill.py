@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at 60 moments: what is left is a trace that `lz4 -t` accepts and
-prof check calls good, and it lacks at most what was not yet flushed."""
+prof check calls good, and it lacks at most what was not yet flushed.  That holds for a program
+that had done nothing for a while, too, though its writer looks more seldom."""
 import random
 import signal
 import time
@@ -38,3 +39,24 @@ proc.kill()
 proc.wait()
 check(Profile(trace).process["state"] == "open", "state of a killed program:",
       Profile(trace).process["state"])
+
+# 20 blocks after three seconds of nothing; killed when they are older than two flush periods.
+FLUSH_S, LATE_S = 0.6, 0.3
+PROGRAM = """
+import time
+time.sleep(3)
+blocks = [bytearray(1 << 20) for _ in range(20)]
+print("there", flush=True)
+time.sleep(20)
+"""
+for engine in ENGINES:
+    env = dict(os.environ, **preload(out=f"idle-{engine}", cpu=engine, flush_ms=int(1000 * FLUSH_S)))
+    proc = subprocess.Popen(["/usr/bin/python3", "-c", PROGRAM], env=env, cwd=HOME,
+                            stdout=subprocess.PIPE)
+    check(proc.stdout.readline() == b"there\n", engine, "said nothing")
+    time.sleep(2 * FLUSH_S + LATE_S)
+    proc.kill()
+    proc.wait()
+    large = [r for _, _, r in Profile(HOME / f"idle-{engine}").rows("heap")
+             if r["alloc_space"] >= r["alloc_objects"] << 20 and r["alloc_n"] > 5]
+    check(large, engine, "nothing is left of what was older than two flush periods")
