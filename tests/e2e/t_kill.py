@@ -58,5 +58,5 @@ for engine in ENGINES:
     proc.kill()
     proc.wait()
     large = [r for _, _, r in Profile(HOME / f"idle-{engine}").rows("heap")
-             if r["alloc_space"] >= r["alloc_objects"] << 20 and r["alloc_n"] > 5]
+             if r["alloc_n"] > 5 and r["alloc_space"] / r["alloc_objects"] > 0.9 * (1 << 20)]
     check(large, engine, "nothing is left of what was older than two flush periods")
