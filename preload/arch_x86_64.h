@@ -60,6 +60,15 @@ static inline bool arch_count_down(uint64_t *counter, uint64_t by)
 	return left;
 }
 
+/* *byte != 0, in one instruction: a compiler loads an atomic first. */
+static inline bool arch_is_set(const _Atomic uint8_t *byte)
+{
+	bool set;
+
+	__asm__("cmpb $0, %1" : "=@ccne"(set) : "m"(*byte) : "cc");
+	return set;
+}
+
 /* Copies words of a stack.  Not memcpy: the program may define its own, and sanitizers' versions
  * object to the red zones that lie between the variables of a stack.  A string instruction takes
  * whole lines over without reading what they held: half the time of a loop, where another CPU
@@ -67,6 +76,15 @@ static inline bool arch_count_down(uint64_t *counter, uint64_t by)
 static inline void arch_copy_words(void *to, uint64_t from, uint64_t words)
 {
 	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+/* A word of a stack: not a plain load, which sanitizers object to as above. */
+static inline uint64_t arch_read_word(uint64_t address)
+{
+	uint64_t word;
+
+	__asm__ volatile("movq (%1), %0" : "=r"(word) : "r"(address) : "memory");
+	return word;
 }
 
 /* The registers an unwinder needs (stack and frame pointer, callee-saved,

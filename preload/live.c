@@ -22,8 +22,9 @@
 #define FILTERS ((FILTER_MAX_BITS - FILTER_FIRST_BITS) / 2 + 1)
 #define FILTER_FULL_PER_CELLS 50u /* grow past one entry in 50 cells: 2 % */
 
-/* Filter k has FILTER_FIRST_BITS + 2k bits.  An id's upper bits hold the number of the last
- * filter that counts its block: from which its end is to be taken off. */
+/* Filter k has FILTER_FIRST_BITS + 2k bits; there is no filter 0: while blocks are few, one
+ * look at their table is as good.  An id's upper bits hold the number of the last filter that
+ * counts its block: from which its end is to be taken off. */
 #define ID_BITS 60u
 #define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
 
@@ -34,14 +35,14 @@
 _Alignas(PAGE_CELLS) _Atomic uint8_t live_near[LIVE_NEAR_CELLS];
 static _Atomic bool near_touched[NEAR_PAGES], near_pinned[NEAR_PAGES];
 
-static _Atomic uint8_t first_filter[1u << FILTER_FIRST_BITS];
-static _Atomic uint8_t *filters[FILTERS] = { first_filter };
+static _Atomic uint8_t *filters[FILTERS];
 static _Atomic uint32_t in_force; /* filter: the one to be asked */
 static _Atomic uint32_t newest;	  /* ahead of in_force while that one is filled */
 
 static struct lock growing;
-static _Atomic uint64_t entries;
-static _Atomic uint64_t filter_bytes = sizeof(first_filter);
+static _Atomic uint64_t entries; /* about: see count_entry */
+static _Atomic bool used;	 /* something has been put in */
+static _Atomic uint64_t filter_bytes;
 static _Atomic bool filter_stuck; /* no memory for a larger one: stay with this */
 
 static uint32_t filter_bits(uint32_t k)
@@ -65,14 +66,9 @@ static void cell_add(_Atomic uint8_t *cell, int by)
 		;
 }
 
-static uint32_t near_index(uint64_t address)
-{
-	return address >> LIVE_NEAR_SHIFT & (LIVE_NEAR_CELLS - 1);
-}
-
 static void near_add(uint64_t address, int by)
 {
-	uint32_t i = near_index(address);
+	uint32_t i = live_near_index(address);
 
 	cell_add(&live_near[i], by);
 	if (!atomic_load_explicit(&near_touched[i / PAGE_CELLS], memory_order_relaxed))
@@ -81,7 +77,8 @@ static void near_add(uint64_t address, int by)
 
 static void filter_add(uint32_t k, uint64_t address, int by)
 {
-	cell_add(filter_cell(k, address), by);
+	if (k)
+		cell_add(filter_cell(k, address), by);
 }
 
 static uint32_t counted_in(uint64_t id)
@@ -161,17 +158,24 @@ bool live_has(uint64_t address)
 	uint32_t k = atomic_load_explicit(&in_force, memory_order_acquire);
 	struct live_place p;
 
-	return atomic_load_explicit(filter_cell(k, address), memory_order_relaxed) &&
+	return (!k || atomic_load_explicit(filter_cell(k, address), memory_order_relaxed)) &&
 	       live_table_find(address, &p);
 }
 
-/* Not below 0: in a child forked in between, all were forgotten. */
-static void count_down_entries(void)
+/* One address in 16 is counted, for all of them: a word that each thread changes with every
+ * sampled block is on its way between CPUs most of the time.  Not below 0: in a child forked in
+ * between, all were forgotten. */
+static void count_entry(uint64_t address, bool more)
 {
-	uint64_t n = atomic_load_explicit(&entries, memory_order_relaxed);
+	const uint64_t part = 16;
+	uint64_t n;
 
-	while (n && !atomic_compare_exchange_weak_explicit(
-			    &entries, &n, n - 1, memory_order_relaxed, memory_order_relaxed))
+	if ((address >> 4) * LIVE_HASH_FACTOR >> 32 & (part - 1))
+		return;
+	n = atomic_load_explicit(&entries, memory_order_relaxed);
+	while ((more || n) &&
+	       !atomic_compare_exchange_weak_explicit(&entries, &n, more ? n + part : n - part,
+						      memory_order_relaxed, memory_order_relaxed))
 		;
 }
 
@@ -186,7 +190,7 @@ static uint64_t take(const struct live_place *p, uint64_t address)
 		return 0;
 	near_add(address, -1);
 	filter_add(counted_in(id), address, -1);
-	count_down_entries();
+	count_entry(address, false);
 	return id & ID_MASK;
 }
 
@@ -196,6 +200,8 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old)
 	uint32_t k, seen;
 
 	*old = 0;
+	if (!atomic_load_explicit(&used, memory_order_relaxed))
+		atomic_store_explicit(&used, true, memory_order_relaxed);
 	live_keep_sparse();
 	if (live_maybe(address) && live_table_find(address, &p))
 		*old = take(&p, address);
@@ -208,7 +214,7 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old)
 		filter_add(k, address, -1);
 		return -ENOMEM;
 	}
-	atomic_fetch_add_explicit(&entries, 1, memory_order_relaxed);
+	count_entry(address, true);
 	atomic_store(p.id, (id & ID_MASK) | (uint64_t)k << ID_BITS);
 	do
 		count_in(&p, seen = atomic_load(&newest));
@@ -225,7 +231,7 @@ uint64_t live_take(uint64_t address)
 
 void live_pin(uint64_t address)
 {
-	atomic_store(&near_pinned[near_index(address) / PAGE_CELLS], true);
+	atomic_store(&near_pinned[live_near_index(address) / PAGE_CELLS], true);
 	near_add(address, 1);
 }
 
@@ -238,10 +244,9 @@ static void empty_filters(void)
 {
 	for (uint32_t k = 1; k < FILTERS && filters[k]; k++)
 		drop((void *)filters[k], (size_t)1 << filter_bits(k));
-	memset((void *)first_filter, 0, sizeof(first_filter));
 	atomic_store(&in_force, 0);
 	atomic_store(&newest, 0);
-	atomic_store(&filter_bytes, sizeof(first_filter));
+	atomic_store(&filter_bytes, 0);
 	atomic_store(&filter_stuck, false);
 }
 
@@ -264,7 +269,7 @@ void live_reset(void)
 {
 	atomic_store(&growing.word, 0);
 	/* Nothing to clear: a fork should not touch the pages. */
-	if (!atomic_load(&entries) && !atomic_load(&newest))
+	if (!atomic_exchange(&used, false))
 		return;
 	live_table_empty();
 	empty_filters();
