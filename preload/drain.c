@@ -15,6 +15,7 @@
 #include "blocks.h"
 #include "cpu_perf.h"
 #include "encode.h"
+#include "known_stacks.h"
 #include "ring.h"
 #include "roster.h"
 #include "stack.h"
@@ -77,19 +78,25 @@ int drain_init(struct arena *arena, uint64_t period_ns)
 	return walk && record ? 0 : -ENOMEM;
 }
 
-static uint32_t node_of(struct thread_info *t, uint64_t t_ns, struct capture *c, bool after_ours,
-			const uint64_t *kernel, uint32_t kernel_frames)
+static uint32_t intern(struct thread_info *t, uint64_t t_ns, const struct capture *c,
+		       const uint64_t *kernel, uint32_t kernel_frames)
 {
 	uint32_t node;
 
-	c->thread = t->id;
-	unwind_stack(c, after_ours, walk);
-	if (walk->end == UNWIND_NO_STACK)
-		stats_lose(PROF_LOSS_NO_STACK, 1);
 	stitch_find(t, t_ns, c, walk);
 	node = stack_intern(walk, kernel, kernel_frames);
 	stitch_keep(t, t_ns, c, walk);
 	return node;
+}
+
+static uint32_t node_of(struct thread_info *t, uint64_t t_ns, struct capture *c, bool after_ours,
+			const uint64_t *kernel, uint32_t kernel_frames)
+{
+	c->thread = t->id;
+	unwind_stack(c, after_ours, walk);
+	if (walk->end == UNWIND_NO_STACK)
+		stats_lose(PROF_LOSS_NO_STACK, 1);
+	return intern(t, t_ns, c, kernel, kernel_frames);
 }
 
 static uint32_t node_of_event(const struct ring_event *e, struct thread_info *t, bool after_ours)
@@ -102,6 +109,23 @@ static uint32_t node_of_event(const struct ring_event *e, struct thread_info *t,
 	return node_of(t, e->t_ns, &c, after_ours, NULL, 0);
 }
 
+/* The stack of an allocation, which may be known from the next one on. */
+static uint32_t node_of_alloc(struct ring_event *e, struct thread_info *t)
+{
+	struct capture c = { .valid = 1u << ARCH_SP }; /* of which nothing was copied */
+	uint32_t node;
+
+	known_stacks_follow_maps();
+	if (!e->frames) {
+		node = node_of_event(e, t, true);
+		known_stack_publish(walk, e->regs);
+		return node;
+	}
+	unwind_known(ring_frames(e), e->frames, walk);
+	c.regs[ARCH_SP] = walk->sp[0];
+	return intern(t, e->t_ns, &c, NULL, 0);
+}
+
 static struct thread_info *thread_of(const struct ring_event *e)
 {
 	struct thread_info *t = roster_by_index(e->thread);
@@ -109,7 +133,7 @@ static struct thread_info *thread_of(const struct ring_event *e)
 	return t && t->tid == e->tid ? t : roster_by_tid(e->tid, e->t_ns);
 }
 
-static void take_alloc(const struct ring_event *e, struct thread_info *t)
+static void take_alloc(struct ring_event *e, struct thread_info *t)
 {
 	struct block b = { .id = e->block,
 			   .t_ns = e->t_ns,
@@ -117,7 +141,7 @@ static void take_alloc(const struct ring_event *e, struct thread_info *t)
 			   .sampled_size = e->sampled_size,
 			   .thread = t->id };
 
-	b.node = node_of_event(e, t, true);
+	b.node = node_of_alloc(e, t);
 	/* A block nobody remembers would never be freed: it is lost whole. */
 	if (!blocks_add(&b)) {
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
@@ -140,7 +164,7 @@ static void take_timer_sample(const struct ring_event *e, struct thread_info *t)
 	count_sample(t, e->weight);
 }
 
-static void take_event(const struct ring_event *e)
+static void take_event(struct ring_event *e)
 {
 	struct thread_info *t = thread_of(e);
 

@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "config.h"
+#include "known_stacks.h"
 #include "live.h"
 #include "ring.h"
 #include "state.h"
@@ -19,7 +20,9 @@
 #define EXACT_WAIT_NS UINT64_C(100000000) /* longest an event waits for room */
 #define EXACT_STEP_NS UINT64_C(200000)
 
-static _Atomic uint64_t last_block;
+#define IDS_AT_A_TIME 64u /* 0 of which is none */
+
+static _Atomic uint64_t ids_taken;
 
 /* [hook] Room in the ring.  Exact mode was asked for every call, so it waits a
  * little for the writer; sampled mode never does. */
@@ -59,7 +62,27 @@ static void commit(struct ring_event *e)
 	ring_commit(e);
 }
 
-/* [hook] Takes the caller's registers and stack into a new event. */
+/* [hook] An event with the frames of a stack that is known, or NULL. */
+static struct ring_event *take_known(const uint64_t regs[ARCH_REGS], uint32_t bytes)
+{
+	struct known_stack k;
+	struct ring_event *e;
+	uint64_t top;
+
+	if (!thread_stack_bounds(regs[ARCH_SP], &top) || !known_stack_find(regs, bytes, &k))
+		return NULL;
+	e = reserve(RING_KNOWN_BYTES(k.frames), RING_ALLOC);
+	if (!e)
+		return NULL;
+	e->frames = (uint16_t)k.frames;
+	if (known_stack_frames(&k, ring_frames(e)))
+		return e;
+	e->kind = RING_VOID;
+	commit(e);
+	return NULL;
+}
+
+/* [hook] Takes the caller's stack into a new event, with registers as a copy. */
 static struct ring_event *capture_here(enum ring_kind kind)
 {
 	uint64_t regs[ARCH_REGS];
@@ -69,6 +92,9 @@ static struct ring_event *capture_here(enum ring_kind kind)
 	memset(regs, 0, sizeof(regs));
 	arch_read_regs(regs);
 	bytes = capture_stack_size(regs[ARCH_SP], (uint32_t)config.stack_bytes);
+	e = kind == RING_ALLOC ? take_known(regs, bytes) : NULL;
+	if (e)
+		return e;
 	e = reserve((uint32_t)sizeof(*e) + bytes, kind);
 	if (!e)
 		return NULL;
@@ -94,21 +120,37 @@ static void end_block(struct ring_event *e, uint64_t id)
 
 static void record_free(uint64_t id)
 {
-	end_block(reserve(RING_SHORT_BYTES, RING_FREE), id);
+	end_block(reserve(RING_FREE_BYTES, RING_FREE), id);
 }
 
 /* Room first: what is reserved and never committed is counted as lost, what is only taken out
  * of the table is not. */
 static void record_end_of(uint64_t address)
 {
-	struct ring_event *e = reserve(RING_SHORT_BYTES, RING_FREE);
+	struct ring_event *e = reserve(RING_FREE_BYTES, RING_FREE);
 
 	end_block(e, live_take(address));
 }
 
-static void record_alloc(void *block, size_t bytes, size_t sampled_bytes)
+/* [hook] A block's id, of those that the thread has taken for itself: where all took them one by
+ * one, each would wait for the word to come from another's CPU. */
+static uint64_t next_id(struct thread_state *t)
 {
-	uint64_t id = atomic_fetch_add_explicit(&last_block, 1, memory_order_relaxed) + 1, old;
+	uint64_t next = atomic_load_explicit(&t->next_block, memory_order_relaxed), id;
+
+	do
+		id = next % IDS_AT_A_TIME ? next
+					  : atomic_fetch_add_explicit(&ids_taken, IDS_AT_A_TIME,
+								      memory_order_relaxed) +
+						    1;
+	while (!atomic_compare_exchange_weak_explicit(&t->next_block, &next, id + 1,
+						      memory_order_relaxed, memory_order_relaxed));
+	return id;
+}
+
+static void record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes)
+{
+	uint64_t id = next_id(t), old;
 	struct ring_event *e;
 
 	live_keep_sparse(); /* before room is taken in the ring */
@@ -152,7 +194,7 @@ void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t
 	uint32_t outer = thread_record_begin(t);
 
 	if (state_phase() == STATE_ON)
-		record_alloc(block, bytes, sampled_bytes);
+		record_alloc(t, block, bytes, sampled_bytes);
 	thread_record_end(t, outer);
 }
 

@@ -149,7 +149,8 @@ struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
 		e = (struct ring_event *)(memory + (word & USED_MASK) * UNIT_BYTES);
 		e->chunk = (uint16_t)i;
 		e->counts = counts;
-		e->kind = kind;
+		e->kind = (uint16_t)kind;
+		e->frames = 0;
 		return e;
 	}
 }

@@ -17,40 +17,58 @@
 #define PROF_RING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch.h"
 
 enum ring_kind {
 	RING_VOID,   /* an event given up after its reservation; never seen by the consumer */
-	RING_ALLOC,  /* struct ring_event, registers, stack bytes */
-	RING_FREE,   /* no registers */
+	RING_ALLOC,  /* struct ring_event, registers, stack bytes; or frames */
+	RING_FREE,   /* up to block */
 	RING_SAMPLE, /* timer sample: like RING_ALLOC */
 	RING_CREATE, /* pthread_create at a new site: like RING_ALLOC */
-	RING_FORK,   /* the program forked; no registers */
+	RING_FORK,   /* the program forked; up to block */
 	RING_UNLOAD, /* a library was unloaded: struct unload_note; no registers */
 };
 
-/* Fixed part of a record; stack_bytes bytes of stack follow it. */
+/* Fixed part of a record; stack_bytes bytes of stack follow it.  A free's ends with block, and
+ * struct ring_frame's may stand in the place of the capture. */
 struct ring_event {
 	struct ring_event *next; /* the event behind it, once the writer has it */
 	uint16_t chunk, counts;	 /* ring.c's: where it lies, what it counts as */
-	uint32_t kind;		 /* enum ring_kind */
+	uint16_t kind;		 /* enum ring_kind */
+	uint16_t frames;	 /* 0, or how many stand in the place of a capture */
 	uint64_t t_ns;
 	uint32_t thread; /* index of the thread_state, see thread.h */
-	uint32_t tid, cpu;
+	uint32_t tid;
 	uint64_t block;	       /* sampled block's id; creation site's pc; child's pid */
 	uint64_t size;	       /* bytes asked for */
 	uint64_t sampled_size; /* bytes it was sampled by: size, or an allocator's size class */
-	uint32_t weight;       /* timer: periods this sample stands for */
+	/* The capture: */
 	uint32_t stack_bytes;
 	uint32_t valid; /* as struct capture */
+	uint32_t cpu;
+	uint32_t weight; /* timer: periods this sample stands for */
 	bool cut;
 	uint64_t regs[ARCH_REGS];
 	uint8_t stack[];
 };
 
-#define RING_SHORT_BYTES ((uint32_t)(sizeof(struct ring_event) - sizeof(uint64_t) * ARCH_REGS))
+/* A frame of a stack that the hook knew, the innermost first. */
+struct ring_frame {
+	uint64_t pc, sp; /* as in struct unwound */
+};
+
+static inline struct ring_frame *ring_frames(struct ring_event *e)
+{
+	return (struct ring_frame *)&e->stack_bytes;
+}
+
+/* Of events that are shorter: a free, or a fork, and one with n frames. */
+#define RING_FREE_BYTES ((uint32_t)offsetof(struct ring_event, size))
+#define RING_KNOWN_BYTES(n) \
+	((uint32_t)(offsetof(struct ring_event, stack_bytes) + (n) * sizeof(struct ring_frame)))
 
 #define RING_BYTES_MIN (256u << 10)
 

@@ -25,23 +25,23 @@
 #define CHUNK_BYTES (128u << 10) /* the largest record, of 64 KiB of stack, is a little over half */
 #define CHUNKS_MAX 128u
 
-/* A chunk's word: what is reserved of it in units of 8 bytes, whether it is closed, and in
- * 12 bits each how many records were reserved that count as allocations, frees, samples and
- * others. */
-#define UNIT_BYTES 8u
+/* A chunk's word: what is reserved of it in units, whether it is closed, and in 12 bits each how
+ * many records were reserved that count as allocations, frees, samples and others.  A unit is a
+ * cache line: no two threads write to one. */
+#define UNIT_BYTES 64u
 #define USED_MASK UINT64_C(0x7fff)
 #define CLOSED UINT64_C(0x8000)
 #define COUNT_SHIFT(counts) (16u + 12u * (counts))
 #define COUNT_MASK 0xfffu
 enum { COUNTS_ALLOC, COUNTS_FREE, COUNTS_SAMPLE, COUNTS_OTHER, COUNTS };
 _Static_assert(CHUNK_BYTES / UNIT_BYTES <= USED_MASK, "a chunk's word holds its length");
-_Static_assert(CHUNK_BYTES / RING_SHORT_BYTES <= COUNT_MASK, "no count overflows");
+_Static_assert(CHUNK_BYTES / UNIT_BYTES <= COUNT_MASK, "no count overflows");
 
 struct chunk {
-	_Atomic uint64_t word;
+	_Alignas(64) _Atomic uint64_t word;
 	_Atomic(uint8_t *) memory;
 	/* The writer's: */
-	uint64_t turn;		/* its place in the order of use */
+	_Alignas(64) uint64_t turn; /* its place in the order of use */
 	uint64_t closed_ns;	/* 0: open */
 	uint32_t taken[COUNTS]; /* of the records reserved */
 	uint32_t in_hand;	/* of those taken: not consumed yet */

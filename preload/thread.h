@@ -85,9 +85,10 @@ struct thread_state {
 	uint64_t other_blocked;	   /* what else was then blocked */
 	_Atomic uint32_t name_set; /* counts changes of name */
 	char name[THREAD_NAME_BYTES];
-	_Atomic uint32_t recording; /* records begun, see thread_record_begin */
-	uint32_t writer_id;	    /* the writer's: thread id in the trace, 0 not met */
-	_Atomic uint32_t next_free; /* the pool's: last, as it outlives the rest */
+	_Atomic uint64_t next_block; /* heap_record.c's: the next sampled block's id, or none */
+	_Atomic uint32_t recording;  /* records begun, see thread_record_begin */
+	uint32_t writer_id;	     /* the writer's: thread id in the trace, 0 not met */
+	_Atomic uint32_t next_free;  /* the pool's: last, as it outlives the rest */
 };
 
 /* [init] Creates the TSD key and registers the calling thread as main.  0 or

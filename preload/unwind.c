@@ -79,7 +79,7 @@ static inline struct last_frame *note_frame(uint32_t n, uint64_t pc, uint64_t sp
 	f->fp_known = fp_known;
 	f->exact = exact;
 	f->guessed = guessed;
-	f->simple = false;
+	f->simple = f->fp_used = false;
 	return f;
 }
 
@@ -114,6 +114,8 @@ static void remember(struct walk *w)
 {
 	uint32_t kept = (uint32_t)(w->resumed + 1), n = w->out->frames - kept;
 
+	if (kept && !n)
+		w->out->again = w->last;
 	if (!w->last || w->last->generation != maps_generation || w->out->end != UNWIND_WHOLE ||
 	    n > LAST_FRAMES_MAX)
 		return;
@@ -163,6 +165,7 @@ static bool walk_plain(struct walk *w)
 		f->fp_word = saved;
 		f->map = r->map;
 		f->simple = true;
+		f->fp_used = r->reg == ARCH_FP;
 		put(out, n, pc, sp, r->map, false);
 		ours |= is_ours(r->map);
 		fp = saved;
@@ -281,12 +284,27 @@ static void check(const struct capture *c, const struct unwound *by_rows)
 		memcmp(by_tables.pc, by_rows->pc, by_rows->frames * sizeof(*by_rows->pc));
 }
 
+void unwind_known(const struct ring_frame *frames, uint32_t n, struct unwound *out)
+{
+	out->frames = n;
+	out->known = 0;
+	out->end = UNWIND_WHOLE;
+	out->again = NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct row *r = unwind_find_row(frames[i].pc);
+
+		put(out, i, frames[i].pc, frames[i].sp, r ? r->map : maps_find(frames[i].pc),
+		    false);
+	}
+}
+
 void unwind_stack(const struct capture *c, bool after_ours, struct unwound *out)
 {
 	const uint32_t needed = 1u << ARCH_IP | 1u << ARCH_SP;
 	struct walk w = { .ours = false };
 
 	out->frames = out->known = 0;
+	out->again = NULL;
 	out->end = UNWIND_NO_STACK;
 	unwind_stats.stacks++;
 	if ((c->valid & needed) != needed)

@@ -15,6 +15,7 @@
 #include "arch.h"
 #include "arena.h"
 #include "maps.h"
+#include "ring.h"
 
 #define UNWIND_FRAMES_MAX 4096u /* 64 KiB of the smallest frames */
 
@@ -36,9 +37,12 @@ enum unwind_end {
 	UNWIND_STITCHED /* truncated, and the callers are known from before: stitch.h */
 };
 
+struct last; /* unwind_last.h */
+
 struct unwound {
 	uint32_t frames;
 	enum unwind_end end;
+	const struct last *again; /* the whole walk was as the thread's last; else NULL */
 	/* Innermost first.  pc is the exact address for the leaf and for a frame
 	 * that a signal interrupted, else the return address minus one. */
 	uint64_t pc[UNWIND_FRAMES_MAX];
@@ -61,6 +65,10 @@ int unwind_init(struct arena *arena, const char **why);
  * after_ours the frames above them (nearer the leaf) too, which turns a hook's
  * capture into the stack of the hook's caller. */
 void unwind_stack(const struct capture *c, bool after_ours, struct unwound *out);
+
+/* [writer] A whole stack whose frames a hook knew, of n at most UNWIND_FRAMES_MAX: out is as after
+ * unwind_stack. */
+void unwind_known(const struct ring_frame *frames, uint32_t n, struct unwound *out);
 
 /* [writer] Statistics for the self-check and the benchmark. */
 struct unwind_stats {

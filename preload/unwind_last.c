@@ -43,7 +43,7 @@ int last_find(const struct last *l, uint32_t *limit, const struct last_frame *f)
 		return -1;
 	was = &l->at[*limit - 1];
 	if (was->sp != f->sp || was->pc != f->pc || was->exact != f->exact || f->guessed ||
-	    was->fp_known != f->fp_known || (f->fp_known && was->fp != f->fp))
+	    (was->fp_matters && (!f->fp_known || was->fp != f->fp)))
 		return -1;
 	return (int)*limit - 1;
 }
@@ -64,7 +64,7 @@ bool last_holds(const struct last *l, uint32_t k, const struct capture *c, uint3
 		const struct last_frame *f = &l->at[k];
 
 		if (!word_is(c, f->ra_at, f->ra) ||
-		    (f->fp_at && !word_is(c, f->fp_at, f->fp_word))) {
+		    (last_fp_is_read(l, k) && !word_is(c, f->fp_at, f->fp_word))) {
 			*limit = k;
 			return false;
 		}
@@ -82,8 +82,11 @@ void last_keep(struct last *l, uint32_t kept, const struct last_frame *frames, u
 		return;
 	}
 	while (n--) {
-		if (l->simple == l->n && frames[n].simple)
-			l->simple++;
-		l->at[l->n++] = frames[n];
+		struct last_frame *f = &l->at[l->n];
+
+		*f = frames[n];
+		f->fp_matters = f->fp_used || (!f->fp_at && l->n && f[-1].fp_matters);
+		l->simple += l->simple == l->n && f->simple;
+		l->n++;
 	}
 }

@@ -23,7 +23,9 @@ struct last_frame {
 	uint64_t fp_at, fp_word; /* fp_at 0: not read */
 	struct mapping *map;
 	bool fp_known, exact, guessed;
-	bool simple; /* nothing else was read or needed */
+	bool simple;	 /* nothing else was read or needed */
+	bool fp_used;	 /* it was left by the frame pointer that it came with */
+	bool fp_matters; /* it was, or one on the way to the root: see last_keep */
 };
 
 /* Root first. */
@@ -41,6 +43,13 @@ void last_init(struct arena *arena);
 /* [writer] Of the thread with this id, as the mappings are now; NULL when there is no memory
  * or no thread (0). */
 struct last *last_of(uint32_t thread);
+
+/* Was the frame pointer read, on leaving frame k, that some caller was left by?  Any other is
+ * data of the program's. */
+static inline bool last_fp_is_read(const struct last *l, uint32_t k)
+{
+	return l->at[k].fp_at && l->at[k - 1].fp_matters;
+}
 
 /* [writer] The frame below *limit that is f, as the walk comes to it, or -1.  *limit falls with
  * each frame that the walk has passed. */

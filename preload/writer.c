@@ -367,7 +367,7 @@ void writer_note_fork(pid_t child)
 
 	guard_enter(&g);
 	t = thread_self();
-	e = t ? ring_reserve(RING_SHORT_BYTES, RING_FORK) : NULL;
+	e = t ? ring_reserve(RING_FREE_BYTES, RING_FORK) : NULL;
 	if (e) {
 		e->t_ns = sys_now_ns();
 		e->thread = t->index;

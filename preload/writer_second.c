@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "live.h"
 #include "proc.h"
+#include "known_stacks.h"
 #include "ring.h"
 #include "roster.h"
 #include "stack.h"
@@ -22,7 +23,7 @@
 static uint64_t self_bytes(void)
 {
 	return loop_arena()->mapped_bytes + ring_touched_bytes() + live_bytes() + stack_bytes() +
-	       encode_touched_bytes() + blocks_bytes();
+	       encode_touched_bytes() + blocks_bytes() + known_stacks_bytes();
 }
 
 /* A program that has used next to nothing since then has the memory it had. */

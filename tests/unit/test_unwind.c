@@ -149,6 +149,28 @@ TEST(last_stack_of_the_thread)
 	EQ(unwind_stats.disagreed, 0);
 }
 
+/* A frame pointer that no frame is left by is the program's to use. */
+TEST(last_stack_with_other_data)
+{
+	start();
+	recurse(20);
+	shot.c.thread = 1;
+	whole_and_true();
+	TRUE(!out.again);
+	whole_and_true();
+	TRUE(out.again);
+	shot.c.regs[ARCH_FP] += 1000;
+	whole_and_true();
+	TRUE(out.again);
+	nested(20, 100);
+	shot.c.thread = 1;
+	whole_and_true();
+	TRUE(!out.again);
+	whole_and_true();
+	TRUE(out.again);
+	EQ(unwind_stats.stacks_by_libunwind, 0);
+}
+
 static void *in_thread(void *arg)
 {
 	(void)arg;
