@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * exchange.c - malloc and free on several threads at once, blocks of 16 to 527
- * bytes, after a warm-up: what a library does at its start is not in it.  Arguments: threads (2), pairs of each (3,000,000), 1 when a block is
- * freed by whichever thread comes by (0: by the one that allocated it).
+ * bytes, after a warm-up: what a library does at its start is not in it.
+ * Arguments: threads (2), pairs of each (3,000,000), 1 when a block is freed by
+ * whichever thread comes by (0: by the one that allocated it).
  *
  *	exchange PAIRS WALL_NS CPU_NS
  */
