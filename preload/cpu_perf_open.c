@@ -19,7 +19,7 @@
  * little room behind the sample that wakes, by a quarter. */
 #define LARGE_RING_BYTES (256u << 10)
 #define WAKEUP_BYTES_MAX (512u << 10)
-#define PERF_RING_BYTES_MIN (64u << 10)
+#define RING_BYTES_MIN (64u << 10)
 #define RING_NS UINT64_C(150000000)
 #define RING_BYTES_WANTED_MIN (256u << 10)
 #define RING_BYTES_WANTED_MAX (2u << 20)
@@ -261,14 +261,14 @@ uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes)
 	while (bytes < perf_bytes_in(RING_NS, period_ns, stack_bytes) &&
 	       bytes < RING_BYTES_WANTED_MAX)
 		bytes *= 2;
-	while (bytes > most && bytes > PERF_RING_BYTES_MIN)
+	while (bytes > most && bytes > RING_BYTES_MIN)
 		bytes /= 2;
 	return bytes;
 }
 
 int cpu_perf_open(const struct cpu_perf_options *options, struct cpu_perf_info *info)
 {
-	uint32_t least = PERF_RING_BYTES_MIN, bytes;
+	uint32_t least = RING_BYTES_MIN, bytes;
 	enum perf_step step;
 	int err;
 

@@ -115,7 +115,6 @@ static uint32_t node_of_alloc(struct ring_event *e, struct thread_info *t)
 	struct capture c = { .valid = 1u << ARCH_SP }; /* of which nothing was copied */
 	uint32_t node;
 
-	known_stacks_follow_maps();
 	if (!e->frames) {
 		node = node_of_event(e, t, true);
 		known_stack_publish(walk, e->regs);

@@ -71,7 +71,7 @@ static struct ring_event *take_known(const uint64_t regs[ARCH_REGS], uint32_t by
 
 	if (!thread_stack_bounds(regs[ARCH_SP], &top) || !known_stack_find(regs, bytes, &k))
 		return NULL;
-	e = reserve(RING_KNOWN_BYTES(k.frames), RING_ALLOC);
+	e = ring_reserve(RING_KNOWN_BYTES(k.frames), RING_ALLOC); /* the copy is to wait, once */
 	if (!e)
 		return NULL;
 	e->frames = (uint16_t)k.frames;
@@ -82,7 +82,8 @@ static struct ring_event *take_known(const uint64_t regs[ARCH_REGS], uint32_t by
 	return NULL;
 }
 
-/* [hook] Takes the caller's stack into a new event, with registers as a copy. */
+/* [hook] Takes the caller's stack into a new event: registers and a copy, or, of an allocation, the
+ * frames of a stack that is known. */
 static struct ring_event *capture_here(enum ring_kind kind)
 {
 	uint64_t regs[ARCH_REGS];

@@ -17,11 +17,12 @@
 
 #define SETS 32u
 #define WAYS 4u /* stacks at one stack pointer: a function that allocates in several places */
-#define WORDS_MAX 96u
 #define FRAMES_MAX 64u
+#define WORDS_MAX (2 * (FRAMES_MAX + 8)) /* with libprof.so's own */
 
 struct slot {
-	_Atomic uint32_t version; /* 0: never written */
+	_Atomic uint32_t version;    /* 0: never written */
+	_Atomic uint32_t generation; /* of the mappings that it was walked in */
 	_Atomic uint32_t words, frames;
 	_Atomic bool fp_matters;
 	_Atomic uint64_t ip, sp, fp; /* at the beginning of the walk */
@@ -59,8 +60,9 @@ static bool is_version(const struct slot *s, uint32_t version)
 	return GET(s->version) == version;
 }
 
-/* From the leaf to the root: each word lies in the frame of a call that the ones before it have
- * shown to be alive, so there is no need to ask whether its page can be read. */
+/* From the leaf to the root: as long as the code is what was walked, each word lies in the frame of
+ * a call that the ones before it have shown to be alive, so there is no need to ask whether its
+ * page can be read. */
 static bool words_are(const struct slot *s, uint32_t version, uint64_t sp, uint32_t stack_bytes)
 {
 	uint32_t n = GET(s->words);
@@ -82,6 +84,7 @@ static bool find_in(const struct slot *s, const uint64_t regs[ARCH_REGS], uint32
 	uint32_t version = atomic_load_explicit(&s->version, memory_order_acquire);
 
 	if (!version || version & 1 || GET(s->sp) != regs[ARCH_SP] || GET(s->ip) != regs[ARCH_IP] ||
+	    GET(s->generation) != GET(maps_generation) ||
 	    (GET(s->fp_matters) && GET(s->fp) != regs[ARCH_FP]) ||
 	    !words_are(s, version, regs[ARCH_SP], stack_bytes))
 		return false;
@@ -111,31 +114,33 @@ bool known_stack_frames(const struct known_stack *k, struct ring_frame *to)
 	return is_version(s, k->version);
 }
 
-static bool add_word(struct slot *s, uint32_t *n, uint64_t at, uint64_t is)
+static uint32_t count_words(const struct last *l)
 {
-	if (*n == WORDS_MAX)
-		return false;
-	SET(s->word[*n].at, at);
-	SET(s->word[*n].is, is);
-	++*n;
-	return true;
+	uint32_t n = l->n - 1; /* the root is not left */
+
+	for (uint32_t k = l->n - 1; k; k--)
+		n += last_fp_is_read(l, k);
+	return n;
 }
 
-/* The words of a walk over simple frames; false when they are too many. */
-static bool set_words(struct slot *s, const struct last *l, uint64_t sp)
+static void set_word(struct slot *s, uint32_t i, uint64_t at, uint64_t is)
+{
+	SET(s->word[i].at, at);
+	SET(s->word[i].is, is);
+}
+
+static void set_words(struct slot *s, const struct last *l, uint64_t sp)
 {
 	uint32_t n = 0;
 
-	for (uint32_t k = l->n - 1; k; k--) { /* the root is not left */
+	for (uint32_t k = l->n - 1; k; k--) {
 		const struct last_frame *f = &l->at[k];
 
-		if (last_fp_is_read(l, k) && !add_word(s, &n, f->fp_at - sp, f->fp_word))
-			return false;
-		if (!add_word(s, &n, f->ra_at - sp, f->ra))
-			return false;
+		if (last_fp_is_read(l, k))
+			set_word(s, n++, f->fp_at - sp, f->fp_word);
+		set_word(s, n++, f->ra_at - sp, f->ra);
 	}
 	SET(s->words, n);
-	return true;
 }
 
 static void write_slot(struct slot *s, const struct unwound *u, const uint64_t regs[ARCH_REGS])
@@ -146,11 +151,12 @@ static void write_slot(struct slot *s, const struct unwound *u, const uint64_t r
 	used += version == 1;
 	SET(s->version, version);
 	atomic_thread_fence(memory_order_release); /* who sees what follows sees that */
+	SET(s->generation, l->generation);
 	SET(s->ip, regs[ARCH_IP]);
-	/* Nobody's, when it is not all there. */
-	SET(s->sp, set_words(s, l, regs[ARCH_SP]) ? regs[ARCH_SP] : 0);
-	SET(s->fp, regs[ARCH_FP]);
+	SET(s->sp, regs[ARCH_SP]);
 	SET(s->fp_matters, l->at[l->n - 1].fp_matters);
+	SET(s->fp, GET(s->fp_matters) ? regs[ARCH_FP] : 0); /* else it is the program's data */
+	set_words(s, l, regs[ARCH_SP]);
 	SET(s->frames, u->frames);
 	for (uint32_t i = 0; i < u->frames; i++) {
 		SET(s->frame[i].pc, u->pc[i]);
@@ -164,29 +170,14 @@ static void write_slot(struct slot *s, const struct unwound *u, const uint64_t r
 /* Copies that were made before it was published are still to be taken. */
 static bool is_there(const struct slot *s, const struct unwound *u, const uint64_t regs[ARCH_REGS])
 {
-	if (GET(s->version) & 1 || GET(s->sp) != regs[ARCH_SP] || GET(s->ip) != regs[ARCH_IP] ||
+	if (GET(s->version) & 1 || GET(s->generation) != GET(maps_generation) ||
+	    GET(s->sp) != regs[ARCH_SP] || GET(s->ip) != regs[ARCH_IP] ||
 	    GET(s->frames) != u->frames || (GET(s->fp_matters) && GET(s->fp) != regs[ARCH_FP]))
 		return false;
 	for (uint32_t i = 0; i < u->frames; i++)
 		if (GET(s->frame[i].pc) != u->pc[i] || GET(s->frame[i].sp) != u->sp[i])
 			return false;
 	return true;
-}
-
-void known_stacks_follow_maps(void)
-{
-	static uint32_t generation;
-	struct set *all = atomic_load_explicit(&sets, memory_order_relaxed);
-
-	if (generation == maps_generation)
-		return;
-	generation = maps_generation;
-	for (uint32_t i = 0; all && i < SETS * WAYS; i++) {
-		struct slot *s = &all[i / WAYS].way[i % WAYS];
-
-		if (GET(s->version))
-			SET(s->version, GET(s->version) | 1);
-	}
 }
 
 static struct set *make_sets(void)
@@ -207,7 +198,7 @@ void known_stack_publish(const struct unwound *u, const uint64_t regs[ARCH_REGS]
 	uint32_t i = set_of(regs[ARCH_SP]);
 	struct set *set;
 
-	if (!u->again || !u->frames || u->frames > FRAMES_MAX)
+	if (!u->again || !u->frames || u->frames > FRAMES_MAX || count_words(u->again) > WORDS_MAX)
 		return;
 	set = make_sets();
 	if (!set)

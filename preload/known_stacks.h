@@ -31,12 +31,9 @@ bool known_stack_find(const uint64_t regs[ARCH_REGS], uint32_t stack_bytes, stru
 bool known_stack_frames(const struct known_stack *k, struct ring_frame *to);
 
 /* [writer] Publishes a stack that a hook's capture with these registers gave, when it is the
- * thread's last once more (u->again) and not too deep. */
+ * thread's last once more (u->again) and not too deep.  It is known until some mapping is
+ * replaced. */
 void known_stack_publish(const struct unwound *u, const uint64_t regs[ARCH_REGS]);
-
-/* [writer] Forgets all when code has been unmapped: what lies there now may have frames of another
- * form. */
-void known_stacks_follow_maps(void);
 
 /* [writer] Bytes in memory, about. */
 uint64_t known_stacks_bytes(void);

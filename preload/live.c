@@ -194,14 +194,19 @@ static uint64_t take(const struct live_place *p, uint64_t address)
 	return id & ID_MASK;
 }
 
+static void note_use(void)
+{
+	if (!atomic_load_explicit(&used, memory_order_relaxed))
+		atomic_store_explicit(&used, true, memory_order_relaxed);
+}
+
 int live_put(uint64_t address, uint64_t id, uint64_t *old)
 {
 	struct live_place p;
 	uint32_t k, seen;
 
 	*old = 0;
-	if (!atomic_load_explicit(&used, memory_order_relaxed))
-		atomic_store_explicit(&used, true, memory_order_relaxed);
+	note_use();
 	live_keep_sparse();
 	if (live_maybe(address) && live_table_find(address, &p))
 		*old = take(&p, address);
@@ -219,6 +224,7 @@ int live_put(uint64_t address, uint64_t id, uint64_t *old)
 	do
 		count_in(&p, seen = atomic_load(&newest));
 	while (seen != atomic_load(&newest));
+	note_use(); /* a handler may have forked in between */
 	return 0;
 }
 

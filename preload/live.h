@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * live.h - which addresses hold sampled blocks.  free asks first whether any is near: one
- * load and one compare inlined into the hook.  Only where one is does it go on: to a filter by
- * a hash of the address, then to the table.
+ * comparison inlined into the hook.  Only where one is does it go on: to a filter by a hash of the
+ * address, where blocks are many, then to the table.
  */
 #ifndef PROF_LIVE_H
 #define PROF_LIVE_H

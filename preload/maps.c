@@ -21,7 +21,7 @@ struct interval {
 	struct mapping *mapping;
 };
 
-uint32_t maps_generation;
+_Atomic uint32_t maps_generation;
 uint64_t maps_own_address;
 
 static struct {

@@ -100,7 +100,7 @@ extern uint64_t maps_own_address;
 
 /* Counts up whenever a known range was replaced: what was remembered by
  * address before is stale. */
-extern uint32_t maps_generation;
+extern _Atomic uint32_t maps_generation;
 
 /* From one look at /proc/self/maps to the next, that garbage asks for: a fiftieth of the
  * writer's time at most, with mappings by the ten thousand; and what is new is seen soon. */

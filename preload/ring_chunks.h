@@ -42,10 +42,10 @@ struct chunk {
 	_Atomic(uint8_t *) memory;
 	/* The writer's: */
 	_Alignas(64) uint64_t turn; /* its place in the order of use */
-	uint64_t closed_ns;	/* 0: open */
-	uint32_t taken[COUNTS]; /* of the records reserved */
-	uint32_t in_hand;	/* of those taken: not consumed yet */
-	uint32_t noted[COUNTS]; /* see ring_note_reserved */
+	uint64_t closed_ns;	    /* 0: open */
+	uint32_t taken[COUNTS];	    /* of the records reserved */
+	uint32_t in_hand;	    /* of those taken: not consumed yet */
+	uint32_t noted[COUNTS];	    /* see ring_note_reserved */
 	bool touched;
 };
 

@@ -278,12 +278,14 @@ static void take_over(struct list *l, uint32_t k, const struct capture *c, const
 		struct place *p = &l->at[k];
 		uint32_t saved = saved_words(c, u, i), looks = 0;
 
-		/* Known without a copy: what its call saved nobody looked at. */
-		if (!c->stack_bytes && k < same)
-			continue;
 		/* Down another stack, that of a signal handler perhaps, and not kept beyond. */
 		if (!u->node[i] || (k && u->sp[i] >= l->at[k - 1].sp))
 			break;
+		/* Known without a copy: what its call saved nobody looked at. */
+		if (!c->stack_bytes && k < same) {
+			p->node = u->node[i];
+			continue;
+		}
 		if (k < same && (saved == p->saved || seam) && p->looks < UINT16_MAX)
 			looks = p->looks;
 		if (seam)

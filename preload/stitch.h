@@ -15,6 +15,9 @@
  * - nor is one look: the frame was there in two before, one after the other;
  * - a place that whole stacks have shown with other callers before is not trusted.
  *
+ * A stack that a hook knew (known_stacks.h) came without a copy: it shows where frames are, and
+ * says nothing of what their calls saved.
+ *
  * What is left are calls that went all the way back and came again by a way not seen before,
  * between two samples, and left the very same words behind.  No copy can tell: hence
  * the mark (UNWIND_STITCHED) on every stack whose root end comes from here.

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../include/prof_format.h"
+#include "ring.h"
 #include "unwind_walk.h"
 
 /* An address farther above the copied bytes than any stack is garbage. */

@@ -15,7 +15,6 @@
 #include "arch.h"
 #include "arena.h"
 #include "maps.h"
-#include "ring.h"
 
 #define UNWIND_FRAMES_MAX 4096u /* 64 KiB of the smallest frames */
 
@@ -37,7 +36,8 @@ enum unwind_end {
 	UNWIND_STITCHED /* truncated, and the callers are known from before: stitch.h */
 };
 
-struct last; /* unwind_last.h */
+struct last;	   /* unwind_last.h */
+struct ring_frame; /* ring.h */
 
 struct unwound {
 	uint32_t frames;

@@ -4,7 +4,7 @@
  * read to walk it.  Most samples of a thread share all frames but the innermost few with the
  * one before: where the walk comes to a frame that it came to then, in the same state,
  * and all words that led from there to the root are still the same, so is the rest.
- * That costs two reads a frame and no look for its row.  Writer thread only.
+ * That costs a read a frame, or two, and no look for its row.  Writer thread only.
  */
 #ifndef PROF_UNWIND_LAST_H
 #define PROF_UNWIND_LAST_H

@@ -13,8 +13,8 @@
 #include "../../tests/work/work.h"
 
 #define THREADS_MAX 256u
+#define WARM_UP_PART 4u	   /* of the pairs */
 #define OWN_SLOTS 512u	   /* powers of two */
-#define WARM_UP_PART 4u /* of the pairs */
 #define SHARED_SLOTS 4096u /* as larson's, whose threads take over what others left */
 
 static _Atomic(void *) shared[SHARED_SLOTS];

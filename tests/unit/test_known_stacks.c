@@ -207,6 +207,25 @@ TEST(only_what_came_twice_and_fits)
 	EQ(known_stacks_bytes(), 0);
 }
 
+/* More words than there is room for: nothing is published, and nothing gives way. */
+TEST(more_words_than_fit)
+{
+	struct known_stack k;
+
+	make(0);
+	known_stack_publish(&out, regs);
+	last.n = 160;
+	for (unsigned i = FRAMES; i < last.n; i++)
+		last.at[i] = last.at[1];
+	for (unsigned n = 0; n < 2 * WAYS; n++) {
+		out.pc[0]++;
+		known_stack_publish(&out, regs);
+	}
+	make(0);
+	TRUE(is_found(&k));
+	holds(&k, 0);
+}
+
 TEST(the_oldest_gives_way)
 {
 	struct known_stack k, first;
@@ -237,13 +256,12 @@ TEST(code_that_was_unmapped)
 	struct known_stack k;
 
 	make(0);
-	known_stacks_follow_maps();
+	last.generation = maps_generation;
 	known_stack_publish(&out, regs);
-	known_stacks_follow_maps();
 	TRUE(is_found(&k));
 	maps_generation++;
-	known_stacks_follow_maps();
 	TRUE(!is_found(&k));
+	last.generation = maps_generation;
 	known_stack_publish(&out, regs);
 	TRUE(is_found(&k));
 	holds(&k, 0);

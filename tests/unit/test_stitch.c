@@ -97,18 +97,34 @@ static void unwind_model(struct capture *c, uint64_t pc)
 	}
 }
 
+static uint32_t take(struct thread_info *t, const struct capture *c)
+{
+	uint32_t node;
+
+	m.t_ns += 1000;
+	stitch_find(t, m.t_ns, c, &u);
+	node = stack_intern(&u, NULL, 0);
+	stitch_keep(t, m.t_ns, c, &u);
+	return node;
+}
+
 /* The sample's node, and in u.end what became of it. */
 static uint32_t sample_of(struct thread_info *t, uint64_t pc)
 {
 	struct capture c;
-	uint32_t node;
 
 	unwind_model(&c, pc);
-	m.t_ns += 1000;
-	stitch_find(t, m.t_ns, &c, &u);
-	node = stack_intern(&u, NULL, 0);
-	stitch_keep(t, m.t_ns, &c, &u);
-	return node;
+	return take(t, &c);
+}
+
+/* The same of a stack that a hook knew: without a copy. */
+static uint32_t known(void)
+{
+	struct capture c;
+
+	unwind_model(&c, 0x4fffff);
+	return take(&me,
+		    &(struct capture){ .valid = 1u << ARCH_SP, .regs = { [ARCH_SP] = u.sp[0] } });
 }
 
 static uint32_t sample(void)
@@ -255,6 +271,36 @@ TEST(a_place_with_two_ways_is_not_trusted)
 	descend(300, 5, 208, 0);
 	sample();
 	EQ(u.end, UNWIND_TRUNCATED);
+}
+
+/* What was stitched stands below the mark, and not what whole stacks show there later. */
+TEST(known_after_it_was_stitched)
+{
+	begin();
+	descend(110, 5, 208, 0);
+	TRUE(is_true(sample(), true));
+	ret(40);
+	TRUE(is_true(known(), false));
+	TRUE(is_true(known(), false));
+	call(0x402000, 64, 1);
+	TRUE(is_true(sample(), false));
+}
+
+/* A known stack takes nothing from what looks before it saw, and is not one itself. */
+TEST(known_is_not_a_look)
+{
+	begin();
+	descend(75, 1000, 208, 0); /* whole, and not sampled on the way */
+	for (unsigned looks = 0; looks < 2; looks++) {
+		sample();
+		known();
+		known();
+		descend(110, 1000, 208, 0);
+		EQ(u.end, UNWIND_WHOLE);
+		if (looks)
+			TRUE(is_true(sample(), true));
+		ret(75);
+	}
 }
 
 TEST(one_look_is_not_enough)

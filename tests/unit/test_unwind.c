@@ -171,6 +171,67 @@ TEST(last_stack_with_other_data)
 	EQ(unwind_stats.stacks_by_libunwind, 0);
 }
 
+/* In assembly, as it leaves %rbp alone whatever the compiler does. */
+void passes_on(void (*f)(void));
+__asm__(".text\n"
+	".type passes_on, @function\n"
+	"passes_on:\n"
+	".cfi_startproc\n"
+	"subq $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"call *%rdi\n"
+	"addq $8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size passes_on, . - passes_on\n");
+
+static void take_shot(void)
+{
+	recurse(0);
+	AFTER_CALL();
+}
+
+static __attribute__((noipa)) void by_frame_pointer(size_t n)
+{
+	volatile char *p = alloca(n);
+
+	p[0] = 1;
+	passes_on(take_shot);
+	AFTER_CALL();
+}
+
+/* Through frames that leave it alone, too, the frame pointer of one that is left by it counts:
+ * with memory of the last stack a walk goes wrong where one without it does. */
+TEST(last_stack_and_a_frame_pointer_passed_on)
+{
+	uint32_t frames, end;
+	uint64_t fp;
+
+	start();
+	by_frame_pointer(100);
+	shot.c.thread = 1;
+	whole_and_true();
+	whole_and_true();
+	TRUE(out.again);
+	fp = out.sp[5] - 16; /* by_frame_pointer's, below its return address */
+	if (shot.c.regs[ARCH_FP] == fp)
+		shot.c.regs[ARCH_FP] += 4096;
+	for (uint64_t at = out.sp[0]; at < out.sp[4]; at += 8) /* somebody has saved it */
+		if (*word_at(at) == fp)
+			*word_at(at) += 4096;
+	shot.c.thread = 0;
+	unwind_stack(&shot.c, false, &out);
+	frames = out.frames;
+	end = out.end;
+	TRUE(end != UNWIND_WHOLE || frames != shot.truths);
+	shot.c.thread = 1;
+	unwind_stack(&shot.c, false, &out);
+	EQ(out.frames, frames);
+	EQ(out.end, end);
+	TRUE(!out.again);
+}
+
 static void *in_thread(void *arg)
 {
 	(void)arg;
