@@ -39,8 +39,8 @@ struct set {
 	struct slot way[WAYS];
 };
 
-/* SETS of them, from the first stack on; a forked child has its parent's, which say no less of
- * it.  NULL: none yet, or no memory. */
+/* SETS of them, from the first stack on; a forked child has its parent's, in which it finds
+ * nothing: its picture of the mappings is another.  NULL: none yet, or no memory. */
 static _Atomic(struct set *) sets;
 static uint32_t next_way[SETS]; /* the writer's: to be replaced */
 static uint64_t used;		/* the writer's: slots written */

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A program that allocates from one stack again and again has it copied a few times only: a copy
-asks the kernel for each page, by an rt_sigprocmask whose `how` there is not.  A forked child has
-what its parent had."""
+asks the kernel for each page, by an rt_sigprocmask whose `how` there is not.  So has a forked
+child, which learns anew."""
 from lib import *
 
 need("strace")

@@ -93,10 +93,12 @@ def under_us():
         wait_for(lambda: segments(HOME / f"gone-{form}"), "segment")
         began = time.monotonic()
         time.sleep(0.05)
-        while (HOME / f"gone-{form}").exists():  # a segment may come while it is emptied
-            shutil.rmtree(HOME / f"gone-{form}", ignore_errors=True)
-            if form == "shared":
-                break  # made again by path
+        if form == "shared":  # by path: in one step, as a segment may come while it is emptied
+            (HOME / "gone-shared").rename(HOME / "away")
+            shutil.rmtree(HOME / "away")
+        else:
+            while (HOME / "gone-own").exists():
+                shutil.rmtree(HOME / "gone-own", ignore_errors=True)
         gone = time.monotonic()
         said, made = finish(proc, f"deleted, {form} descriptors")
         told = re.search(r"(\d+) bytes could not be written to .*: No such file or directory", said)
