@@ -15,24 +15,18 @@
 
 #define LIVE_HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
-/* Counters of sampled blocks by where they begin: one for every 40 bytes, in the order of the
- * addresses, and the same again after 40 MiB.  So blocks that are neighbours have neighbouring
- * counters, and a program has as much of these in its caches as of its heap, by 40 (a hash would
- * spread them: with 100,000 sampled blocks alive, 36 ns a free).  A heap of 10 GiB, sampled every
- * 512 KiB, has 2 % of them in use.
- *
- * glibc's arenas, one a thread, begin at multiples of 64 MiB, and are filled from there: the
- * factor (2^20 times the golden section) puts 64 MiB at 0.618 of all counters, so that arenas lie
- * as far from each other as they can.  Where they shared counters each sampled block took a line of
- * them away from all other threads. */
+/* Counters of sampled blocks by where they begin: one for every 64 bytes, and the same again
+ * after every 64 MiB.  So blocks that are neighbours have neighbouring counters, and a program
+ * has as much of these in its caches as of its heap, by 64 (a hash would spread them: with
+ * 100,000 sampled blocks alive, 36 ns a free); and large blocks, which begin where a page does,
+ * have a 64th of them together.  A heap of 10 GiB, sampled every 512 KiB, has 2 % in use. */
 #define LIVE_NEAR_CELLS (1u << 20)
-#define LIVE_NEAR_FACTOR UINT64_C(0x19e379)
-#define LIVE_NEAR_SHIFT 26u
+#define LIVE_NEAR_SHIFT 6u
 extern _Atomic uint8_t live_near[LIVE_NEAR_CELLS] __attribute__((visibility("hidden")));
 
 static inline uint32_t live_near_index(uint64_t address)
 {
-	return address * LIVE_NEAR_FACTOR >> LIVE_NEAR_SHIFT & (LIVE_NEAR_CELLS - 1);
+	return address >> LIVE_NEAR_SHIFT & (LIVE_NEAR_CELLS - 1);
 }
 
 /* [hook] May address be a sampled block?  Never false for one. */
