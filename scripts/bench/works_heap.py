@@ -86,11 +86,11 @@ def instructions(bench, notes):
 
 def threads(bench, notes):
     hooks = bench.libprof(HEAP="totals", CPU="off")._replace(name="hooks")
-    for count, cross, size, most in ((2, 0, 2_000_000, 60), (2, 1, 2_000_000, 15),
-                                     (16, 0, 500_000, 15), (16, 1, 500_000, 15)):
+    for count, cross, size, seconds in ((2, 0, 2_000_000, 24), (2, 1, 2_000_000, 20),
+                                        (16, 0, 250_000, 8), (16, 1, 250_000, 8)):
         done = bench.compare([bench.out / "exchange", count, size, cross],
                              (BARE, bench.shim, hooks, bench.libprof()),
-                             bench.pick(most, 7), bench.pick(24, 5))
+                             bench.pick(60, 7), bench.pick(seconds, 5))
         wall = times(done, "exchange", 2, count * size)
         what = f"{count} threads, {'cross-thread' if cross else 'own'} frees"
         limit = SHIM_SLOWER if count == 2 else None
