@@ -9,7 +9,6 @@
 #include "known_stacks.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "sys.h"
 #include "table.h"
@@ -53,6 +52,14 @@ static uint32_t set_of(uint64_t sp)
 	return (uint32_t)table_hash(sp) % SETS;
 }
 
+/* Does the walk of this stack begin with these registers, in the mappings as they are? */
+static bool begins_with(const struct slot *s, const uint64_t regs[ARCH_REGS])
+{
+	return GET(s->sp) == regs[ARCH_SP] && GET(s->ip) == regs[ARCH_IP] &&
+	       GET(s->generation) == GET(maps_generation) &&
+	       (!GET(s->fp_matters) || GET(s->fp) == regs[ARCH_FP]);
+}
+
 /* Was all that has been read until now of this version? */
 static bool is_version(const struct slot *s, uint32_t version)
 {
@@ -83,9 +90,7 @@ static bool find_in(const struct slot *s, const uint64_t regs[ARCH_REGS], uint32
 	/* acquire: pairs with publish's release */
 	uint32_t version = atomic_load_explicit(&s->version, memory_order_acquire);
 
-	if (!version || version & 1 || GET(s->sp) != regs[ARCH_SP] || GET(s->ip) != regs[ARCH_IP] ||
-	    GET(s->generation) != GET(maps_generation) ||
-	    (GET(s->fp_matters) && GET(s->fp) != regs[ARCH_FP]) ||
+	if (!version || version & 1 || !begins_with(s, regs) ||
 	    !words_are(s, version, regs[ARCH_SP], stack_bytes))
 		return false;
 	*k = (struct known_stack){ .slot = s, .version = version, .frames = GET(s->frames) };
@@ -170,9 +175,7 @@ static void write_slot(struct slot *s, const struct unwound *u, const uint64_t r
 /* Copies that were made before it was published are still to be taken. */
 static bool is_there(const struct slot *s, const struct unwound *u, const uint64_t regs[ARCH_REGS])
 {
-	if (GET(s->version) & 1 || GET(s->generation) != GET(maps_generation) ||
-	    GET(s->sp) != regs[ARCH_SP] || GET(s->ip) != regs[ARCH_IP] ||
-	    GET(s->frames) != u->frames || (GET(s->fp_matters) && GET(s->fp) != regs[ARCH_FP]))
+	if (GET(s->version) & 1 || !begins_with(s, regs) || GET(s->frames) != u->frames)
 		return false;
 	for (uint32_t i = 0; i < u->frames; i++)
 		if (GET(s->frame[i].pc) != u->pc[i] || GET(s->frame[i].sp) != u->sp[i])

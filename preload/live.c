@@ -10,7 +10,6 @@
 #include "live.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "guard.h"
 #include "live_table.h"
