@@ -101,7 +101,7 @@ def reader(bench, notes):
     yield Row("prof folded, 10 M samples, 2 M heap events", "s", [], wall, None, 1.5)
     yield Row("the same, CPU time", "s", [], cpu, None)
     yield Row("the same, resident", "MiB", [], memory, None, 256)
-    more = repeat(bench, make_events(bench, 10), 3)
+    more = repeat(bench, make_events(bench, 10), 2)
     n = min(len(wall), len(more[0]))
     yield Row("ten times the events: times the time", "", [],
               [b / a for a, b in zip(wall[:n], more[0])], None, 12)

@@ -39,7 +39,7 @@ def of(done, function):
 
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
-    argv = [bench.work / "w_frames40", bench.pick(900, 500)]
+    argv = [bench.work / "w_frames40", bench.pick(700, 500)]
     least = bench.pick(PAIRS_MIN, 9)
     chosen = [v for v in variants(bench, notes, 999, 99) if v.name != "perf -F 99"]
     done = bench.compare(argv, chosen, bench.pick(40, 12), bench.pick(200, 25), least)
@@ -71,7 +71,7 @@ def cpu(bench, notes):
 def sqlite(bench, notes):
     need("sqlite3")
     script = bench.out / "query.sql"
-    script.write_text(".timer on\n" + QUERY % bench.pick(1_000_000, 500_000) + "\n",
+    script.write_text(".timer on\n" + QUERY % bench.pick(600_000, 400_000) + "\n",
                       encoding="utf-8")
     done = bench.compare(["sqlite3", ":memory:", f".read {script}"],
                          variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(40, 14))
@@ -95,7 +95,7 @@ def sqlite(bench, notes):
 
 def switches(bench, notes):
     for one, what in ((1, "on one CPU"), (0, "on any CPU")):
-        turns = bench.pick(100_000, 40_000)
+        turns = bench.pick(60_000, 40_000)
         chosen = variants(bench, notes, 99)
         done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(15, 7),
                              bench.pick(15, 10))

@@ -106,8 +106,8 @@ def threads(bench, notes):
                  "instructions counted above; no sample of either kind is taken.")
 
 
-PROGRAMS = {"bignum (C)": ("bignum", "arithmetic of long numbers, every result a new block"),
-            "document (C++)": ("document", "documents of maps, vectors, lists, strings")}
+PROGRAMS = {"bignum (C)": ("bignum", 5_000, "arithmetic of long numbers, every result a new block"),
+            "document (C++)": ("document", 40, "documents of maps, vectors, lists, strings")}
 
 
 def calls_of(bench, argv):
@@ -123,16 +123,16 @@ def calls_of(bench, argv):
 
 def programs(bench, notes):
     """Two allocation-bound programs: CPU time of the whole process, the writer's included."""
-    for name, (program, what) in PROGRAMS.items():
-        done = bench.compare([bench.out / program],
-                             (BARE, bench.shim, bench.shim_thread, bench.libprof()),
-                             bench.pick(21, 7), bench.pick(34, 14))
+    for name, (program, size, what) in PROGRAMS.items():
+        argv = [bench.out / program, size]
+        done = bench.compare(argv, (BARE, bench.shim, bench.shim_thread, bench.libprof()),
+                             bench.pick(25, 7), bench.pick(25, 8))
         ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
         yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
         yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
         yield Row(f"{name}: that and a sleeping thread", "ms", ms["bare"], ms["shim, thread"],
                   "ratio", bound=True)
-        rate = calls_of(bench, [bench.out / program]) / 1e6
+        rate = calls_of(bench, argv) / 1e6
         notes.append(f"{name}: {what}; {rate:.1f} million allocations a second of its CPU time.")
 
 
@@ -174,7 +174,7 @@ def grow(bench, notes):
 
 def storm(bench, notes):
     """An allocation storm of 1 GiB/s: what it costs, and whether the rate was reached."""
-    rate, ms = 1024, bench.pick(2000, 1000)
+    rate, ms = 1024, bench.pick(1500, 1000)
     done = bench.compare([bench.out / "storm", rate, ms], (BARE, bench.libprof()),
                          bench.pick(11, 7), bench.pick(18, 14))
     reached = min(r.number("storm", 1) / ms * 1000 for r in done["libprof"])
