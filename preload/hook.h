@@ -16,8 +16,8 @@
 #define HOOK_NEW_OPERATORS 20u
 unsigned hook_new_absent(const char **names);
 
-/* [init] Looks up those of the libraries that the program was started with, and hides ours where
- * they would only forward, or a C++ of old has none. */
+/* [init] Looks up those of the libraries that the program was started with, and hides what a
+ * C++ of old has not. */
 void hook_new_init(void);
 
 /* [hook] The calling thread's capabilities have changed: where it is the only one of the

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hook_new.c - operator new and delete.  The C++ runtime's own reach malloc and
- * free, where they are counted, so these only forward, for those calls that were
- * bound before they were hidden; but an allocator that brings its own (tcmalloc,
- * jemalloc) serves them without calling malloc, and then they are hooks like
- * malloc's.
+ * free, where they are counted, so these only forward; but an allocator that
+ * brings its own (tcmalloc, jemalloc) serves them without calling malloc, and
+ * then they are hooks like malloc's.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -222,12 +221,10 @@ unsigned hook_new_absent(const char **names)
 	return OPERATORS;
 }
 
-/* Here the loader's lock is ours anyway, and nobody has asked dlerror yet.  Calls that are bound
- * from here on, which is all of them unless the program was linked with -z now, go past those
- * that have nothing to count. */
+/* Here the loader's lock is ours anyway, and nobody has asked dlerror yet. */
 void hook_new_init(void)
 {
-	const char *idle[OPERATORS];
+	const char *absent[OPERATORS];
 	unsigned n = 0;
 
 	if (no_cxx)
@@ -236,13 +233,13 @@ void hook_new_init(void)
 		struct next_operator *next = operators[i].next;
 		void *fn = dlsym(RTLD_NEXT, operators[i].name);
 
-		if (fn) {
-			next->owned = real_same_object(fn, (void *)(uintptr_t)real.malloc);
-			atomic_store_explicit(&next->found, fn, memory_order_release);
+		if (!fn) {
+			absent[n++] = operators[i].name;
+			continue;
 		}
-		if (!next->owned)
-			idle[n++] = operators[i].name;
+		next->owned = real_same_object(fn, (void *)(uintptr_t)real.malloc);
+		atomic_store_explicit(&next->found, fn, memory_order_release);
 	}
 	dlerror();
-	real_hide(idle, n);
+	real_hide(absent, n);
 }

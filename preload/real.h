@@ -106,10 +106,9 @@ extern bool real_credentials_are_libcs __attribute__((visibility("hidden")));
  * it, or NULL; *with_malloc: that object has real.malloc, too. */
 void *real_find(const char *name, bool *with_malloc);
 
-/* [init] [hook] Takes functions of ours out of what the loader finds: there is nothing for them
- * to do, or nothing that the program was started with has them behind us, so each library that is
- * loaded later is to have its own.  We could not tell those apart: who calls does not show where
- * a call has become a jump. */
+/* [init] [hook] Takes functions of ours out of what the loader finds: nothing that the program
+ * was started with has them behind us, so each library that is loaded later is to have its own.
+ * We could not tell them apart: who calls does not show where a call has become a jump. */
 void real_hide(const char *const *names, unsigned n);
 
 /* [init] [hook] Part of real_resolve: whether real_find may be used. */
