@@ -21,19 +21,17 @@
  * the library that malloc does.  Where the program was started with none, ours is
  * hidden: each library that is loaded later has the one of its own scope. */
 struct next_operator {
-	_Atomic(void *) found; /* once looked up */
+	_Atomic(void *) fn;    /* where ours goes: first_*; once all is known that definition,
+				* or counted_* in front of it */
+	_Atomic(void *) found; /* that definition, once looked up */
 	bool owned;	       /* its library is malloc's; written before found is published */
-	_Atomic(void *) fn;    /* once all is known */
-	bool allocates;	       /* written before fn is published */
 };
 
 /* What is not found at the start is not remembered: its library may be unloaded. */
-static void publish(struct next_operator *next, void *fn, bool allocates)
+static void publish(struct next_operator *next, void *fn)
 {
-	if (!atomic_load_explicit(&next->found, memory_order_acquire))
-		return;
-	next->allocates = allocates;
-	atomic_store_explicit(&next->fn, fn, memory_order_release);
+	if (atomic_load_explicit(&next->found, memory_order_acquire))
+		atomic_store_explicit(&next->fn, fn, memory_order_release);
 }
 
 /* [hook] First calls of an operator: whose it is.  Not found at the start, it is that of a weak
@@ -58,7 +56,8 @@ static __attribute__((noinline, cold)) void *resolve(struct next_operator *next,
  * any): it may come back to a hook of malloc's family, as jemalloc's aligned forms
  * do, and is counted there. */
 static __attribute__((noinline, cold)) void settle(struct next_operator *next, void *fn,
-						   uint64_t calls, void *block, size_t bytes)
+						   void *counted, uint64_t calls, void *block,
+						   size_t bytes)
 {
 	bool came_back = thread_tls.calls != calls;
 	uint32_t phase = state_phase();
@@ -66,32 +65,45 @@ static __attribute__((noinline, cold)) void settle(struct next_operator *next, v
 	if (!came_back)
 		heap_after(block, bytes);
 	if (thread_tls.calls != calls || phase == STATE_INERT || phase == STATE_DONE)
-		publish(next, fn, !came_back);
+		publish(next, came_back ? fn : counted);
 }
 
-static inline void *next_fn(struct next_operator *next)
+/* acquire: pairs with publish's release, and with that of what was found */
+static inline void *next_fn(const struct next_operator *next)
 {
 	return atomic_load_explicit(&next->fn, memory_order_acquire);
 }
 
-static inline void *next_delete(struct next_operator *next, const char *name)
+static inline void *next_found(const struct next_operator *next)
 {
-	void *fn = next_fn(next);
-	bool allocates;
-
-	if (LIKELY(fn))
-		return fn;
-	fn = resolve(next, name, &allocates);
-	publish(next, fn, allocates);
-	return fn;
+	return atomic_load_explicit(&next->found, memory_order_acquire);
 }
 
 /* An operator new: PARAMS as declared, ARGS as passed on, bytes the size.  No
  * C++ runtime behind us means that nobody can be calling; malloc then is the
  * nearest thing. */
 #define OPERATOR_NEW(name, PARAMS, ARGS)                                                       \
-	static struct next_operator next_##name;                                               \
+	static void *first_##name PARAMS;                                                      \
+	static struct next_operator next_##name = { .fn = (void *)first_##name };              \
 	HOOK void *name PARAMS;                                                                \
+	HOOK void *name PARAMS                                                                 \
+	{                                                                                      \
+		return ((void *(*)PARAMS)next_fn(&next_##name))ARGS;                           \
+	}                                                                                      \
+	static void *counted_##name PARAMS                                                     \
+	{                                                                                      \
+		void *(*fn)PARAMS = (void *(*)PARAMS)next_found(&next_##name);                 \
+		void *block;                                                                   \
+                                                                                               \
+		if (LIKELY(thread_count_down(bytes))) {                                        \
+			thread_tls.calls++;                                                    \
+			return fn ARGS;                                                        \
+		}                                                                              \
+		heap_before();                                                                 \
+		block = fn ARGS;                                                               \
+		heap_after(block, bytes);                                                      \
+		return block;                                                                  \
+	}                                                                                      \
 	static __attribute__((noinline, cold)) void *first_##name PARAMS                       \
 	{                                                                                      \
 		uint64_t calls = thread_tls.calls;                                             \
@@ -102,45 +114,41 @@ static inline void *next_delete(struct next_operator *next, const char *name)
 		if (!fn)                                                                       \
 			return malloc(bytes);                                                  \
 		if (!allocates)                                                                \
-			publish(&next_##name, (void *)fn, false);                              \
+			publish(&next_##name, (void *)fn);                                     \
 		heap_before();                                                                 \
 		block = fn ARGS;                                                               \
 		if (allocates)                                                                 \
-			settle(&next_##name, (void *)fn, calls, block, bytes);                 \
-		return block;                                                                  \
-	}                                                                                      \
-	HOOK void *name PARAMS                                                                 \
-	{                                                                                      \
-		void *(*fn)PARAMS = (void *(*)PARAMS)next_fn(&next_##name);                    \
-		void *block;                                                                   \
-                                                                                               \
-		if (UNLIKELY(!fn))                                                             \
-			return first_##name ARGS;                                              \
-		if (LIKELY(!next_##name.allocates))                                            \
-			return fn ARGS;                                                        \
-		if (LIKELY(thread_count_down(bytes))) {                                        \
-			thread_tls.calls++;                                                    \
-			return fn ARGS;                                                        \
-		}                                                                              \
-		heap_before();                                                                 \
-		block = fn ARGS;                                                               \
-		heap_after(block, bytes);                                                      \
+			settle(&next_##name, (void *)fn, (void *)counted_##name, calls, block, \
+			       bytes);                                                         \
 		return block;                                                                  \
 	}
 
-#define OPERATOR_DELETE(name, PARAMS, ARGS)                                          \
-	static struct next_operator next_##name;                                     \
-	HOOK void name PARAMS;                                                       \
-	HOOK void name PARAMS                                                        \
-	{                                                                            \
-		void(*fn) PARAMS = (void(*) PARAMS)next_delete(&next_##name, #name); \
-                                                                                     \
-		if (UNLIKELY(!fn))                                                   \
-			free(block);                                                 \
-		else if (LIKELY(!next_##name.allocates ||                            \
-				!live_maybe((uint64_t)(uintptr_t)block)) ||          \
-			 heap_free(block))                                           \
-			fn ARGS;                                                     \
+#define OPERATOR_DELETE(name, PARAMS, ARGS)                                                  \
+	static void first_##name PARAMS;                                                     \
+	static struct next_operator next_##name = { .fn = (void *)first_##name };            \
+	HOOK void name PARAMS;                                                               \
+	HOOK void name PARAMS                                                                \
+	{                                                                                    \
+		((void(*) PARAMS)next_fn(&next_##name)) ARGS;                                \
+	}                                                                                    \
+	static void counted_##name PARAMS                                                    \
+	{                                                                                    \
+		void(*fn) PARAMS = (void(*) PARAMS)next_found(&next_##name);                 \
+                                                                                             \
+		if (LIKELY(!live_maybe((uint64_t)(uintptr_t)block)) || heap_free(block))     \
+			fn ARGS;                                                             \
+	}                                                                                    \
+	static __attribute__((noinline, cold)) void first_##name PARAMS                      \
+	{                                                                                    \
+		bool allocates;                                                              \
+		void(*fn) PARAMS = (void(*) PARAMS)resolve(&next_##name, #name, &allocates); \
+                                                                                             \
+		publish(&next_##name, allocates ? (void *)counted_##name : (void *)fn);      \
+		if (!fn)                                                                     \
+			free(block);                                                         \
+		else if (!allocates || !live_maybe((uint64_t)(uintptr_t)block) ||            \
+			 heap_free(block))                                                   \
+			fn ARGS;                                                             \
 	}
 
 /* std::align_val_t is a size_t, std::nothrow_t const & a pointer. */
