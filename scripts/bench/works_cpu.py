@@ -39,10 +39,10 @@ def of(done, function):
 
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
-    argv = [bench.work / "w_frames40", bench.pick(700, 500)]
+    argv = [bench.work / "w_frames40", bench.pick(900, 500)]
     least = bench.pick(PAIRS_MIN, 9)
     chosen = [v for v in variants(bench, notes, 999, 99) if v.name != "perf -F 99"]
-    done = bench.compare(argv, chosen, bench.pick(40, 12), bench.pick(200, 25), least)
+    done = bench.compare(argv, chosen, least, bench.pick(200, 25), least)
     own = of(done, lambda r: r.number("frames", 2) / 1e6)
     total = of(done, lambda r: 1e3 * r.cpu)
     perf = "perf -F 999"
