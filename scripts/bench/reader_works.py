@@ -107,7 +107,7 @@ def reader(bench, notes):
               [b / a for a, b in zip(wall[:n], more[0])], None, 12)
     yield Row("ten times the events: memory", "MiB", memory[:n], more[2][:n], "ratio", 5,
               "once")
-    wall, cpu, memory = repeat(bench, make_addresses(bench), bench.pick(5, 3))
+    wall, cpu, memory = repeat(bench, make_addresses(bench), 3)
     yield Row("prof folded, 100,000 addresses in 200 MB", "s", [], wall, None, 10)
     yield Row("the same, CPU time", "s", [], cpu, None)
     yield Row("the same, resident, all processes", "MiB", [], memory, None, 512)

@@ -111,7 +111,7 @@ def switches(bench, notes):
 
 
 def spawn(bench, notes):
-    count = bench.pick(20_000, 8_000)
+    count = bench.pick(12_000, 8_000)
     done = bench.compare([bench.out / "spawn", count], variants(bench, notes, 99),
                          bench.pick(15, 7), bench.pick(25, 12))
     us = of(done, lambda r: r.number("spawn", 2) / count / 1e3)
