@@ -12,6 +12,7 @@ import time
 
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # the system's programs
 ROUNDS_MIN = 7  # whatever the time
+FOREVER = 10 ** 6  # seconds: as often as asked
 MEMORY = "/dev/shm"
 RUN_SECONDS = 300  # a program that takes longer hangs
 
@@ -149,10 +150,10 @@ class Bench:
             self.remove_traces()
         return values
 
-    def compare(self, argv, variants, most, seconds, least=ROUNDS_MIN):
+    def compare(self, argv, variants, most, seconds):
         """Runs argv with each of the variants in turn: name of the variant: list of results."""
         runs = {v.name: functools.partial(self.run, argv, v) for v in variants}
-        return self.in_turn(runs, most, seconds, least)
+        return self.in_turn(runs, most, seconds)
 
     def pick(self, full, quick):
         return quick if self.quick else full

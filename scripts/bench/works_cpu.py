@@ -4,23 +4,24 @@ import os
 import statistics
 import time
 
-from measure import BARE, Failed, ended, need
+from measure import BARE, FOREVER, Failed, ended, need
 from table import Row
 
-PAIRS_MIN = 30  # of the two rows that are judged by the interval's end
+PAIRS = 30  # of the two rows that are judged by the interval's end
 QUERY = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
          "SELECT count(*), sum(i*i %% 7), max(length(hex(i))) FROM n;")
 
 
-def variants(bench, notes, *rates):
-    """Bare, the library at each rate, its bare engine and perf at the same, named by rate."""
+def variants(bench, notes, *rates, of_perf=None):
+    """Bare, the library at each rate, its bare engine and perf (or perf at rates of its own) at
+    the same, named by rate."""
     found = [BARE]
     for hz in rates:
         found.append(bench.libprof(CPU_HZ=hz)._replace(name=f"libprof {hz}"))
     if bench.has_engine:
         found += [bench.engine(hz) for hz in rates]
     if bench.has_perf:
-        found += [bench.perf(hz) for hz in rates]
+        found += [bench.perf(hz) for hz in of_perf or rates]
     else:
         notes.append("perf record is not there or not allowed: nothing is compared with it.")
     return found
@@ -40,9 +41,8 @@ def of(done, function):
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
     argv = [bench.work / "w_frames40", bench.pick(900, 500)]
-    least = bench.pick(PAIRS_MIN, 9)
-    chosen = [v for v in variants(bench, notes, 999, 99) if v.name != "perf -F 99"]
-    done = bench.compare(argv, chosen, least, bench.pick(200, 25), least)
+    done = bench.compare(argv, variants(bench, notes, 999, 99, of_perf=[999]),
+                         bench.pick(PAIRS, 9), FOREVER)
     own = of(done, lambda r: r.number("frames", 2) / 1e6)
     total = of(done, lambda r: 1e3 * r.cpu)
     perf = "perf -F 999"

@@ -5,10 +5,8 @@ import re
 import shutil
 import time
 
-from measure import BARE, Failed, ended, need
+from measure import BARE, FOREVER, Failed, ended, need
 from table import Row
-
-FOREVER = 10 ** 6
 
 
 def start_to_end(bench, notes):
@@ -70,7 +68,7 @@ def memory(bench, notes):
             ("storm of 1 GiB/s", [bench.out / "storm", 1024, storm_ms], {}, 32)):
         runs = {v.name: lambda v=v, a=argv: peak(bench, a, v)
                 for v in (BARE, bench.libprof(**settings))}
-        values = bench.in_turn(runs, 5, FOREVER, 5)
+        values = bench.in_turn(runs, 5, FOREVER)
         base = [x[0] for x in values["bare"]]
         used = [x[0] + x[1] for x in values["libprof"]]
         yield Row(f"memory, {name}: resident and rings", "MiB", base, used, limit=limit,
@@ -90,7 +88,7 @@ def crowd(bench, notes):
         for n in (0, count):
             runs[variant.name, n] = (lambda v=variant, n=n: peak(
                 bench, [bench.out / "crowd", n, 700], v)[0])
-    seen = bench.in_turn(runs, bench.pick(5, 3), FOREVER, 3)
+    seen = bench.in_turn(runs, bench.pick(5, 3), FOREVER)
     each = {name: [1024 * (many - none) / count
                    for none, many in zip(seen[name, 0], seen[name, count])]
             for name in ("bare", "libprof")}
