@@ -122,6 +122,13 @@ def documents(directory):
     return [Profile(None, raw=doc) for doc in raw.get("traces", [raw])]
 
 
+def others_share(counted, recorded, others):
+    """How many of a thread's lost calls may be of others than the storm: their share of what
+    was recorded of it, twice that because losses come in bursts."""
+    lost = max(0, counted - recorded)
+    return min(lost, 2 * lost * others // max(1, recorded))
+
+
 class Account:
     """What the traces of one process (several, when it called exec) say."""
 
@@ -130,6 +137,7 @@ class Account:
         self.recorded = self.alive = self.storm = self.storm_alive = self.unknown = 0
         self.lost = self.lost_frees = self.counted = self.samples = self.lost_samples = 0
         self.cpu_ns = 0
+        self.lost_others = OTHERS_LOST  # at most
         self.ended = True  # every trace of it
         self.traces = 0  # that hold something, or say how they ended
         self.sampled_traces = 0
@@ -137,15 +145,21 @@ class Account:
     def add(self, p):
         ended = p.process["state"] in ("exit", "exec")
         self.traces += ended or bool(p.raw["heap"])
+        threads = [[t["alloc_calls"], 0, 0] for t in p.threads]  # counted, recorded, of others
         for _, stack, row in p.rows("heap"):
             stack = [function.partition("(")[0] for function in stack]
-            self.recorded += row["alloc_n"]
+            thread = threads[row["thread"]]
+            thread[1] += row["alloc_n"]
             self.alive += row["inuse_n"]
             if any(site in stack[-2:] for site in SITES):
                 self.storm += row["alloc_n"]
                 self.storm_alive += row["inuse_n"]
             elif stack and stack[0] in OPEN_ENDED and len(stack) < 3:
                 self.unknown += row["alloc_n"]
+            else:
+                thread[2] += row["alloc_n"]
+        self.recorded += sum(recorded for _, recorded, _ in threads)
+        self.lost_others += sum(others_share(*thread) for thread in threads)
         self.counted += sum(t["alloc_calls"] for t in p.threads)
         self.counted += p.process["ended_before"]["alloc_calls"]
         self.lost += sum(p.losses[name] for name in ALLOC_LOSSES)
@@ -169,7 +183,8 @@ class Account:
             late_frees = 0
         else:
             racing = max(racing, late)
-        if not self.recorded + self.lost <= self.counted <= self.recorded + self.lost + racing:
+        told = self.recorded + self.lost
+        if not told - (0 if self.ended else late) <= self.counted <= told + racing:
             wrong.append(f"recorded {self.recorded} + lost {self.lost} are not the "
                          f"{self.counted} calls the hooks counted, {racing} at the end")
         most = self.storm + self.lost + self.unknown + racing
@@ -177,7 +192,7 @@ class Account:
             wrong.append(f"{calls} calls, of which {self.storm} are recorded, {self.lost} lost, "
                          f"{self.unknown} without a stack, {racing} at the end")
         others = self.recorded - self.storm - self.unknown
-        least = self.counted - others - self.unknown - self.lost_others(others) - racing
+        least = self.counted - others - self.unknown - min(self.lost, self.lost_others) - racing
         if calls < least:
             wrong.append(f"{calls} calls, counted {self.counted}, of others {others}, "
                          f"{self.lost} lost, {self.unknown} without a stack, {racing} at the end")
@@ -189,11 +204,6 @@ class Account:
             wrong.append(f"{live} blocks are alive, {self.storm_alive} in the trace, "
                          f"{self.lost_frees} frees lost, {racing} and {late_frees} at the end")
         return [f"{what}: {w}" for w in wrong]
-
-    def lost_others(self, others):
-        """How many of the lost may be calls of others: their share of what was recorded,
-        twice that because losses come in bursts."""
-        return min(self.lost, 2 * self.lost * others // max(1, self.recorded) + OTHERS_LOST)
 
 
 def accounts(directory, engine):
