@@ -25,31 +25,33 @@ enum prof_setting_kind {
 /* X(field, NAME, kind, default, min, max, choices, help): the variable is
  * LIBPROF_NAME, the option is NAME in lower case with dashes.  Order is the
  * order of presentation. */
-#define PROF_SETTINGS(X)                                                                         \
-	X(out, OUT, TEXT, "prof-%e-%p", 1, 4095, "",                                             \
-	  "trace directory; %e program, %p pid, %t UTC start time, %h host, %% a percent sign")  \
-	X(cpu, CPU, CHOICE, "auto", 0, 3, "auto,perf,timer,off", "CPU engine")                   \
-	X(cpu_hz, CPU_HZ, NUMBER, "94", 1, 10000, "", "samples per second of CPU time")          \
-	X(stack_bytes, STACK_BYTES, SIZE, "16384", 1024, 65528, "",                              \
-	  "user stack copied per capture")                                                       \
-	X(heap, HEAP, CHOICE, "auto", 0, 4, "auto,program,jemalloc,totals,off",                  \
-	  "heap engine: in front of the program's allocator, jemalloc's own, exact totals only") \
-	X(heap_bytes, HEAP_BYTES, SIZE, "512K", 1, UINT64_C(1) << 40, "",                        \
-	  "mean bytes between samples; 1 records every allocation")                              \
-	X(seed, SEED, NUMBER, "0", 0, UINT64_MAX, "", "seed of the sampling; 0 is random")       \
-	X(delay_ms, DELAY_MS, NUMBER, "0", 0, PROF_SETTING_MS_MAX, "",                           \
-	  "start this many milliseconds later")                                                  \
-	X(duration_ms, DURATION_MS, NUMBER, "0", 0, PROF_SETTING_MS_MAX, "",                     \
-	  "stop after this many milliseconds; 0 is at the end")                                  \
-	X(flush_ms, FLUSH_MS, NUMBER, "200", 10, 60000, "", "time between flushes to the file")  \
-	X(segment_bytes, SEGMENT_BYTES, SIZE, "16M", 65536, UINT64_C(1) << 30, "",               \
-	  "a new segment past this size")                                                        \
-	X(limit_bytes, LIMIT_BYTES, SIZE, "1G", 0, UINT64_C(1) << 50, "",                        \
-	  "total on disk of one process, the oldest segments go; 0 is no limit")                 \
-	X(children, CHILDREN, NUMBER, "1", 0, 1, "", "profile forked and exec'd children")       \
-	X(programs, PROGRAMS, TEXT, "*", 1, 4095, "",                                            \
-	  "profile only programs whose name matches one of these comma-separated globs")         \
-	X(verbose, VERBOSE, NUMBER, "0", 0, 2, "",                                               \
+#define PROF_SETTINGS(X)                                                                          \
+	X(out, OUT, TEXT, "prof-%e-%p", 1, 4095, "",                                              \
+	  "trace directory; %e program, %p pid, %t UTC start time, %h host, %% a percent sign")   \
+	X(cpu, CPU, CHOICE, "auto", 0, 3, "auto,perf,timer,off", "CPU engine")                    \
+	X(cpu_hz, CPU_HZ, NUMBER, "94", 1, 10000, "", "samples per second of CPU time")           \
+	X(stack_bytes, STACK_BYTES, SIZE, "16384", 1024, 65528, "",                               \
+	  "user stack copied per capture")                                                        \
+	X(heap, HEAP, CHOICE, "auto", 0, 4, "auto,program,jemalloc,totals,off",                   \
+	  "heap engine: in front of the program's allocator, jemalloc's own, exact totals only")  \
+	X(heap_bytes, HEAP_BYTES, SIZE, "512K", 1, UINT64_C(1) << 40, "",                         \
+	  "mean bytes between samples; 1 records every allocation")                               \
+	X(heap_hz, HEAP_HZ, NUMBER, "8192", 0, 1000000000, "",                                    \
+	  "heap samples per second at most: the distance doubles where more come; 0 is no limit") \
+	X(seed, SEED, NUMBER, "0", 0, UINT64_MAX, "", "seed of the sampling; 0 is random")        \
+	X(delay_ms, DELAY_MS, NUMBER, "0", 0, PROF_SETTING_MS_MAX, "",                            \
+	  "start this many milliseconds later")                                                   \
+	X(duration_ms, DURATION_MS, NUMBER, "0", 0, PROF_SETTING_MS_MAX, "",                      \
+	  "stop after this many milliseconds; 0 is at the end")                                   \
+	X(flush_ms, FLUSH_MS, NUMBER, "200", 10, 60000, "", "time between flushes to the file")   \
+	X(segment_bytes, SEGMENT_BYTES, SIZE, "16M", 65536, UINT64_C(1) << 30, "",                \
+	  "a new segment past this size")                                                         \
+	X(limit_bytes, LIMIT_BYTES, SIZE, "1G", 0, UINT64_C(1) << 50, "",                         \
+	  "total on disk of one process, the oldest segments go; 0 is no limit")                  \
+	X(children, CHILDREN, NUMBER, "1", 0, 1, "", "profile forked and exec'd children")        \
+	X(programs, PROGRAMS, TEXT, "*", 1, 4095, "",                                             \
+	  "profile only programs whose name matches one of these comma-separated globs")          \
+	X(verbose, VERBOSE, NUMBER, "0", 0, 2, "",                                                \
 	  "0: say only what cannot be recorded or written, 1: start and end, 2: why something is off")
 
 /* Position of the word text in the comma-separated list choices, or -1. */

@@ -11,6 +11,7 @@
 
 struct block {
 	uint64_t id, t_ns, size, sampled_size;
+	uint64_t mean;	       /* bytes between samples, on average, when it was sampled */
 	uint32_t thread, node; /* trace's thread id; stack.h node */
 };
 

@@ -15,6 +15,7 @@
 #include "blocks.h"
 #include "cpu_perf.h"
 #include "encode.h"
+#include "heap.h"
 #include "known_stacks.h"
 #include "ring.h"
 #include "roster.h"
@@ -138,7 +139,8 @@ static void take_alloc(struct ring_event *e, struct thread_info *t)
 			   .t_ns = e->t_ns,
 			   .size = e->size,
 			   .sampled_size = e->sampled_size,
-			   .thread = t->id };
+			   .thread = t->id,
+			   .mean = heap_mean_bytes() << e->mean_shift };
 
 	b.node = node_of_alloc(e, t);
 	/* A block nobody remembers would never be freed: it is lost whole. */

@@ -50,15 +50,24 @@ static const struct part {
 /* A batch record being filled: its fixed fields are written when it is taken. */
 struct batch {
 	uint64_t count, t0, t_last;
+	uint64_t mean; /* of heap samples */
+	size_t bytes;  /* of heap rows */
 };
-static struct batch samples, heap, live;
+static struct batch samples;
 static uint64_t nodes_first, nodes_count;
 
-static uint64_t start, period, mean, frame_limit;
+/* Heap rows are of another record with each mean. */
+#define BATCHES_MAX 512u
+static struct batches {
+	struct batch batch[BATCHES_MAX];
+	unsigned used; /* the last of which is being filled */
+} heap, live;
+
+static uint64_t start, period, frame_limit;
 static uint32_t segment; /* counts encode_new_segment calls; marks of older numbers are stale */
 static uint32_t next_string, next_mapping, next_node;
 
-int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint64_t frame_bytes)
+int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t frame_bytes)
 {
 	size_t bytes = PROF_FRAME_BYTES_MAX;
 	uint8_t *memory;
@@ -73,12 +82,11 @@ int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint
 		buffer_init(parts[i].buffer, &memory, parts[i].bytes);
 	start = start_ns;
 	period = period_ns;
-	mean = mean_bytes;
 	frame_limit = frame_bytes < PROF_FRAME_BYTES_MAX - 2 * SLACK
 			      ? frame_bytes
 			      : PROF_FRAME_BYTES_MAX - 2 * SLACK;
 	segment = 0;
-	samples.count = heap.count = live.count = nodes_count = 0;
+	samples.count = heap.used = live.used = nodes_count = 0;
 	encode_new_segment();
 	return 0;
 }
@@ -233,46 +241,73 @@ void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_k
 	buffer_put(&sample.stack, id);
 }
 
+/* The batch that takes rows of this mean; 0: any will do. */
+static struct batch *batch_of(struct batches *b, uint64_t mean)
+{
+	struct batch *last = b->used ? &b->batch[b->used - 1] : NULL;
+
+	if (last && (!mean || last->mean == mean))
+		return last;
+	if (last && !last->mean) {
+		last->mean = mean;
+		return last;
+	}
+	b->batch[b->used++] = (struct batch){ .mean = mean };
+	return &b->batch[b->used - 1];
+}
+
 void encode_alloc(struct thread_info *t, const struct block *b)
 {
+	struct batch *batch = batch_of(&heap, b->mean);
 	bool as = b->sampled_size != b->size;
 	uint32_t id = node_id(b->node);
+	size_t before = heap_rows.used;
 
 	buffer_put(&heap_rows, as ? PROF_HEAP_ALLOC_AS : PROF_HEAP_ALLOC);
-	buffer_put_signed(&heap_rows, batch_step(&heap, b->t_ns, 0));
+	buffer_put_signed(&heap_rows, batch_step(batch, b->t_ns, 0));
 	buffer_put(&heap_rows, encode_thread_id(t));
 	buffer_put(&heap_rows, b->id);
 	buffer_put(&heap_rows, b->size);
 	if (as)
 		buffer_put(&heap_rows, b->sampled_size);
 	buffer_put(&heap_rows, id);
+	batch->bytes += heap_rows.used - before;
 }
 
 void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
 {
+	struct batch *batch = batch_of(&heap, 0);
+	size_t before = heap_rows.used;
+
 	buffer_put(&heap_rows, PROF_HEAP_FREE);
-	buffer_put_signed(&heap_rows, batch_step(&heap, t_ns, 0));
+	buffer_put_signed(&heap_rows, batch_step(batch, t_ns, 0));
 	buffer_put(&heap_rows, encode_thread_id(t));
 	buffer_put(&heap_rows, block);
+	batch->bytes += heap_rows.used - before;
 }
 
 void encode_live(const struct block *b)
 {
+	struct batch *batch = batch_of(&live, b->mean);
 	uint32_t id = node_id(b->node);
+	size_t before = live_rows.used;
 
-	live.count++;
+	batch->count++;
 	buffer_put(&live_rows, b->id);
 	buffer_put(&live_rows, encode_since_start(b->t_ns));
 	buffer_put(&live_rows, b->thread);
 	buffer_put(&live_rows, b->size);
 	buffer_put(&live_rows, b->sampled_size != b->size ? b->sampled_size : 0);
 	buffer_put(&live_rows, id);
+	batch->bytes += live_rows.used - before;
 }
 
 bool encode_full(void)
 {
 	size_t used = 0;
 
+	if (heap.used == BATCHES_MAX || live.used == BATCHES_MAX)
+		return true;
 	for (size_t i = 0; i < PARTS; i++) {
 		if (!buffer_room(parts[i].buffer, SLACK))
 			return true;
@@ -292,27 +327,52 @@ bool encode_pending(void)
 /* Most bytes each part has ever held, summed: the memory they really use. */
 static uint64_t touched[PARTS];
 
-static void take(struct buffer *b)
+static void take_nothing(struct buffer *b)
 {
 	for (size_t i = 0; i < PARTS; i++)
 		if (parts[i].buffer == b && b->used > touched[i])
 			touched[i] = b->used;
-	buffer_put_bytes(&frame, b->bytes, b->used);
 	b->used = 0;
 }
 
-/* A batch record: its fixed fields, then the rows. */
-static void take_batch(struct buffer *rows, enum prof_record kind, const uint64_t *fixed, size_t n)
+static void take(struct buffer *b)
+{
+	buffer_put_bytes(&frame, b->bytes, b->used);
+	take_nothing(b);
+}
+
+static void take_nodes(void)
 {
 	size_t payload;
 
-	if (!rows->used)
+	if (!nodes_count)
 		return;
-	payload = encode_record_begin(&frame, kind);
-	for (size_t i = 0; i < n; i++)
-		buffer_put(&frame, fixed[i]);
-	take(rows);
+	payload = encode_record_begin(&frame, PROF_REC_NODES);
+	buffer_put(&frame, nodes_first);
+	buffer_put(&frame, nodes_count);
+	take(&node_rows);
 	encode_record_end(&frame, payload);
+}
+
+/* A record of each batch: its fixed fields, then its rows. */
+static void take_batches(struct buffer *rows, enum prof_record kind, struct batches *batches)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < batches->used; i++) {
+		const struct batch *b = &batches->batch[i];
+		size_t payload = encode_record_begin(&frame, kind);
+
+		if (kind == PROF_REC_HEAP)
+			buffer_put(&frame, b->t0);
+		buffer_put(&frame, b->mean);
+		buffer_put(&frame, b->count);
+		buffer_put_bytes(&frame, rows->bytes + at, b->bytes);
+		encode_record_end(&frame, payload);
+		at += b->bytes;
+	}
+	batches->used = 0;
+	take_nothing(rows);
 }
 
 /* By column: what most rows share is then next to nothing, compressed. */
@@ -339,13 +399,13 @@ const struct buffer *encode_take(void)
 {
 	frame.used = 0;
 	take(&encode_defs);
-	take_batch(&node_rows, PROF_REC_NODES, (uint64_t[]){ nodes_first, nodes_count }, 2);
+	take_nodes();
 	take(&threads);
-	take_batch(&live_rows, PROF_REC_LIVE, (uint64_t[]){ mean, live.count }, 2);
+	take_batches(&live_rows, PROF_REC_LIVE, &live);
 	take_samples();
-	take_batch(&heap_rows, PROF_REC_HEAP, (uint64_t[]){ heap.t0, mean, heap.count }, 3);
+	take_batches(&heap_rows, PROF_REC_HEAP, &heap);
 	take(&encode_misc);
-	samples.count = heap.count = live.count = nodes_count = 0;
+	samples.count = nodes_count = 0;
 	return &frame;
 }
 

@@ -24,7 +24,7 @@ struct thread_info;
 
 /* [writer] 0 or -ENOMEM.  start_ns is time 0 of the trace; frame_bytes is about how
  * much one frame may hold. */
-int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t mean_bytes, uint64_t frame_bytes);
+int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t frame_bytes);
 
 /* [writer] From here on definitions are for another segment. */
 void encode_new_segment(void);

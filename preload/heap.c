@@ -4,6 +4,7 @@
  * sampled byte is drawn from an exponential distribution of mean R and counted
  * down by every allocation, so a block of S bytes is sampled with probability
  * 1 - exp(-S/R) whatever came before it.  The reader weighs it by the inverse.
+ * R may be another from one gap to the next (heap_rate.h).
  */
 #define _GNU_SOURCE
 #include "heap.h"
@@ -15,6 +16,7 @@
 #include "config.h"
 #include "gap.h"
 #include "guard.h"
+#include "heap_rate.h"
 #include "heap_record.h"
 #include "live.h"
 #include "real.h"
@@ -22,6 +24,8 @@
 #include "stats.h"
 
 #define NEVER (UINT64_C(1) << 62) /* a countdown no program reaches */
+#define CUT_AT \
+	16u /* times LIBPROF_HEAP_BYTES: after so much a thread looks at the distance again */
 
 static bool exact(void)
 {
@@ -45,21 +49,49 @@ void heap_reset_in_child(void)
 	uint64_t forked = (uint64_t)thread_index_self() << 40 ^ atomic_load(&sequence);
 
 	atomic_store(&sequence, gap_seed(1, forked));
+	heap_rate_reset_in_child();
 }
 
 /* [hook] A gap of the thread's own sequence. */
-static uint64_t next_gap(struct thread_tls *tls)
+static uint64_t next_gap(struct thread_tls *tls, uint8_t shift)
 {
 	if (!tls->random)
 		tls->random = gap_seed(config.seed, atomic_fetch_add(&sequence, 1));
-	return gap_draw(&tls->random, config.heap_bytes);
+	return gap_draw(&tls->random, config.heap_bytes << shift);
+}
+
+/* [hook] Without a memory of what was: a new gap may begin at any byte. */
+static void begin_gap(struct thread_tls *tls)
+{
+	uint8_t shift = heap_rate_shift();
+	uint64_t gap = next_gap(tls, shift), most = CUT_AT * config.heap_bytes;
+
+	tls->mean_shift = shift & 0x7f;
+	tls->cut = gap > most;
+	tls->gap = tls->countdown = gap > most ? most : gap;
+}
+
+/* [hook] The gap ends in this block of bytes: whether a sampled byte is in it, and by which
+ * distance.  Behind the end of one that was cut off, the next sample is as far as anywhere; up to the
+ * end of the block by the same distance, so that the block has the chance of its size. */
+static bool end_gap(struct thread_tls *tls, size_t bytes, uint8_t *shift)
+{
+	uint64_t rest = bytes - tls->countdown;
+	bool sampled;
+
+	*shift = tls->mean_shift;
+	sampled = !tls->cut || next_gap(tls, *shift) <= rest;
+	tls->bytes += tls->gap - tls->countdown + bytes;
+	begin_gap(tls);
+	return sampled;
 }
 
 /* [hook] Counts an allocation of bytes that the hot path sent here; true when
- * it holds a sampled byte. */
-static bool account(struct thread_tls *tls, size_t bytes)
+ * it holds a sampled byte, and by which distance. */
+static bool account(struct thread_tls *tls, size_t bytes, uint8_t *shift)
 {
 	tls->calls++;
+	*shift = 0;
 	switch (state_heap_engine()) {
 	case STATE_HEAP_JEMALLOC:
 		tls->bytes += bytes; /* countdown stays 0: every call comes here */
@@ -77,15 +109,13 @@ static bool account(struct thread_tls *tls, size_t bytes)
 	/* Above the gap: below 0 (see thread_count_down), or bytes added back to a new one. */
 	if (!tls->gap || tls->countdown > tls->gap) {
 		tls->bytes += tls->gap - tls->countdown;
-		tls->gap = tls->countdown = next_gap(tls);
+		begin_gap(tls);
 	}
 	if (bytes < tls->countdown) {
 		tls->countdown -= bytes;
 		return false;
 	}
-	tls->bytes += tls->gap - tls->countdown + bytes;
-	tls->gap = tls->countdown = next_gap(tls);
-	return true;
+	return end_gap(tls, bytes, shift);
 }
 
 void heap_before(void)
@@ -119,6 +149,7 @@ void heap_after(void *block, size_t bytes)
 	struct thread_state *t;
 	size_t sampled_bytes = bytes;
 	int saved = errno;
+	uint8_t shift;
 	bool sampled;
 
 	if (!block || tls->busy)
@@ -129,11 +160,13 @@ void heap_after(void *block, size_t bytes)
 		return;
 	}
 	t = recorded_self();
-	sampled = t && account(tls, bytes);
+	sampled = t && account(tls, bytes, &shift);
 	if (t && state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
 		sampled_bytes = real.malloc_usable_size(block); /* it goes by size classes */
-	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed))
-		heap_record_alloc(t, block, bytes, sampled_bytes);
+	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed)) {
+		heap_rate_count(shift);
+		heap_record_alloc(t, block, bytes, sampled_bytes, shift);
+	}
 	errno = saved;
 }
 

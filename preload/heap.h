@@ -36,7 +36,7 @@ void heap_reset_in_child(void);
 void heap_open(const char **why);
 
 /* [writer] Name for the trace header ("program", "jemalloc 5.3.0", ...), and the mean bytes
- * between samples the engine really uses. */
+ * between samples the engine really uses, where heap_rate.h has not doubled them. */
 const char *heap_engine_name(void);
 uint64_t heap_mean_bytes(void);
 

@@ -149,7 +149,8 @@ static uint64_t next_id(struct thread_state *t)
 	return id;
 }
 
-static void record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes)
+static void record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes,
+			 uint8_t mean_shift)
 {
 	uint64_t id = next_id(t), old;
 	struct ring_event *e;
@@ -163,6 +164,7 @@ static void record_alloc(struct thread_state *t, void *block, size_t bytes, size
 	e->block = id;
 	e->size = bytes;
 	e->sampled_size = sampled_bytes;
+	e->mean_shift = mean_shift;
 	if (live_put((uint64_t)(uintptr_t)block, id, &old)) {
 		stats_lose(PROF_LOSS_LIVE_TABLE, 1);
 		e->kind = RING_VOID;
@@ -190,12 +192,13 @@ void heap_record_moved(struct thread_state *t, uint64_t id)
 	thread_record_end(t, outer);
 }
 
-void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes)
+void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes,
+		       uint8_t mean_shift)
 {
 	uint32_t outer = thread_record_begin(t);
 
 	if (state_phase() == STATE_ON)
-		record_alloc(t, block, bytes, sampled_bytes);
+		record_alloc(t, block, bytes, sampled_bytes, mean_shift);
 	thread_record_end(t, outer);
 }
 

@@ -15,8 +15,9 @@
 #include "thread.h"
 
 /* [hook] block, of bytes, was sampled by sampled_bytes (an allocator's size class, or
- * bytes itself): remembers it as alive and records it. */
-void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes);
+ * bytes itself) and the distance of mean_shift (heap_rate.h): remembers it as alive and records it. */
+void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t sampled_bytes,
+		       uint8_t mean_shift);
 
 /* [hook] block, in the live table unless another thread takes it out, is being freed. */
 void heap_record_free(struct thread_state *t, const void *block);

@@ -104,6 +104,15 @@ static uint16_t counts_of(enum ring_kind kind)
 	}
 }
 
+/* Each page of its memory would be a fault; what the writer takes now is used again instead, and
+ * stacks are known from then on. */
+static bool is_fresh(uint64_t turn)
+{
+	uint32_t i = atomic_load_explicit(&ring.order[turn % CHUNKS_MAX], memory_order_relaxed);
+
+	return !atomic_load_explicit(&ring.chunks[i].touched, memory_order_relaxed);
+}
+
 /* The chunk of this turn has no room.  False: no other is free. */
 static bool next_turn(uint64_t turn, uint64_t kept)
 {
@@ -113,7 +122,7 @@ static bool next_turn(uint64_t turn, uint64_t kept)
 	if (turn + 1 + kept >= limit)
 		return false;
 	if (atomic_compare_exchange_strong(&ring.current, &turn, turn + 1) &&
-	    turn + 1 + ring.n > limit + ring.n / 4)
+	    (turn + 1 + ring.n > limit + ring.n / 4 || is_fresh(turn + 1)))
 		writer_ring_bell();
 	return true;
 }
@@ -149,7 +158,7 @@ struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind)
 		e = (struct ring_event *)(memory + (word & USED_MASK) * UNIT_BYTES);
 		e->chunk = (uint16_t)i;
 		e->counts = counts;
-		e->kind = (uint16_t)kind;
+		e->kind = (uint8_t)kind;
 		e->frames = 0;
 		return e;
 	}

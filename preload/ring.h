@@ -37,7 +37,8 @@ enum ring_kind {
 struct ring_event {
 	struct ring_event *next; /* the event behind it, once the writer has it */
 	uint16_t chunk, counts;	 /* ring.c's: where it lies, what it counts as */
-	uint16_t kind;		 /* enum ring_kind */
+	uint8_t kind;		 /* enum ring_kind */
+	uint8_t mean_shift;	 /* heap_rate.h's, of an allocation */
 	uint16_t frames;	 /* 0, or how many stand in the place of a capture */
 	uint64_t t_ns;
 	uint32_t thread; /* index of the thread_state, see thread.h */
@@ -82,7 +83,8 @@ void ring_forget(bool in_use);
 
 /* [hook] [signal] Room for a record of bytes, or NULL when the ring is too full.
  * Frees, forks and unloads may use the last tenth of the ring, all others may not: a burst
- * of allocations must not lose the frees.  Wakes the writer when a quarter is in use. */
+ * of allocations must not lose the frees.  Wakes the writer when a quarter is in use, and
+ * where memory that was never used is begun. */
 struct ring_event *ring_reserve(uint32_t bytes, enum ring_kind kind);
 
 /* [hook] [signal] Puts e behind all that was committed before (release; pairs with

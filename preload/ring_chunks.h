@@ -46,7 +46,7 @@ struct chunk {
 	uint32_t taken[COUNTS];	    /* of the records reserved */
 	uint32_t in_hand;	    /* of those taken: not consumed yet */
 	uint32_t noted[COUNTS];	    /* see ring_note_reserved */
-	bool touched;
+	_Atomic bool touched;	    /* it has memory, or has once had */
 };
 
 /* The chunk of turn n is order[n % CHUNKS_MAX]; turns from current to limit - 1 are free for

@@ -28,9 +28,11 @@ struct thread_tls {
 	uint64_t random;	   /* state of the gap generator; 0 = not seeded */
 	struct thread_state *self; /* NULL until registered */
 	uint32_t busy;		   /* depth of our own code: hooks met inside only forward */
-	uint16_t exit_round;	   /* rounds of TSD destructors seen */
-	bool own;		   /* the writer or its bell: allocates nothing of the program's */
-	void *sampled_by;	   /* jemalloc engine: set while its hook reports a sample */
+	uint8_t exit_round;	   /* rounds of TSD destructors seen */
+	uint8_t mean_shift : 7;	   /* heap_rate.h's, by which the gap was drawn */
+	uint8_t cut : 1;  /* the gap ends before a sample: its distance is to be looked at */
+	bool own;	  /* the writer or its bell: allocates nothing of the program's */
+	void *sampled_by; /* jemalloc engine: set while its hook reports a sample */
 };
 _Static_assert(sizeof(struct thread_tls) <= 64, "TLS budget");
 

@@ -88,8 +88,7 @@ int trace_init(bool keep_descriptors, const struct header_engines *engines)
 	note_count = 0;
 	trace.keep_descriptors = keep_descriptors;
 	trace.engines = *engines;
-	err = encode_init(header_start_ns(), engines->cpu_period_ns, engines->heap_mean_bytes,
-			  segment_limit());
+	err = encode_init(header_start_ns(), engines->cpu_period_ns, segment_limit());
 	if (!err)
 		begin_segment(header_start_ns());
 	return err;

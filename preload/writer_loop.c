@@ -19,6 +19,7 @@
 #include "encode.h"
 #include "engine.h"
 #include "header.h"
+#include "heap_rate.h"
 #include "lock.h"
 #include "maps.h"
 #include "proc.h"
@@ -353,6 +354,7 @@ void loop_run(void)
 		take_all();
 		now = sys_now_ns();
 		plan_keep(now);
+		heap_rate_adapt();
 		if (now >= loop.second_at || (now >= loop.flush_at && near(now, loop.second_at)))
 			next_second(now, false);
 		if (now >= loop.flush_at)

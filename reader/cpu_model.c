@@ -280,11 +280,16 @@ static void cpu_insert_cells(struct profile *p, GArray *added)
 	}
 }
 
-static void cpu_sum_heap(struct thread *thread, struct thread_cells cells)
+/* What was not sampled may be of the time when samples were furthest apart. */
+static void cpu_sum_heap(struct profile *p, struct thread *thread, struct thread_cells cells)
 {
-	for (guint i = 0; i < cells.n; i++) {
-		const struct cell *cell = &cells.first[i];
+	double most = (double)profile_process(p, thread->process)->heap_mean_most;
 
+	for (guint i = 0; i < cells.n; i++) {
+		struct cell *cell = &cells.first[i];
+
+		if (cell->heap_mean > 0)
+			cell->heap_mean = MAX(cell->heap_mean, most);
 		thread->alloc_n += cell->alloc_n;
 		thread->alloc_objects += cell->alloc_objects;
 		thread->alloc_objects_var += cell->alloc_objects_var;
@@ -316,7 +321,7 @@ void profile_finish(struct profile *p)
 				  g_array_index(p->cells, struct cell, next).thread == id;
 		     next++)
 			cells.n++;
-		cpu_sum_heap(thread, cells);
+		cpu_sum_heap(p, thread, cells);
 		if (!cpu_settle(p, id, cells))
 			continue;
 		root = stack_roots_find(roots, id);

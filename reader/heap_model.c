@@ -94,6 +94,7 @@ static void heap_keep(struct build *b, const struct block *block)
 static void heap_take(struct build *b, const struct row_live *row, uint32_t thread, uint32_t stack,
 		      bool counts)
 {
+	struct process *process = build_process(b);
 	struct block block = {
 		.id = row->block,
 		.t = row->t,
@@ -103,6 +104,7 @@ static void heap_take(struct build *b, const struct row_live *row, uint32_t thre
 		.generation = b->state->generation,
 	};
 
+	process->heap_mean_most = MAX(process->heap_mean_most, row->mean);
 	if (counts && profile_in_window(b->profile, row->t))
 		tally_block(b->private->tally, thread, stack, &block.weight, false);
 	if (row->t <= b->profile->to_ns)

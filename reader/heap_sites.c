@@ -45,13 +45,20 @@ struct heap_sum heap_sum_of_thread(const struct thread *thread)
 
 double heap_sum_unseen_calls(const struct heap_sum *sum)
 {
-	double calls = sum->alloc_objects, var = sum->alloc_objects_var;
+	double calls = sum->alloc_objects, var = sum->alloc_objects_var, space = sum->alloc_space;
+	double seen, size;
 
 	if (!(calls > 0)) { /* allocated before the segments that were read */
 		calls = sum->inuse_objects;
 		var = sum->inuse_objects_var;
+		space = sum->inuse_space;
 	}
-	return calls > 0 ? var / calls : 0;
+	if (!(calls > 0) || !(sum->mean > 0))
+		return 0;
+	/* The second is more only where some samples were drawn by shorter distances. */
+	seen = var / calls;
+	size = MAX(1, space / calls); /* as heap_weigh has it */
+	return MAX(seen, 1 / expm1(size / sum->mean));
 }
 
 bool heap_sum_alloc_is_few(const struct heap_sum *sum)

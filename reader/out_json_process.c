@@ -229,6 +229,7 @@ void json_write_engines(struct json_document *doc)
 	json_begin_object(json, "heap");
 	json_text_or_null(json, "name", process->heap_engine);
 	json_uint(json, "mean_bytes", process->heap_mean_bytes);
+	json_uint(json, "mean_bytes_most", MAX(process->heap_mean_most, process->heap_mean_bytes));
 	json_end_object(json);
 	json_write_engine_events(json, process);
 	json_end_object(json);

@@ -140,7 +140,8 @@ struct cell {
 	 * sums' variances. */
 	uint64_t alloc_n, inuse_n;
 	double alloc_objects_var, alloc_space_var, inuse_objects_var, inuse_space_var;
-	double heap_mean; /* bytes from sample to sample; 0: every call is recorded */
+	/* Bytes from sample to sample, the most there were; 0: every call is recorded */
+	double heap_mean;
 };
 
 struct profile_setting {
@@ -232,8 +233,9 @@ struct process {
 	uint64_t start_mono_ns, start_real_ns;
 	uint64_t start_machine_ns; /* start_mono_ns outside of time namespaces; 0: the same */
 	uint64_t cpu_period_ns, heap_mean_bytes, entry;
-	bool cpu_kernel;     /* kernel code is sampled */
-	bool has_cpu_kernel; /* the header says so either way */
+	uint64_t heap_mean_most; /* bytes, of any sample read; 0: none was */
+	bool cpu_kernel;	 /* kernel code is sampled */
+	bool has_cpu_kernel;	 /* the header says so either way */
 
 	uint64_t t_first_ns;	 /* start of the first segment read; > 0: earlier ones are gone */
 	uint64_t t_last_ns;	 /* last time any record names */

@@ -74,6 +74,9 @@ static void engines_heap(struct report *report, struct engines_said *said,
 	else if (samples && process->heap_mean_bytes)
 		g_string_append_printf(text, ": one sample every %s allocated, on average",
 				       format_bytes(buf, (double)process->heap_mean_bytes));
+	if (samples && process->heap_mean_most > process->heap_mean_bytes)
+		g_string_append_printf(text, ", up to %s where more came than LIBPROF_HEAP_HZ lets",
+				       format_bytes(buf, (double)process->heap_mean_most));
 	engines_say(report, said, "heap", text);
 }
 

@@ -6,7 +6,8 @@ from lib import *
 
 BAD = {"CPU": ("yes", "auto,perf,timer,off"), "CPU_HZ": ("0", "10000"),
        "STACK_BYTES": ("9M", "6552"),
-       "HEAP": ("tcmalloc", "jemalloc"), "HEAP_BYTES": ("-1", "1"), "SEED": ("x1", "0"),
+       "HEAP": ("tcmalloc", "jemalloc"), "HEAP_BYTES": ("-1", "1"),
+       "HEAP_HZ": ("1G", "1000000000"), "SEED": ("x1", "0"),
        "DELAY_MS": ("1s", "0"), "DURATION_MS": ("", "0"), "FLUSH_MS": ("5", "60000"),
        "SEGMENT_BYTES": ("1K", "6"), "LIMIT_BYTES": ("99999999999999999999T", "0"),
        "CHILDREN": ("yes", "1"), "VERBOSE": ("9", "2")}

@@ -22,7 +22,7 @@ for heap in ("auto", "jemalloc"):
         check_heap(p.site(name)["alloc_space"], calls, size, mean, f"{heap}: {name}")
         check_heap(p.site(name)["inuse_space"], live, size, mean, f"{heap}: {name} live")
 
-ran, trace = work("w_jemalloc", out="without", cpu="off", heap_bytes="64K")
+ran, trace = work("w_jemalloc", out="without", cpu="off", heap_bytes="64K", heap_hz=0)
 p = Profile(trace)
 check(p.heap_engine == "program", "jemalloc without profiling:", p.heap_engine)
 for name, calls, _, live, _, size in ran.rows("site"):

@@ -14,7 +14,7 @@ from lib import *
 for mean, seed in ((16 << 10, 1), (64 << 10, 0), (512 << 10, 0)):
     for attempt in range(3):  # on a busy machine the writer may be starved, and says so
         ran, trace = work("w_sites", 2, out=f"m{mean}-{attempt}", cpu="off",
-                          heap_bytes=mean, seed=seed)
+                          heap_bytes=mean, heap_hz=0, seed=seed)
         p = Profile(trace)
         if sum(p.losses.values()) == 0:
             break

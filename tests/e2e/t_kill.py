@@ -14,7 +14,7 @@ random.seed(11)
 files = 0
 for i in range(60):
     trace = HOME / f"t{i}"
-    env = dict(os.environ, **preload(out=trace.name, heap_bytes=256, flush_ms=10,
+    env = dict(os.environ, **preload(out=trace.name, heap_bytes=256, heap_hz=0, flush_ms=10,
                                      segment_bytes="64K",
                                      cpu=ENGINES[i % 2], cpu_hz=999))
     proc = subprocess.Popen([W / "w_leak", "100000000"], env=env, cwd=HOME,

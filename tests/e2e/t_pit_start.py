@@ -135,8 +135,8 @@ def malformed():
     for name in ("CPU", "HEAP"):
         for value in ("", "on", "1", "auto,perf", "\x01"):
             yield name, value
-    for name in ("CPU_HZ", "STACK_BYTES", "HEAP_BYTES", "SEED", "DELAY_MS", "FLUSH_MS",
-                 "SEGMENT_BYTES", "LIMIT_BYTES", "CHILDREN", "VERBOSE"):
+    for name in ("CPU_HZ", "STACK_BYTES", "HEAP_BYTES", "HEAP_HZ", "SEED", "DELAY_MS",
+                 "FLUSH_MS", "SEGMENT_BYTES", "LIMIT_BYTES", "CHILDREN", "VERBOSE"):
         for value in ("", "-1", "9" * 30, "1x"):
             yield name, value
     yield "OUT", ""

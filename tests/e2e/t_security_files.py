@@ -23,7 +23,7 @@ def record(out, form=(), user=None, umask=0o022, program="w_leak", args=(20000,)
     command = [*shell, *(user.file(w) if isinstance(w, pathlib.Path) else w for w in form),
                user.file(W / program), *args]
     bare = run([user.file(W / program), *args], user)
-    env = preload(user, out=out, cpu="off", heap_bytes=64, flush_ms=10, segment_bytes="64K",
+    env = preload(user, out=out, cpu="off", heap_bytes=64, heap_hz=0, flush_ms=10, segment_bytes="64K",
                   programs=program)
     ran = run(command, user, env)
     check(ran.status == bare.status, out, "status", ran.status, ran.err)
@@ -70,7 +70,7 @@ for user in users():
         directory.mkdir()
         if user.prefix:
             shutil.chown(directory, "nobody", "nogroup")
-    env = dict(preload(user, cpu="off", heap_bytes=64), TMPDIR=elsewhere, HOME=elsewhere,
+    env = dict(preload(user, cpu="off", heap_bytes=64, heap_hz=0), TMPDIR=elsewhere, HOME=elsewhere,
                XDG_RUNTIME_DIR=elsewhere)
     shared = {p: set(os.listdir(p)) for p in ("/tmp", "/var/tmp", "/dev/shm")}
     ran = run([user.file(W / "w_leak"), 20000], user, env, cwd=cwd)
@@ -88,7 +88,7 @@ def planted(kind, form, attacker):
     evil = HOME / f"evil-{kind}-{len(form)}-{attacker.name}"
     evil.mkdir()
     evil.chmod(0o777)
-    env = dict(os.environ, **preload(cpu="off", heap_bytes=64, programs="w_leak"))
+    env = dict(os.environ, **preload(cpu="off", heap_bytes=64, heap_hz=0, programs="w_leak"))
     proc = subprocess.Popen(["sh", "-c", 'echo $$; read go; exec "$@"', "sh", *map(str, form),
                              W / "w_leak", "20000"], cwd="/tmp", env=env, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)

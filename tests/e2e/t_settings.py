@@ -48,10 +48,15 @@ check(p.count(lambda s: s[0] == "[truncated]") > 0, "2 KiB of stack hold 600 fra
 for heap in ("program", "totals", "off"):
     check(shares(heap=heap).heap_engine == heap, "LIBPROF_HEAP", heap)
 check(shares(heap_bytes="64K").mean == 65536, "LIBPROF_HEAP_BYTES")
+for hz in (0, 50):
+    _, trace = work("w_heap_rate", 1, 250, out=f"rate-{hz}", cpu="off", heap_bytes="1K", heap_hz=hz)
+    most = Profile(trace).raw["engines"]["heap"]["mean_bytes_most"]
+    check(most == 1024 if hz == 0 else most > 100 * 1024, "LIBPROF_HEAP_HZ", hz, "distance", most)
+    check("LIBPROF_HEAP_HZ lets" in prof("report", trace) or not hz, "the report does not say so")
 
 
 def seeded(seed, out):
-    work("w_sites", 1, out=out, cpu="off", heap_bytes="64K", seed=seed)
+    work("w_sites", 1, out=out, cpu="off", heap_bytes="64K", heap_hz=0, seed=seed)
     return sorted((s, r["alloc_n"]) for t, s, r in Profile(HOME / out).rows("heap") if t["main"])
 
 

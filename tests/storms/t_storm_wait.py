@@ -28,7 +28,7 @@ def run_once(engine, user, mean):
     shutil.rmtree(user.home / out, ignore_errors=True)
     witness = Witness()
     ran = run_limited([user.file(W / "w_storm_wait"), SECONDS, 150000], user,
-                      preload(user, out=out, cpu=engine, cpu_hz=1000, heap_bytes=mean,
+                      preload(user, out=out, cpu=engine, cpu_hz=1000, heap_bytes=mean, heap_hz=0,
                               flush_ms=50, limit_bytes=0), 100)
     late_ms = witness.stop() * 1e3
     check(ran.status == 0 and ran.err == b"", out, "status", ran.status, ran.err)

@@ -19,7 +19,8 @@ for seed in (0, 7):
     out = HOME / f"seed{seed}"
     out.mkdir()
     ran = run([W / "w_truth_forks", 100], timeout=100,
-              env=preload(out=out / "%p", cpu="off", heap_bytes=4096, seed=seed))
+              env=preload(out=out / "%p", cpu="off", heap_bytes=4096, heap_hz=0,
+                          seed=seed))
     check(ran.status == 0 and not ran.err, ran.status, ran.err.decode())
     [[children, calls, size]] = ran.rows("forks")
     got, counts = 0, []

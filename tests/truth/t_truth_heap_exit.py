@@ -59,7 +59,8 @@ def profiled(name, mean):
     command, env, status = PROGRAMS[name]
     for attempt in range(5):  # where the writer is starved events are lost, and the trace says so
         out = HOME / f"{name}-{mean}-{attempt}"
-        ours = preload(out=out, cpu="off", heap_bytes=mean, children=0, stack_bytes=4096)
+        ours = preload(out=out, cpu="off", heap_bytes=mean, heap_hz=0, children=0,
+                       stack_bytes=4096)
         ran = run(command, env=dict(ours, **env), timeout=200)
         check(status is None or ran.status == status, name, ran.status, ran.err.decode())
         p = Profile(out)

@@ -265,7 +265,7 @@ def real(name, starved, *args, **values):
 
 for engine, ring in (("perf", "cpu_ring_full"), ("timer", "timer_ring_full")):
     trace = real(engine, True, 1.5, "small", 2, cpu=engine, cpu_hz=5000, stack_bytes=65528,
-                 heap_bytes=64)
+                 heap_bytes=64, heap_hz=0)
     if Profile(trace).cpu_engine != engine:
         note(engine, "is not to be had")
         continue

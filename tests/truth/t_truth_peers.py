@@ -172,7 +172,8 @@ def cpu(name, command, hz, stack_bytes):
 def heap(name, command, heap_bytes, env=None):
     for attempt in range(5):  # where the writer is starved events are lost, and the trace says so
         out = HOME / f"{name}-heap-{attempt}"
-        ours = preload(out=out, cpu="off", heap_bytes=heap_bytes, children=0, stack_bytes=8192)
+        ours = preload(out=out, cpu="off", heap_bytes=heap_bytes, heap_hz=0, children=0,
+                       stack_bytes=8192)
         ran = run(command, env=dict(env or {}, **ours), timeout=200)
         check(ran.status == 0, name, ran.status, ran.err.decode())
         p = Profile(out)

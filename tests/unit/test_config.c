@@ -36,6 +36,7 @@ TEST(defaults)
 	EQ(config.stack_bytes, 16384);
 	EQ(config.heap, CONFIG_HEAP_AUTO);
 	EQ(config.heap_bytes, 512 << 10);
+	EQ(config.heap_hz, 8192);
 	EQ(config.seed, 0);
 	EQ(config.delay_ms, 0);
 	EQ(config.duration_ms, 0);
@@ -199,6 +200,6 @@ TEST(each_tells_all_settings)
 {
 	EQ(read_one("LIBPROF_CPU_HZ=250"), 0);
 	config_each(note, &settings);
-	EQ(settings, 15);
+	EQ(settings, 16);
 	STREQ(hz, "LIBPROF_CPU_HZ=250");
 }

@@ -123,7 +123,7 @@ TEST(a_block_and_its_end)
 	uint64_t id;
 
 	start();
-	heap_record_alloc(&self, block, 16, 16);
+	heap_record_alloc(&self, block, 16, 16, 0);
 	id = live_id;
 	expect(RING_ALLOC, id);
 	heap_record_free(&self, block);
@@ -138,7 +138,7 @@ TEST(moved_by_realloc)
 	uint64_t id;
 
 	start();
-	heap_record_alloc(&self, block, 16, 16);
+	heap_record_alloc(&self, block, 16, 16, 0);
 	id = live_take((uint64_t)(uintptr_t)block);
 	expect(RING_ALLOC, id);
 	heap_record_moved(&self, id);
@@ -154,7 +154,7 @@ TEST(a_stack_that_is_known)
 
 	start();
 	known = KNOWN;
-	heap_record_alloc(&self, block, 16, 16);
+	heap_record_alloc(&self, block, 16, 16, 0);
 	e = ring_peek();
 	EQ(e->frames, 2);
 	EQ(ring_frames(e)[1].pc, 101);
@@ -162,7 +162,7 @@ TEST(a_stack_that_is_known)
 	EQ(e->size, 16);
 	expect(RING_ALLOC, live_id);
 	known = KNOWN_REPLACED;
-	heap_record_alloc(&self, block + 1, 16, 16);
+	heap_record_alloc(&self, block + 1, 16, 16, 0);
 	e = ring_peek();
 	EQ(e->frames, 0);
 	EQ(e->stack_bytes, 256);
@@ -179,7 +179,7 @@ TEST(each_block_has_an_id_of_its_own)
 
 	start();
 	for (unsigned i = 0; i < 300; i++) {
-		heap_record_alloc(i % 3 ? &self : &other, block, 16, 16);
+		heap_record_alloc(i % 3 ? &self : &other, block, 16, 16, 0);
 		heap_record_free(&self, block);
 		TRUE(ring_peek()->block && ring_peek()->block < 1000);
 		TRUE(!seen[ring_peek()->block]);
@@ -197,9 +197,9 @@ TEST(a_block_in_the_place_of_another)
 	uint64_t first;
 
 	start();
-	heap_record_alloc(&self, block, 16, 16);
+	heap_record_alloc(&self, block, 16, 16, 0);
 	first = live_id;
-	heap_record_alloc(&self, block, 32, 32);
+	heap_record_alloc(&self, block, 32, 32, 0);
 	expect(RING_ALLOC, first);
 	expect(RING_ALLOC, live_id);
 	expect(RING_FREE, first);
@@ -211,7 +211,7 @@ static void jumped_out_of_free(int when)
 	char block[16];
 
 	start();
-	heap_record_alloc(&self, block, 16, 16);
+	heap_record_alloc(&self, block, 16, 16, 0);
 	expect(RING_ALLOC, live_id);
 	jump = when;
 	if (!setjmp(out))
@@ -237,7 +237,7 @@ static void jumped_out_of_malloc(int when)
 	start();
 	jump = when;
 	if (!setjmp(out))
-		heap_record_alloc(&self, block, 16, 16);
+		heap_record_alloc(&self, block, 16, 16, 0);
 	lost_are(1, 0);
 }
 
@@ -258,7 +258,7 @@ TEST(no_room_is_a_loss)
 
 	start();
 	while (!stats_lost[PROF_LOSS_HEAP_RING]) {
-		heap_record_alloc(&self, block + n % 16, 16, 16);
+		heap_record_alloc(&self, block + n % 16, 16, 16, 0);
 		n++;
 	}
 	EQ(stats_lost[PROF_LOSS_FREE_RING], 0); /* the last part is for these */

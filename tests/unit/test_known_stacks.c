@@ -339,7 +339,7 @@ static NOINLINE void allocates(unsigned room)
 	char block[16];
 
 	some[0] = 1;
-	heap_record_alloc(&self, block, 16, 16);
+	heap_record_alloc(&self, block, 16, 16, 0);
 	AFTER_CALL();
 }
 
