@@ -27,8 +27,9 @@ def pairs(bench, notes):
         yield Row(f"that pair, {what}: an empty shim", "ns", ns["bare"], ns["shim"], bound=True)
         if limit:
             least_of = ", ".join(f"{v} {min(ns[v]):.2f}" for v in ns)
-    notes.append("pairs: one thread, by its CPU clock, one sample every 512 KiB: of blocks of "
-                 "16..527 bytes one in 1,930 is sampled, of 4 KiB one in 128, of 1 MiB 86 %.  The "
+    notes.append("pairs: one thread, by its CPU clock, one sample every 512 KiB (of blocks of "
+                 "16..527 bytes one in 1,930, of 4 KiB one in 128, of 1 MiB 86 %) or as much more as "
+                 "leaves 8,192 samples a second (LIBPROF_HEAP_HZ), as it is in all three.  The "
                  f"shim only forwards.  The least of all runs of 16..527 bytes, in ns: {least_of}.")
 
 

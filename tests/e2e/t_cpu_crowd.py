@@ -5,7 +5,8 @@ once the writer has seen many come and go, it is not waked for each of 5,000 mor
 recorded.
 
 It looks by the clock where a thread ends every 2 ms, so a machine that takes longer for one, all
-the while, would be told by this test to be at fault; python3 takes 0.05 to 0.3 ms here."""
+the while and three times running, would be told by this test to be at fault; python3 takes 0.05 to
+0.3 ms here, and was waked 80 times, 1,259 times once when others had most of both CPUs."""
 from lib import *
 
 THREADS = 5000
@@ -40,11 +41,17 @@ print("wakings", wakings() - before, first)
 """
 
 for user in users():
-    ran = run(["/usr/bin/python3", "-c", PROGRAM], user, env=preload(user, out="crowd", cpu="perf"))
-    check(ran.status == 0, ran.status, ran.err)
-    (wakings, first), = ran.rows("wakings")
+    for attempt in range(3):
+        out = f"crowd-{attempt}"
+        ran = run(["/usr/bin/python3", "-c", PROGRAM], user,
+                  env=preload(user, out=out, cpu="perf"))
+        check(ran.status == 0, ran.status, ran.err)
+        (wakings, first), = ran.rows("wakings")
+        note(user.name, wakings, "wakings among", THREADS, "threads")
+        if wakings < THREADS / 5:
+            break
     check(wakings < THREADS / 5, user.name, wakings, "wakings among", THREADS, "threads")
-    p = Profile(user.home / "crowd")
+    p = Profile(user.home / out)
     check(p.cpu_engine == "perf", p.cpu_engine)
     check(len(p.threads) == first + THREADS + 1, user.name, len(p.threads), "threads in the trace")
     check(not any(p.losses.values()), user.name, "losses", p.losses)
