@@ -135,37 +135,64 @@ void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes)
 	}
 }
 
-/* Fills e from the file; false when it is no object of ours. */
-static bool parse_file(struct elf_image *e, struct file_view *file)
-{
-	uint64_t size = file->size;
+struct headers {
+	Elf64_Ehdr file;
 	Elf64_Phdr ph[ELF_PHDRS_MAX];
-	Elf64_Ehdr h;
+};
 
-	if (!file_view_read(file, 0, &h, sizeof(h)) || !elf_header_ok(&h) ||
-	    !file_view_read(file, h.e_phoff, ph, h.e_phnum * sizeof(*ph)))
+/* False when it is no object of ours. */
+static bool read_headers(int fd, struct headers *h)
+{
+	size_t bytes;
+
+	if (sys_pread(fd, &h->file, sizeof(h->file), 0) != sizeof(h->file) ||
+	    !elf_header_ok(&h->file))
 		return false;
-	e->entry = h.e_entry;
-	for (unsigned i = 0; i < h.e_phnum; i++) {
-		struct elf_segment *s = &e->segment[e->segments];
+	bytes = h->file.e_phnum * sizeof(h->ph[0]);
+	return sys_pread(fd, h->ph, bytes, h->file.e_phoff) == (ssize_t)bytes;
+}
 
-		if (ph[i].p_type != PT_LOAD || e->segments == ELF_IMAGE_SEGMENTS)
+/* Where the last segment ends in a file of size bytes; 0: one is not all there. */
+static uint64_t loaded_bytes(const struct headers *h, uint64_t size)
+{
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < h->file.e_phnum; i++) {
+		const Elf64_Phdr *p = &h->ph[i];
+
+		if (p->p_type != PT_LOAD)
 			continue;
-		if (ph[i].p_offset > size || ph[i].p_filesz > size - ph[i].p_offset)
-			return false;
+		if (p->p_offset > size || p->p_filesz > size - p->p_offset)
+			return 0;
+		if (p->p_offset + p->p_filesz > used)
+			used = p->p_offset + p->p_filesz;
+	}
+	return used;
+}
+
+/* Fills e from the file; false when it is no object of ours. */
+static bool parse_file(struct elf_image *e, const struct headers *h, struct file_view *file)
+{
+	e->entry = h->file.e_entry;
+	for (unsigned i = 0; i < h->file.e_phnum; i++) {
+		struct elf_segment *s = &e->segment[e->segments];
+		const Elf64_Phdr *p = &h->ph[i];
+
+		if (p->p_type != PT_LOAD || e->segments == ELF_IMAGE_SEGMENTS)
+			continue;
 		s->view = file;
-		s->vaddr = ph[i].p_vaddr;
-		s->bytes_len = ph[i].p_filesz;
-		s->memory_bytes = ph[i].p_memsz;
-		s->file_offset = ph[i].p_offset;
-		s->executable = ph[i].p_flags & PF_X;
+		s->vaddr = p->p_vaddr;
+		s->bytes_len = p->p_filesz;
+		s->memory_bytes = p->p_memsz;
+		s->file_offset = p->p_offset;
+		s->executable = p->p_flags & PF_X;
 		e->segments++;
 	}
-	for (unsigned i = 0; i < h.e_phnum; i++) {
-		if (ph[i].p_type == PT_GNU_EH_FRAME)
-			elf_parse_eh_hdr(e, ph[i].p_vaddr, ph[i].p_memsz);
-		else if (ph[i].p_type == PT_NOTE)
-			elf_parse_notes(e, ph[i].p_vaddr, ph[i].p_memsz);
+	for (unsigned i = 0; i < h->file.e_phnum; i++) {
+		if (h->ph[i].p_type == PT_GNU_EH_FRAME)
+			elf_parse_eh_hdr(e, h->ph[i].p_vaddr, h->ph[i].p_memsz);
+		else if (h->ph[i].p_type == PT_NOTE)
+			elf_parse_notes(e, h->ph[i].p_vaddr, h->ph[i].p_memsz);
 	}
 	return e->segments;
 }
@@ -193,25 +220,13 @@ static bool same_file(const struct elf_place *place, const struct stat *st, int 
 	       sys_pread(fd, first, n, 0) == (ssize_t)n && !memcmp(page, first, n);
 }
 
-/* Where the last segment ends in the file. */
-static uint64_t loaded_bytes(const struct elf_image *e)
-{
-	uint64_t used = 0;
-
-	for (unsigned i = 0; i < e->segments; i++) {
-		uint64_t end = e->segment[i].file_offset + e->segment[i].bytes_len;
-
-		used = end > used ? end : used;
-	}
-	return used;
-}
-
 static struct elf_image *open_file(struct arena *arena, const struct elf_place *place, int fd)
 {
 	struct elf_image *e;
-	struct stat st;
-	uint64_t mtime;
 	struct file_view *file;
+	struct headers h;
+	struct stat st;
+	uint64_t mtime, used;
 
 	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    (uint64_t)st.st_size > FILE_BYTES_MAX)
@@ -222,15 +237,16 @@ static struct elf_image *open_file(struct arena *arena, const struct elf_place *
 	e = image_of_file(st.st_dev, st.st_ino, (uint64_t)st.st_size, mtime);
 	if (e)
 		return e;
-	file = file_view_open(arena, fd, (uint64_t)st.st_size);
+	used = read_headers(fd, &h) ? loaded_bytes(&h, (uint64_t)st.st_size) : 0;
+	file = used ? file_view_open(arena, fd, used) : NULL;
 	if (!file)
 		return NULL;
 	e = arena_alloc(arena, sizeof(*e));
-	if (!e || !parse_file(e, file)) {
+	if (!e || !parse_file(e, &h, file)) {
 		file_view_close(file);
 		return NULL;
 	}
-	file_view_cut(file, loaded_bytes(e));
+	file_view_settle(file);
 	e->dev = st.st_dev;
 	e->ino = st.st_ino;
 	e->size = (uint64_t)st.st_size;

@@ -14,15 +14,27 @@
 static bool fill(struct file_view *v, uint64_t block)
 {
 	uint64_t at = block * BLOCK_BYTES, n = v->size - at;
+	ssize_t got;
 
 	if (n > BLOCK_BYTES)
 		n = BLOCK_BYTES;
-	v->have[block] = sys_read_own_memory((uint64_t)(uintptr_t)v->map + at, v->copy + at, n) ==
-			 (ssize_t)n;
+	got = v->fd >= 0 ? sys_pread(v->fd, v->copy + at, n, at)
+			 : sys_read_own_memory((uint64_t)(uintptr_t)v->map + at, v->copy + at, n);
+	v->have[block] = got == (ssize_t)n;
 	return v->have[block];
 }
 
-/* Where reading our own memory through the kernel is refused: the whole, now. */
+/* Reading our own memory through the kernel is refused by some sandboxes; asked once. */
+static bool can_read_map(const struct file_view *v)
+{
+	static bool can;
+	uint8_t byte;
+
+	can = can || sys_read_own_memory((uint64_t)(uintptr_t)v->map, &byte, 1) == 1;
+	return can;
+}
+
+/* Where it is refused: the whole, now. */
 static bool fill_from(struct file_view *v, int fd)
 {
 	uint64_t n = v->size < EAGER_BYTES_MAX ? v->size : EAGER_BYTES_MAX;
@@ -46,15 +58,21 @@ struct file_view *file_view_open(struct arena *arena, int fd, uint64_t size)
 	if (!v)
 		return NULL;
 	v->size = size;
+	v->fd = fd;
 	v->have = arena_alloc(arena, size / BLOCK_BYTES + 1);
 	v->map = sys_map_fd((size_t)size, PROT_READ, MAP_PRIVATE, fd, 0, NULL);
 	v->copy = sys_map_unforked((size_t)size);
 	if (v->map)
 		SYS_CALL(SYS_madvise, v->map, size, MADV_DONTFORK, 0, 0, 0);
-	if (v->have && v->map && v->copy && (fill(v, 0) || fill_from(v, fd)))
+	if (v->have && v->map && v->copy && (can_read_map(v) || fill_from(v, fd)))
 		return v;
 	file_view_close(v);
 	return NULL;
+}
+
+void file_view_settle(struct file_view *v)
+{
+	v->fd = -1;
 }
 
 bool file_view_read(struct file_view *v, uint64_t offset, void *buf, uint64_t n)
@@ -66,17 +84,6 @@ bool file_view_read(struct file_view *v, uint64_t offset, void *buf, uint64_t n)
 			return false;
 	memcpy(buf, v->copy + offset, n);
 	return true;
-}
-
-void file_view_cut(struct file_view *v, uint64_t size)
-{
-	uint64_t used = (size + 4095) & ~UINT64_C(4095);
-
-	if (used >= v->size)
-		return;
-	sys_unmap((void *)(uintptr_t)(v->map + used), v->size - used);
-	sys_unmap(v->copy + used, v->size - used);
-	v->size = used;
 }
 
 void file_view_close(struct file_view *v)

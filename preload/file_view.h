@@ -18,17 +18,18 @@ struct file_view {
 	uint64_t size;
 	uint8_t *copy; /* as large; a block is filled when it is first asked for */
 	uint8_t *have; /* one byte a block: filled */
+	int fd;	       /* until file_view_settle, else -1 */
 };
 
-/* [writer] A view of the size bytes of fd, which may be closed afterwards.  NULL when
- * memory or the kernel refuses. */
+/* [writer] A view of the first size bytes of fd (debug sections can be gigabytes, and stand
+ * behind what is loaded).  NULL when memory or the kernel refuses. */
 struct file_view *file_view_open(struct arena *arena, int fd, uint64_t size);
+
+/* [writer] From here on fd, with which reads are a tenth as dear, may be closed. */
+void file_view_settle(struct file_view *v);
 
 /* [writer] n bytes at offset; false when the file does not have them (any more). */
 bool file_view_read(struct file_view *v, uint64_t offset, void *buf, uint64_t n);
-
-/* [writer] Gives back all from size on: debug sections can be gigabytes. */
-void file_view_cut(struct file_view *v, uint64_t size);
 
 /* [writer] */
 void file_view_close(struct file_view *v);
