@@ -130,7 +130,8 @@
 	X(MARK_STOP, 2, "stop")   \
 	X(MARK_EXEC, 3, "exec")   \
 	X(MARK_FORK, 4, "fork")   \
-	X(MARK_EXIT, 5, "exit")
+	X(MARK_EXIT, 5, "exit")   \
+	X(MARK_HEAP_MEAN, 6, "heap_mean")
 
 #define PROF_ENDS(X)                 \
 	X(END_ROTATED, 1, "rotated") \

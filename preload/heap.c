@@ -64,8 +64,10 @@ static uint64_t next_gap(struct thread_tls *tls, uint8_t shift)
 static void begin_gap(struct thread_tls *tls)
 {
 	uint8_t shift = heap_rate_shift();
-	uint64_t gap = next_gap(tls, shift), most = CUT_AT * config.heap_bytes;
+	uint64_t gap, most = CUT_AT * config.heap_bytes;
 
+	tls->gap = tls->countdown = 0; /* a handler that jumps out leaves this: drawn anew */
+	gap = next_gap(tls, shift);
 	tls->mean_shift = shift & 0x7f;
 	tls->cut = gap > most;
 	tls->gap = tls->countdown = gap > most ? most : gap;
@@ -83,6 +85,8 @@ static bool end_gap(struct thread_tls *tls, size_t bytes, uint8_t *shift)
 	sampled = !tls->cut || next_gap(tls, *shift) <= rest;
 	tls->bytes += tls->gap - tls->countdown + bytes;
 	begin_gap(tls);
+	if (sampled)
+		heap_rate_count(*shift);
 	return sampled;
 }
 
@@ -163,10 +167,8 @@ void heap_after(void *block, size_t bytes)
 	sampled = t && account(tls, bytes, &shift);
 	if (t && state_heap_engine() == STATE_HEAP_JEMALLOC && (sampled = jemalloc_sampled(block)))
 		sampled_bytes = real.malloc_usable_size(block); /* it goes by size classes */
-	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed)) {
-		heap_rate_count(shift);
+	if (sampled && atomic_load_explicit(&state.sampling, memory_order_relaxed))
 		heap_record_alloc(t, block, bytes, sampled_bytes, shift);
-	}
 	errno = saved;
 }
 

@@ -15,7 +15,10 @@
 /* [hook] How often the distance is doubled now. */
 uint8_t heap_rate_shift(void);
 
-/* [hook] A block was sampled by this distance. */
+/* [writer] And at most, so far. */
+uint8_t heap_rate_shift_most(void);
+
+/* [hook] A block was sampled by this distance.  Nothing where there is no limit. */
 void heap_rate_count(uint8_t shift);
 
 /* [hook] [writer] Changes the distance where the samples counted lately were too many or few

@@ -9,6 +9,8 @@
 
 #include "blocks.h"
 #include "config.h"
+#include "heap.h"
+#include "heap_rate.h"
 #include "roster.h"
 #include "segment.h"
 #include "stack.h"
@@ -32,7 +34,8 @@ static struct {
 	uint64_t end_bytes; /* of the END that may not be one, the last frame; 0: there is none */
 	struct header_engines engines;
 	uint64_t lost_told[PROF_LOSS_CODES];
-	int write_error; /* -errno of the last frame that was lost */
+	uint8_t shift_told; /* of heap samples, in this segment */
+	int write_error;    /* -errno of the last frame that was lost */
 } trace;
 
 /* Latest word on each engine, repeated in every segment. */
@@ -46,10 +49,27 @@ static unsigned note_count;
 static void flush_parts(uint64_t t_ns);
 static void drop_old_segments(void);
 
+/* Of one mean after the other: each is a record. */
+static void begin_live(uint64_t t_ns)
+{
+	uint32_t left = blocks_count();
+
+	for (unsigned shift = 0; left && shift <= HEAP_RATE_SHIFT_MAX; shift++)
+		for (uint32_t i = 0; i < blocks_count(); i++) {
+			if (blocks_at(i)->mean != heap_mean_bytes() << shift)
+				continue;
+			encode_live(blocks_at(i));
+			left--;
+			if (encode_full())
+				flush_parts(t_ns);
+		}
+}
+
 /* Opening records; everything after them needs this segment alone. */
 static void begin_segment(uint64_t t_ns)
 {
 	trace.opened_bytes = 0;
+	trace.shift_told = 0;
 	encode_new_segment();
 	for (unsigned code = 1; code < PROF_LOSS_CODES; code++)
 		trace_sums.lost[code] = trace.lost_told[code];
@@ -63,11 +83,7 @@ static void begin_segment(uint64_t t_ns)
 			flush_parts(t_ns);
 	}
 	roster_encode_stats(t_ns, true, flush_parts);
-	for (uint32_t i = 0; i < blocks_count(); i++) {
-		encode_live(blocks_at(i));
-		if (encode_full())
-			flush_parts(t_ns);
-	}
+	begin_live(t_ns);
 }
 
 static uint64_t segment_limit(void)
@@ -146,7 +162,7 @@ int trace_create(uint64_t t_ns)
 	return err;
 }
 
-static void encode_losses(uint64_t t_ns);
+static void encode_changes(uint64_t t_ns);
 
 /* What was encoded is gone; so are the definitions it held.  The segment ends
  * with a word on that, for which room was kept. */
@@ -155,7 +171,7 @@ static void lose_frame(size_t bytes, uint64_t t_ns)
 	stats_lose(PROF_LOSS_WRITE, bytes);
 	if (!segment_is_open())
 		return;
-	encode_losses(t_ns);
+	encode_changes(t_ns);
 	encode_end(t_ns, PROF_END_WRITE);
 	segment_write(encode_take());
 	segment_close();
@@ -220,6 +236,22 @@ static void encode_losses(uint64_t t_ns)
 	}
 }
 
+/* Told where it has grown, and once in each segment. */
+static void encode_heap_mean(uint64_t t_ns)
+{
+	uint8_t most = heap_rate_shift_most();
+
+	if (most > trace.shift_told)
+		encode_mark(t_ns, PROF_MARK_HEAP_MEAN, heap_mean_bytes() << most);
+	trace.shift_told = most;
+}
+
+static void encode_changes(uint64_t t_ns)
+{
+	encode_losses(t_ns);
+	encode_heap_mean(t_ns);
+}
+
 static void renew_stacks(void)
 {
 	stack_renew_begin();
@@ -263,7 +295,7 @@ static void drop_old_segments(void)
 
 void trace_flush(uint64_t t_ns)
 {
-	encode_losses(t_ns);
+	encode_changes(t_ns);
 	if (!put_frame(encode_take(), t_ns)) {
 		if (stack_is_large())
 			renew_stacks();
@@ -279,7 +311,7 @@ void trace_flush(uint64_t t_ns)
 	 * no other. */
 	if (make_next(t_ns) && !stack_is_large())
 		return;
-	encode_losses(t_ns);
+	encode_changes(t_ns);
 	roster_encode_stats(t_ns, true, flush_parts);
 	encode_end(t_ns, PROF_END_ROTATED);
 	put_frame(encode_take(), t_ns);
@@ -292,7 +324,7 @@ void trace_flush(uint64_t t_ns)
 void trace_end(uint64_t t_ns, enum prof_end reason)
 {
 	trace.retry_at = 0; /* the last chance */
-	encode_losses(t_ns);
+	encode_changes(t_ns);
 	roster_encode_stats(t_ns, true, flush_parts);
 	encode_end(t_ns, reason);
 	put_frame(encode_take(), t_ns);

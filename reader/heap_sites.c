@@ -55,7 +55,8 @@ double heap_sum_unseen_calls(const struct heap_sum *sum)
 	}
 	if (!(calls > 0) || !(sum->mean > 0))
 		return 0;
-	/* The second is more only where some samples were drawn by shorter distances. */
+	/* The second is more only where some samples were drawn by shorter distances, or by the
+	 * larger sizes of an allocator's classes. */
 	seen = var / calls;
 	size = MAX(1, space / calls); /* as heap_weigh has it */
 	return MAX(seen, 1 / expm1(size / sum->mean));

@@ -256,6 +256,8 @@ static void build_mark(struct build *b, const struct row_mark *row)
 
 	process_saw_time(s, row->t);
 	s->exited |= row->mark == PROF_MARK_EXIT;
+	if (row->mark == PROF_MARK_HEAP_MEAN)
+		s->heap_mean_most = MAX(s->heap_mean_most, row->value);
 	b->frame_stops |= row->mark == PROF_MARK_EXIT || row->mark == PROF_MARK_EXEC ||
 			  row->mark == PROF_MARK_STOP;
 	if (row->mark == PROF_MARK_START || row->mark == PROF_MARK_STOP)

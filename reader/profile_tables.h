@@ -233,7 +233,7 @@ struct process {
 	uint64_t start_mono_ns, start_real_ns;
 	uint64_t start_machine_ns; /* start_mono_ns outside of time namespaces; 0: the same */
 	uint64_t cpu_period_ns, heap_mean_bytes, entry;
-	uint64_t heap_mean_most; /* bytes, of any sample read; 0: none was */
+	uint64_t heap_mean_most; /* bytes, where it was told or a sample has it; else 0 */
 	bool cpu_kernel;	 /* kernel code is sampled */
 	bool has_cpu_kernel;	 /* the header says so either way */
 

@@ -182,7 +182,8 @@ static void heap_explain(struct report *report, uint64_t calls, uint64_t bytes)
 				       "LIBPROF_HEAP_BYTES=1 records every call.",
 				       format_bytes(size, (double)bytes),
 				       format_count(count, (double)calls),
-				       format_bytes(mean, (double)process->heap_mean_bytes));
+				       format_bytes(mean, (double)MAX(process->heap_mean_bytes,
+								      process->heap_mean_most)));
 	report_labelled(&report->page, "no sites", text);
 	g_free(text);
 }

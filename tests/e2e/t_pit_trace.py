@@ -207,8 +207,9 @@ def the_writer_is_stopped_for_a_while():
             printf("calls %ld\n", storm(6));
         }
         """)
-    child = subprocess.Popen(words([exe], env=preload(out="t", heap_bytes=16, heap_hz=0, cpu="perf")),
-                             cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    env = preload(out="t", heap_bytes=16, heap_hz=0, cpu="perf")
+    child = subprocess.Popen(words([exe], env=env), cwd=HOME, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
     try:
         check(child.stdout.readline() == b"begins\n", "the program does not begin")
         threads = [int(t) for t in os.listdir(f"/proc/{child.pid}/task") if int(t) != child.pid]
@@ -284,7 +285,8 @@ def estimates_over_sixty_seeds():
         """)
     seeds = range(1, 61)
     for seed in seeds:
-        ran = run([exe], env=preload(out=f"t-{seed}", heap_bytes="64K", heap_hz=0, seed=seed, cpu="off"))
+        ran = run([exe], env=preload(out=f"t-{seed}", heap_bytes="64K", heap_hz=0,
+                                      seed=seed, cpu="off"))
         check((ran.status, ran.err) == (0, b""), ran.status, ran.err)
     records()
     sums, firsts, held = dict.fromkeys(("small", "middle", "large"), 0), set(), 0

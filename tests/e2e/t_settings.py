@@ -50,7 +50,10 @@ for heap in ("program", "totals", "off"):
 check(shares(heap_bytes="64K").mean == 65536, "LIBPROF_HEAP_BYTES")
 for hz in (0, 50):
     _, trace = work("w_heap_rate", 1, 250, out=f"rate-{hz}", cpu="off", heap_bytes="1K", heap_hz=hz)
-    most = Profile(trace).raw["engines"]["heap"]["mean_bytes_most"]
+    p = Profile(trace)
+    most = p.raw["engines"]["heap"]["mean_bytes_most"]
+    taken = sum(row["alloc_n"] for row in p.raw["heap"])
+    check((taken < 600) == (hz == 50), "LIBPROF_HEAP_HZ", hz, taken, "samples in 250 ms")
     check(most == 1024 if hz == 0 else most > 100 * 1024, "LIBPROF_HEAP_HZ", hz, "distance", most)
     check("LIBPROF_HEAP_HZ lets" in prof("report", trace) or not hz, "the report does not say so")
 

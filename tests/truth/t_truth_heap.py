@@ -151,8 +151,8 @@ def profile(engine, mean, small, sites, threads):
     trace = HOME / f"trace-{seed}"
     ran = run([W / "w_truth_heap", mean, sites, threads, int(engine == "jemalloc"), small],
               timeout=300,
-              env=dict(preload(extra=behind, out=trace, cpu="off", heap=engine, heap_bytes=mean, heap_hz=0,
-                               seed=seed, stack_bytes=1024, limit_bytes=0), **env))
+              env=dict(preload(extra=behind, out=trace, cpu="off", heap=engine, heap_bytes=mean,
+                               heap_hz=0, seed=seed, stack_bytes=1024, limit_bytes=0), **env))
     check(ran.status == 0 and not ran.err, engine, mean, ran.status, ran.err.decode())
     return trace, ran
 

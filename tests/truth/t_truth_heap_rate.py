@@ -3,7 +3,11 @@
 """Heap estimates where the distance between samples changes all the time, since more would
 come than LIBPROF_HEAP_HZ lets: threads that allocate fast and slowly by turns, blocks far smaller
 and far larger than the distance and than what a thread's gap is cut off at.  The sum of each site
-of 100 samples or more is right, and the 95 % intervals of sites by thread hold the truth as often as the binomial says.
+of 100 samples or more is right, and the 95 % intervals of sites by thread hold the truth as
+often as the binomial says.
+
+And a rush of 1 ms, after which nothing may be sampled by the distance that it led to: the trace
+says how far that was all the same, so that what has no row is known to be no more than it is.
 
 By chance one of 8 sums is further off than 5.5 of its standard deviations once in 3e6 runs, and
 fewer intervals hold the truth than the limit once in 1e8.
@@ -63,6 +67,23 @@ def once(seed):
     return p, held, len(truth), sums, n, most
 
 
+def bursts(n):
+    """How many of 2 n intervals hold the truth, most of them of what has no row."""
+    held = 0
+    for i in range(n):
+        ran, trace = work("w_heap_burst", out=f"burst-{i}", cpu="off")
+        p = Profile(trace)
+        most = p.raw["engines"]["heap"]["mean_bytes_most"]
+        check(most >= 16 * p.mean, "after a rush samples are", most, "bytes apart")
+        for name, _, size in ran.rows("site"):
+            rows = [r for _, stack, r in p.rows("heap") if stack[-1] == name]
+            low, high = rows[0]["alloc_space_95"] if rows else (0, 3.8416 * most)
+            held += low <= size <= high
+    note(f"{held} of {2 * n} intervals hold the truth around a rush")
+    check(held >= least(2 * n), "around a rush intervals held", held, "of", 2 * n)
+
+
+bursts(200 if LONG else 40)
 all_held = all_n = samples = 0
 whole, worst = {}, 0
 for seed in range(1, 11 if LONG else 3):

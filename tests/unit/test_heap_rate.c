@@ -52,6 +52,7 @@ TEST(within_the_limit_nothing_changes)
 	EQ(after(0, 200), 0);
 	EQ(after(20, 200), 0);
 	EQ(after(63, 630), 0);
+	EQ(heap_rate_shift_most(), 0);
 }
 
 /* As often as it takes, and at the same rate no further. */
@@ -61,12 +62,14 @@ TEST(doubled_until_it_is_within)
 	EQ(after(21, 200), 1);
 	EQ(after(19, 200), 1);
 	start(512 << 10, 100);
-	EQ(after(60, 100), 3); /* 600 a second; 75 by an eighth */
-	EQ(after(15, 200), 3);
-	EQ(after(60, 100), 6);
+	EQ(after(30, 159), 0); /* 16 samples by the limit are 160 ms */
+	EQ(after(30, 1), 2);   /* 375 a second; 94 by a quarter */
+	EQ(after(15, 200), 2);
+	EQ(after(60, 160), 4);
+	EQ(heap_rate_shift_most(), 4);
 }
 
-/* Hooks look by themselves once in 64 samples. */
+/* Hooks ask by themselves once in 64 samples. */
 TEST(hooks_need_no_writer)
 {
 	start(512 << 10, 1000);
@@ -79,17 +82,20 @@ TEST(hooks_need_no_writer)
 	EQ(heap_rate_shift(), 2); /* 64 in 20 ms: 3200 a second */
 }
 
-/* A 32nd of a second's samples and some in less than a look's time. */
+/* A 32nd of a second's samples, and 64, in less than a look's time. */
 TEST(a_rush_is_not_waited_for)
 {
 	start(512 << 10, 8000);
-	now += 1 * MS;
-	for (unsigned i = 0; i < 300; i++)
+	now += 2 * MS;
+	for (unsigned i = 0; i < 319; i++)
 		heap_rate_count(0);
 	EQ(heap_rate_shift(), 0);
-	for (unsigned i = 0; i < 20; i++)
+	heap_rate_count(0);
+	EQ(heap_rate_shift(), 5); /* 320 in 2 ms */
+	now += 1;
+	for (unsigned i = 0; i < 320; i++)
 		heap_rate_count(0);
-	EQ(heap_rate_shift(), 6); /* 320 in 1 ms */
+	EQ(heap_rate_shift(), 6); /* as if in 1 ms */
 }
 
 /* Three quarters of the limit by half the distance, or less. */
@@ -99,23 +105,49 @@ TEST(back_where_there_is_room)
 	EQ(after(60, 1000), 1);
 	EQ(after(16, 1000), 1); /* 32 by the shorter */
 	EQ(after(15, 1000), 0);
-	EQ(after(60, 40), 6);
-	EQ(after(0, 19), 6); /* too soon to tell */
+	EQ(after(60, 400), 2);
+	EQ(after(0, 399), 2); /* too soon to tell */
 	EQ(after(0, 1), 0);
+	EQ(heap_rate_shift_most(), 2);
 }
 
 /* Samples that were drawn before the change count as what they are. */
 TEST(of_an_earlier_distance)
 {
 	start(512 << 10, 10);
-	EQ(after(40, 1000), 2);
-	now += 1000 * MS;
-	for (unsigned i = 0; i < 22; i++)
+	EQ(after(40, 2000), 1);
+	now += 2000 * MS;
+	for (unsigned i = 0; i < 24; i++)
 		heap_rate_count(0);
-	heap_rate_count(2);
-	heap_rate_count(2);
+	for (unsigned i = 0; i < 3; i++)
+		heap_rate_count(1);
 	heap_rate_adapt();
-	EQ(heap_rate_shift(), 2); /* 30, and not 96 */
+	EQ(heap_rate_shift(), 1); /* 15 a second, and not 27 */
+}
+
+/* However low the limit: no more than a few, in the long run. */
+TEST(the_limit_is_kept)
+{
+	for (unsigned hz = 1; hz <= 1000; hz *= 10) {
+		uint64_t taken = 0, left = 0;
+
+		start(512 << 10, hz);
+		for (unsigned ms = 0; ms < 200000; ms++) { /* 20,000 a second by the shortest */
+			now += MS;
+			left += 20;
+			while (left >= UINT64_C(1) << heap_rate_shift()) {
+				uint8_t shift = heap_rate_shift();
+
+				left -= UINT64_C(1) << shift;
+				heap_rate_count(shift);
+				taken++;
+			}
+			if (ms % 200 == 199)
+				heap_rate_adapt();
+		}
+		TRUE(taken <= 200u * hz * 5 / 4 + 320);
+		TRUE(taken >= 200u * hz / 4);
+	}
 }
 
 TEST(no_further_than_the_most)
@@ -123,7 +155,7 @@ TEST(no_further_than_the_most)
 	start(512 << 10, 1);
 	EQ(after(60, 1), 0);
 	EQ(after(60, 20), 12); /* 64 of them in 21 ms, before the writer asks */
-	EQ(after(60, 20), HEAP_RATE_SHIFT_MAX);
+	EQ(after(64, 20), HEAP_RATE_SHIFT_MAX);
 }
 
 TEST(no_limit_and_every_call)

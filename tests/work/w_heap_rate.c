@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * w_heap_rate.c - threads that allocate much and little, by turns of 300 ms, at sites of one size each; of the small ones some stay allocated.
+ * w_heap_rate.c - threads that allocate much and little, by turns of 300 ms, at sites of
+ * one size each; of the small ones some stay allocated.
  * Arguments: threads (24), milliseconds (3000).
  *
  *	row THREAD SITE CALLS BYTES      (thread: the last part of its name "number-")
