@@ -37,7 +37,7 @@ def sampled(kind, engine, user):
     command = [user.file(W / "w_storm_flood"), LONG_S if LONG else 1.5, kind, THREADS]
     bare = run_limited([*command[:1], 0.3, *command[2:]], user, {}, 60)
     ran = run_limited(command, user, preload(user, out=top, cpu=engine, cpu_hz=1000,
-                                             limit_bytes=0), 600)
+                                             heap_hz=0, limit_bytes=0), 600)
     compare(what, bare, ran)
     p, = documents(top)
     (_, calls, *_), = ran.rows("calls")
