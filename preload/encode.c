@@ -51,7 +51,7 @@ static const struct part {
 struct batch {
 	uint64_t count, t0, t_last;
 	uint64_t mean; /* of heap samples */
-	size_t bytes;  /* of heap rows */
+	size_t begin;  /* of heap rows, where they are collected */
 };
 static struct batch samples;
 static uint64_t nodes_first, nodes_count;
@@ -241,8 +241,8 @@ void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_k
 	buffer_put(&sample.stack, id);
 }
 
-/* The batch that takes rows of this mean; 0: any will do. */
-static struct batch *batch_of(struct batches *b, uint64_t mean)
+/* The batch that takes the next of rows, of this mean; 0: any will do. */
+static struct batch *batch_of(struct batches *b, const struct buffer *rows, uint64_t mean)
 {
 	struct batch *last = b->used ? &b->batch[b->used - 1] : NULL;
 
@@ -252,16 +252,15 @@ static struct batch *batch_of(struct batches *b, uint64_t mean)
 		last->mean = mean;
 		return last;
 	}
-	b->batch[b->used++] = (struct batch){ .mean = mean };
+	b->batch[b->used++] = (struct batch){ .mean = mean, .begin = rows->used };
 	return &b->batch[b->used - 1];
 }
 
 void encode_alloc(struct thread_info *t, const struct block *b)
 {
-	struct batch *batch = batch_of(&heap, b->mean);
+	struct batch *batch = batch_of(&heap, &heap_rows, b->mean);
 	bool as = b->sampled_size != b->size;
 	uint32_t id = node_id(b->node);
-	size_t before = heap_rows.used;
 
 	buffer_put(&heap_rows, as ? PROF_HEAP_ALLOC_AS : PROF_HEAP_ALLOC);
 	buffer_put_signed(&heap_rows, batch_step(batch, b->t_ns, 0));
@@ -271,26 +270,22 @@ void encode_alloc(struct thread_info *t, const struct block *b)
 	if (as)
 		buffer_put(&heap_rows, b->sampled_size);
 	buffer_put(&heap_rows, id);
-	batch->bytes += heap_rows.used - before;
 }
 
 void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
 {
-	struct batch *batch = batch_of(&heap, 0);
-	size_t before = heap_rows.used;
+	struct batch *batch = batch_of(&heap, &heap_rows, 0);
 
 	buffer_put(&heap_rows, PROF_HEAP_FREE);
 	buffer_put_signed(&heap_rows, batch_step(batch, t_ns, 0));
 	buffer_put(&heap_rows, encode_thread_id(t));
 	buffer_put(&heap_rows, block);
-	batch->bytes += heap_rows.used - before;
 }
 
 void encode_live(const struct block *b)
 {
-	struct batch *batch = batch_of(&live, b->mean);
+	struct batch *batch = batch_of(&live, &live_rows, b->mean);
 	uint32_t id = node_id(b->node);
-	size_t before = live_rows.used;
 
 	batch->count++;
 	buffer_put(&live_rows, b->id);
@@ -299,7 +294,6 @@ void encode_live(const struct block *b)
 	buffer_put(&live_rows, b->size);
 	buffer_put(&live_rows, b->sampled_size != b->size ? b->sampled_size : 0);
 	buffer_put(&live_rows, id);
-	batch->bytes += live_rows.used - before;
 }
 
 bool encode_full(void)
@@ -327,7 +321,7 @@ bool encode_pending(void)
 /* Most bytes each part has ever held, summed: the memory they really use. */
 static uint64_t touched[PARTS];
 
-static void take_nothing(struct buffer *b)
+static void set_empty(struct buffer *b)
 {
 	for (size_t i = 0; i < PARTS; i++)
 		if (parts[i].buffer == b && b->used > touched[i])
@@ -338,7 +332,7 @@ static void take_nothing(struct buffer *b)
 static void take(struct buffer *b)
 {
 	buffer_put_bytes(&frame, b->bytes, b->used);
-	take_nothing(b);
+	set_empty(b);
 }
 
 static void take_nodes(void)
@@ -357,22 +351,20 @@ static void take_nodes(void)
 /* A record of each batch: its fixed fields, then its rows. */
 static void take_batches(struct buffer *rows, enum prof_record kind, struct batches *batches)
 {
-	size_t at = 0;
-
 	for (unsigned i = 0; i < batches->used; i++) {
 		const struct batch *b = &batches->batch[i];
+		size_t end = i + 1 < batches->used ? b[1].begin : rows->used;
 		size_t payload = encode_record_begin(&frame, kind);
 
 		if (kind == PROF_REC_HEAP)
 			buffer_put(&frame, b->t0);
 		buffer_put(&frame, b->mean);
 		buffer_put(&frame, b->count);
-		buffer_put_bytes(&frame, rows->bytes + at, b->bytes);
+		buffer_put_bytes(&frame, rows->bytes + b->begin, end - b->begin);
 		encode_record_end(&frame, payload);
-		at += b->bytes;
 	}
 	batches->used = 0;
-	take_nothing(rows);
+	set_empty(rows);
 }
 
 /* By column: what most rows share is then next to nothing, compressed. */

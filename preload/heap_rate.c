@@ -57,9 +57,11 @@ static bool is_time(double ns, uint64_t samples)
 
 static void set_shift(uint8_t shift)
 {
+	uint8_t most = atomic_load(&shift_most);
+
 	atomic_store(&shift_now, shift);
-	if (shift > atomic_load(&shift_most))
-		atomic_store(&shift_most, shift);
+	while (shift > most && !atomic_compare_exchange_weak(&shift_most, &most, shift))
+		;
 }
 
 /* The samples are taken off first: who comes by before the time is set sees none, and who has

@@ -279,6 +279,16 @@ def check_share(n, hits, share, what, rate=1e-6):
           f"{hits} of {n} samples, wanted {n * share:.0f} +- {bound:.0f}")
 
 
+def least(n, share=0.95, rate=1e-8):
+    """The most hits of n that fewer than rate of binomial draws fall short of."""
+    below = 0
+    for k in range(n + 1):
+        below += math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) +
+                          k * math.log(share) + (n - k) * math.log1p(-share))
+        if below > rate:
+            return k
+
+
 def poisson_bound(calls, size, mean, rate=1e-6):
     """How far the estimate of bytes may be off for calls blocks of size under
     Poisson sampling with this mean; Bernstein's inequality, exceeded with a

@@ -256,15 +256,6 @@ def time_does_not_run_backwards():
     check(len(times) > 50 and back <= 10_000, len(times), "events, backwards by", back)
 
 
-def least(n, share=0.95, rate=1e-8):
-    """The most hits of n that fewer than rate of binomial draws fall short of."""
-    below = 0
-    for k in range(n + 1):
-        below += math.comb(n, k) * share ** k * (1 - share) ** (n - k)
-        if below > rate:
-            return k
-
-
 @item("69")
 def estimates_over_sixty_seeds():
     """Bernstein's bound at 1e-6 over all runs, for small and for large blocks; and how often

@@ -38,16 +38,6 @@ if LONG:
 SEEDS = iter(range(1, 1000))
 
 
-def least(n, share=0.95, rate=RATE):
-    """The most hits of n that fewer than rate of binomial draws fall short of."""
-    below = 0
-    for k in range(n + 1):
-        below += math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) +
-                          k * math.log(share) + (n - k) * math.log1p(-share))
-        if below > rate:
-            return k
-
-
 class Truth:
     """Of one estimate: the sum of its blocks, the variance and the largest possible error
     of one: a block of S bytes counts S/p or not at all, p = 1 - exp(-S/mean).  (That one

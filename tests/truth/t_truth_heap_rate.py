@@ -21,15 +21,6 @@ from lib import *
 THREADS, MS, HEAP_BYTES, HEAP_HZ = 24, 3000, 16384, 4000
 
 
-def least(n, share=0.95, rate=1e-8):
-    below = 0
-    for k in range(n + 1):
-        below += math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) +
-                          k * math.log(share) + (n - k) * math.log1p(-share))
-        if below > rate:
-            return k
-
-
 def by_thread(p):
     found = {}
     for thread, stack, row in p.rows("heap"):

@@ -184,6 +184,29 @@ TEST(no_bell_while_it_is_nearly_empty)
 	EQ(bells, 0);
 }
 
+/* So much in records of a whole KiB. */
+static void put_bytes(uint32_t bytes)
+{
+	for (uint32_t used = 0; used < bytes; used += 1024)
+		ring_commit(put(RING_ALLOC, 1024 - (uint32_t)sizeof(struct ring_event), 1));
+}
+
+/* Of the first quarter, too; what was used before is not new. */
+TEST(new_memory_is_told)
+{
+	EQ(ring_init(2u << 20), 0);
+	put_bytes(CHUNK_BYTES);
+	EQ(bells, 0);
+	put_bytes(1024);
+	EQ(bells, 1);
+	take_all();
+	put_bytes(CHUNK_BYTES);
+	EQ(bells, 1);
+	take_all();
+	put_bytes(CHUNK_BYTES);
+	EQ(bells, 1);
+}
+
 TEST(larger_than_a_chunk_is_refused)
 {
 	EQ(ring_init(RING_BYTES), 0);
