@@ -37,7 +37,7 @@
 #define START_WAIT_NS UINT64_C(2000000000)
 #define EXIT_WAIT_NS UINT64_C(200000000)    /* the program waits no longer at its end */
 #define RIGHTS_WAIT_NS UINT64_C(5000000000) /* ... for threads of ours to give up its rights */
-#define JOIN_WAIT_S 2
+#define JOIN_WAIT_S 10 /* a CPU may be as late as that, and who goes on without is killed */
 #define PAUSE_WAIT_NS (JOIN_WAIT_S * UINT64_C(1000000000))
 #define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, Linux 5.9 */
 

@@ -6,6 +6,7 @@ cc1, the program it makes the same to the byte; both engines, both users.
 Nineteen in twenty samples of 250 and more are in functions of cc1, where eight in ten are asked
 for.
 
+limit: 180
 false: 1e-12
 """
 from lib import *

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's sqlite3 on a recursive query of about a second: the interpreter of
 its virtual machine is where the time goes, under both engines, as root and as
-an ordinary user; answers are the same."""
+an ordinary user; answers are the same.
+
+limit: 180
+"""
 from lib import *
 
 need("sqlite3")

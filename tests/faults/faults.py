@@ -68,8 +68,10 @@ def mostly_exact(share):
 
 
 def lost_names(p):
-    """What was lost.  A sample that comes before its thread's stack has a page has no stack."""
+    """What was lost.  A sample that comes before its thread's stack has a page has no stack; it
+    may be in a part that was not written."""
     bare = p.count(lambda stack: is_sampled(stack) and "[no stack]" in stack)
+    bare = max(bare, 1) if p.losses["write_failed"] else bare
     return {name for name, n in p.losses.items() if n > (bare if name == "no_stack" else 0)}
 
 
