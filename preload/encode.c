@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "blocks.h"
 #include "encode_private.h"
 #include "maps.h"
 #include "roster.h"
@@ -28,7 +27,7 @@ _Static_assert(5 * COLUMN_BYTES + 64 < 1u << 21, "the length of a record has thr
 #define TEXT_MAX 4096u
 
 struct buffer encode_defs, encode_misc;
-static struct buffer node_rows, threads, heap_rows, live_rows, frame;
+static struct buffer node_rows, threads, frame;
 static struct {
 	struct buffer dt, thread, cpu, weight, stack;
 } sample;
@@ -38,30 +37,17 @@ static const struct part {
 	struct buffer *buffer;
 	size_t bytes;
 } parts[] = {
-	{ &encode_defs, DEFS_BYTES },	 { &node_rows, NODES_BYTES },
-	{ &threads, BATCH_BYTES },	 { &heap_rows, BATCH_BYTES },
-	{ &live_rows, BATCH_BYTES },	 { &encode_misc, BATCH_BYTES },
-	{ &sample.dt, COLUMN_BYTES },	 { &sample.thread, COLUMN_BYTES },
-	{ &sample.cpu, COLUMN_BYTES },	 { &sample.weight, COLUMN_BYTES },
+	{ &encode_defs, DEFS_BYTES },	    { &node_rows, NODES_BYTES },
+	{ &threads, BATCH_BYTES },	    { &encode_heap_rows, BATCH_BYTES },
+	{ &encode_live_rows, BATCH_BYTES }, { &encode_misc, BATCH_BYTES },
+	{ &sample.dt, COLUMN_BYTES },	    { &sample.thread, COLUMN_BYTES },
+	{ &sample.cpu, COLUMN_BYTES },	    { &sample.weight, COLUMN_BYTES },
 	{ &sample.stack, COLUMN_BYTES },
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 
-/* A batch record being filled: its fixed fields are written when it is taken. */
-struct batch {
-	uint64_t count, t0, t_last;
-	uint64_t mean; /* of heap samples */
-	size_t begin;  /* of heap rows, where they are collected */
-};
-static struct batch samples;
+static struct encode_batch samples;
 static uint64_t nodes_first, nodes_count;
-
-/* Heap rows are of another record with each mean. */
-#define BATCHES_MAX 512u
-static struct batches {
-	struct batch batch[BATCHES_MAX];
-	unsigned used; /* the last of which is being filled */
-} heap, live;
 
 static uint64_t start, period, frame_limit;
 static uint32_t segment; /* counts encode_new_segment calls; marks of older numbers are stale */
@@ -86,7 +72,8 @@ int encode_init(uint64_t start_ns, uint64_t period_ns, uint64_t frame_bytes)
 			      ? frame_bytes
 			      : PROF_FRAME_BYTES_MAX - 2 * SLACK;
 	segment = 0;
-	samples.count = heap.used = live.used = nodes_count = 0;
+	samples.count = nodes_count = 0;
+	encode_heap_init();
 	encode_new_segment();
 	return 0;
 }
@@ -172,7 +159,7 @@ static void put_node(struct stack_node *n)
 }
 
 /* A node's callers are defined before it. */
-static uint32_t node_id(uint32_t node)
+uint32_t encode_node(uint32_t node)
 {
 	uint32_t missing[UNWIND_FRAMES_MAX + 256], n = 0, at = node;
 
@@ -191,7 +178,7 @@ void encode_thread(struct thread_info *t)
 {
 	struct mapping *m = t->start_pc ? maps_find(t->start_pc) : NULL;
 	uint32_t name = t->name[0] ? encode_string(t->name) : 0;
-	uint32_t creation = node_id(t->creation_node);
+	uint32_t creation = encode_node(t->creation_node);
 	uint32_t start_mapping = m ? mapping_id(m) : 0;
 	size_t payload = encode_record_begin(&threads, PROF_REC_THREAD);
 
@@ -218,8 +205,7 @@ uint32_t encode_thread_id(struct thread_info *t)
 	return t->id;
 }
 
-/* Time of a batch's next row, as its difference from pace behind the row before. */
-static int64_t batch_step(struct batch *b, uint64_t t_ns, uint64_t pace)
+int64_t encode_batch_step(struct encode_batch *b, uint64_t t_ns, uint64_t pace)
 {
 	uint64_t t = encode_since_start(t_ns), due = b->t_last + pace;
 
@@ -232,75 +218,20 @@ static int64_t batch_step(struct batch *b, uint64_t t_ns, uint64_t pace)
 void encode_sample(uint64_t t_ns, struct thread_info *t, uint32_t cpu, bool in_kernel,
 		   uint32_t weight, uint32_t node)
 {
-	uint32_t id = node_id(node);
+	uint32_t id = encode_node(node);
 
-	buffer_put_signed(&sample.dt, batch_step(&samples, t_ns, period));
+	buffer_put_signed(&sample.dt, encode_batch_step(&samples, t_ns, period));
 	buffer_put(&sample.thread, encode_thread_id(t));
 	buffer_put(&sample.cpu, (uint64_t)cpu << 1 | in_kernel);
 	buffer_put(&sample.weight, weight);
 	buffer_put(&sample.stack, id);
 }
 
-/* The batch that takes the next of rows, of this mean; 0: any will do. */
-static struct batch *batch_of(struct batches *b, const struct buffer *rows, uint64_t mean)
-{
-	struct batch *last = b->used ? &b->batch[b->used - 1] : NULL;
-
-	if (last && (!mean || last->mean == mean))
-		return last;
-	if (last && !last->mean) {
-		last->mean = mean;
-		return last;
-	}
-	b->batch[b->used++] = (struct batch){ .mean = mean, .begin = rows->used };
-	return &b->batch[b->used - 1];
-}
-
-void encode_alloc(struct thread_info *t, const struct block *b)
-{
-	struct batch *batch = batch_of(&heap, &heap_rows, b->mean);
-	bool as = b->sampled_size != b->size;
-	uint32_t id = node_id(b->node);
-
-	buffer_put(&heap_rows, as ? PROF_HEAP_ALLOC_AS : PROF_HEAP_ALLOC);
-	buffer_put_signed(&heap_rows, batch_step(batch, b->t_ns, 0));
-	buffer_put(&heap_rows, encode_thread_id(t));
-	buffer_put(&heap_rows, b->id);
-	buffer_put(&heap_rows, b->size);
-	if (as)
-		buffer_put(&heap_rows, b->sampled_size);
-	buffer_put(&heap_rows, id);
-}
-
-void encode_free(uint64_t t_ns, struct thread_info *t, uint64_t block)
-{
-	struct batch *batch = batch_of(&heap, &heap_rows, 0);
-
-	buffer_put(&heap_rows, PROF_HEAP_FREE);
-	buffer_put_signed(&heap_rows, batch_step(batch, t_ns, 0));
-	buffer_put(&heap_rows, encode_thread_id(t));
-	buffer_put(&heap_rows, block);
-}
-
-void encode_live(const struct block *b)
-{
-	struct batch *batch = batch_of(&live, &live_rows, b->mean);
-	uint32_t id = node_id(b->node);
-
-	batch->count++;
-	buffer_put(&live_rows, b->id);
-	buffer_put(&live_rows, encode_since_start(b->t_ns));
-	buffer_put(&live_rows, b->thread);
-	buffer_put(&live_rows, b->size);
-	buffer_put(&live_rows, b->sampled_size != b->size ? b->sampled_size : 0);
-	buffer_put(&live_rows, id);
-}
-
 bool encode_full(void)
 {
 	size_t used = 0;
 
-	if (heap.used == BATCHES_MAX || live.used == BATCHES_MAX)
+	if (encode_heap_full())
 		return true;
 	for (size_t i = 0; i < PARTS; i++) {
 		if (!buffer_room(parts[i].buffer, SLACK))
@@ -348,25 +279,6 @@ static void take_nodes(void)
 	encode_record_end(&frame, payload);
 }
 
-/* A record of each batch: its fixed fields, then its rows. */
-static void take_batches(struct buffer *rows, enum prof_record kind, struct batches *batches)
-{
-	for (unsigned i = 0; i < batches->used; i++) {
-		const struct batch *b = &batches->batch[i];
-		size_t end = i + 1 < batches->used ? b[1].begin : rows->used;
-		size_t payload = encode_record_begin(&frame, kind);
-
-		if (kind == PROF_REC_HEAP)
-			buffer_put(&frame, b->t0);
-		buffer_put(&frame, b->mean);
-		buffer_put(&frame, b->count);
-		buffer_put_bytes(&frame, rows->bytes + b->begin, end - b->begin);
-		encode_record_end(&frame, payload);
-	}
-	batches->used = 0;
-	set_empty(rows);
-}
-
 /* By column: what most rows share is then next to nothing, compressed. */
 static void take_samples(void)
 {
@@ -393,9 +305,11 @@ const struct buffer *encode_take(void)
 	take(&encode_defs);
 	take_nodes();
 	take(&threads);
-	take_batches(&live_rows, PROF_REC_LIVE, &live);
+	encode_live_take(&frame);
+	set_empty(&encode_live_rows);
 	take_samples();
-	take_batches(&heap_rows, PROF_REC_HEAP, &heap);
+	encode_heap_take(&frame);
+	set_empty(&encode_heap_rows);
 	take(&encode_misc);
 	samples.count = nodes_count = 0;
 	return &frame;
