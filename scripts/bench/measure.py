@@ -4,6 +4,7 @@ import collections
 import functools
 import os
 import pathlib
+import random
 import shutil
 import signal
 import statistics
@@ -139,13 +140,15 @@ class Bench:
 
     def in_turn(self, runs, most, seconds, least=ROUNDS_MIN):
         """Calls each of runs (name: function) in turn, most times; less when the seconds are
-        over, but at least so often.  Returns name: list of what the function returned."""
+        over, but at least so often.  Who comes first is drawn for each turn: a machine is
+        slower after some than after others.  Returns name: list of what the function returned."""
         values = {name: [] for name in runs}
+        order = random.Random(1)
         until = time.monotonic() + seconds
         for i in range(most):
             if i >= least and time.monotonic() > until:
                 break
-            for name, function in runs.items():
+            for name, function in order.sample(list(runs.items()), len(runs)):
                 values[name].append(function())
             self.remove_traces()
         return values
