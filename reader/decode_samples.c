@@ -97,21 +97,21 @@ static uint64_t sure_rows(const struct prof_slice *columns, uint64_t count)
 static uint64_t take_good_rows(struct record *r, struct prof_slice *columns, uint64_t count,
 			       uint64_t due)
 {
-	const uint8_t *dts = columns[SAMPLE_DT].p, *threads = columns[SAMPLE_THREAD].p;
-	const uint8_t *cpus = columns[SAMPLE_CPU].p, *weights = columns[SAMPLE_WEIGHT].p;
-	const uint8_t *stacks = columns[SAMPLE_STACK].p;
+	const uint8_t *at[SAMPLE_FIELDS];
 	const uint64_t period_ns = r->event.sample.period_ns;
 	const uint32_t nodes = r->decoder->nodes;
 	struct row_sample rows[DECODE_BATCH], *next = rows;
 	uint64_t n, sure = sure_rows(columns, count), thread, cpu, stack, ns;
 	bool longer = r->slice.bad;
 
+	for (unsigned k = 0; k < SAMPLE_FIELDS; k++)
+		at[k] = columns[k].p;
 	for (n = 0; n < sure; n++, next++) {
-		next->t = due + (uint64_t)prof_unzigzag(take_varint(&dts, &longer));
-		thread = take_varint(&threads, &longer);
-		cpu = take_varint(&cpus, &longer);
-		next->weight = take_varint(&weights, &longer);
-		stack = take_varint(&stacks, &longer);
+		next->t = due + (uint64_t)prof_unzigzag(take_varint(&at[SAMPLE_DT], &longer));
+		thread = take_varint(&at[SAMPLE_THREAD], &longer);
+		cpu = take_varint(&at[SAMPLE_CPU], &longer);
+		next->weight = take_varint(&at[SAMPLE_WEIGHT], &longer);
+		stack = take_varint(&at[SAMPLE_STACK], &longer);
 		if (longer || next->t > DECODE_NS_MAX || thread >= DECODE_THREAD_ID_MAX ||
 		    cpu > UINT32_MAX || stack > nodes ||
 		    __builtin_mul_overflow(next->weight, period_ns, &ns) ||
@@ -127,8 +127,12 @@ static uint64_t take_good_rows(struct record *r, struct prof_slice *columns, uin
 	}
 	if (!n)
 		return 0;
-	for (unsigned k = 0; k < SAMPLE_FIELDS; k++)
-		skip_rows(&columns[k], n);
+	for (unsigned k = 0; k < SAMPLE_FIELDS; k++) {
+		if (n == sure)
+			columns[k].p = at[k];
+		else /* which is within or behind a row that was not taken */
+			skip_rows(&columns[k], n);
+	}
 	r->event.row += n;
 	r->event.sample = rows[n - 1];
 	r->decoder->samples(r->decoder->arg, rows, n);
