@@ -11,7 +11,7 @@
 /* Definitions, which open a frame; single records, which close it. */
 extern struct buffer encode_defs, encode_misc;
 
-/* Rows of heap samples and of blocks that are alive, each a record's once a frame is taken. */
+/* Rows of heap samples and of blocks that are alive. */
 extern struct buffer encode_heap_rows, encode_live_rows;
 
 /* Rows of one record being filled: its fixed fields are written when it is taken. */

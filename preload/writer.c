@@ -37,9 +37,12 @@
 #define START_WAIT_NS UINT64_C(2000000000)
 #define EXIT_WAIT_NS UINT64_C(200000000)    /* the program waits no longer at its end */
 #define RIGHTS_WAIT_NS UINT64_C(5000000000) /* ... for threads of ours to give up its rights */
-#define JOIN_WAIT_S 10 /* a CPU may be as late as that, and who goes on without is killed */
+/* On a busy machine our thread gets its CPU as late as that; a filter that comes before its end
+ * has the process killed, and the kernel refuses a change of namespace. */
+#define JOIN_WAIT_S 10
 #define PAUSE_WAIT_NS (JOIN_WAIT_S * UINT64_C(1000000000))
-#define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, Linux 5.9 */
+#define RECORDS_WAIT_NS UINT64_C(2000000000) /* for other threads: one may never come back */
+#define CLOSE_RANGE_UNSHARE_FLAG 2	     /* linux/close_range.h, Linux 5.9 */
 
 enum { THREAD_NONE, THREAD_RUNNING, THREAD_FINISHED };
 enum { NOT_LEAVING, LEAVING, HAS_LEFT };
@@ -242,14 +245,16 @@ static void leave_for_good(void)
 		atomic_store(&state.cpu, STATE_CPU_OFF);
 	}
 	atomic_store(&state.phase, STATE_DONE);
-	thread_await_records(PAUSE_WAIT_NS);
+	thread_await_records(RECORDS_WAIT_NS);
 }
 
 /* Two threads that shut themselves in at once. */
 static void await_leaving(void)
 {
-	uint64_t until = sys_now_ns() + 3 * PAUSE_WAIT_NS;
+	uint64_t until = sys_now_ns() + 2 * PAUSE_WAIT_NS + RECORDS_WAIT_NS;
 
+	if (atomic_load(&w.leaving) == LEAVING && !state_is_ours())
+		return; /* a child's copy, which nobody will change */
 	while (atomic_load(&w.leaving) == LEAVING && sys_now_ns() < until)
 		sys_sleep_ns(50000);
 }

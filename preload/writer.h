@@ -71,7 +71,7 @@ void writer_reset_in_child(void);
 
 /* [hook] Before a seccomp filter, which may kill for any call of ours: ends the trace,
  * takes every timer back; from then on nothing here makes a system call.  Other threads, which
- * the filter may be for, too, are waited for where they record, begin or end (ten seconds;
+ * the filter may be for, too, are waited for where they record, begin or end (two seconds;
  * one that jumped out of a record is waited for in vain, once). */
 void writer_leave_for_good(void);
 

@@ -346,9 +346,6 @@ void loop_run(void)
 
 		wait_until(next_time());
 		requests = writer_take_requests(&asked);
-		/* Whoever asks for the end waits for it, while other threads would fill the ring. */
-		if (requests & (WRITER_EXIT | WRITER_LEAVE))
-			atomic_store(&state.phase, STATE_DONE);
 		lock_take(&loop_work);
 		if (loop.in_child && !trace_exists()) /* later, once a second */
 			thread_look_at_leader();

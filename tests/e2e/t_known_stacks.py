@@ -29,6 +29,7 @@ for engine in ENGINES:
     check(len(traces) == 2, traces)
     for trace in traces:
         p = Profile(trace)
+        check(p.losses["heap_ring_full"] < BLOCKS / 100, "lost", p.losses)
         alike = max(r["alloc_n"] for _, _, r in p.rows("heap")) + p.losses["heap_ring_full"]
         check(alike >= BLOCKS, trace, "allocations from one stack:", alike)
     note(f"{engine}: {asked} pages asked for")

@@ -70,7 +70,7 @@ p = shares(600, delay_ms=300)
 sampled = lambda p: sum(ns for _, s, _, ns in p.stacks() if is_sampled(s))
 total = p.threads[0]["clock_cpu_ns"]  # a busy machine gives less than 300 ms of CPU time in 300 ms
 off = sum(ns for _, s, _, ns in p.stacks() if s[-1] == "[profiling off]")
-check(sampled(p) > 0.1e9 and off > 0, "LIBPROF_DELAY_MS=300 of 600:", sampled(p), off, "of", total)
+check(sampled(p) > 0.1e9 and off > 0.003e9, "LIBPROF_DELAY_MS=300 of 600:", sampled(p), off, "of", total)
 check(off == p.process["off_ns"] and 0.29e9 < p.process["off_wall_ns"] < 1e9, p.process)
 p = shares(600, duration_ms=200)
 check(0 < sampled(p) < 0.35e9, "LIBPROF_DURATION_MS=200 of 600:", sampled(p))  # a busy machine gives less
