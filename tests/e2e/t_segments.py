@@ -13,10 +13,11 @@ kept = segments(trace)
 p = Profile(trace)
 check(p.process["segments_dropped"] >= 50, "only", p.process["segments_dropped"],
       "segments were dropped")
-# A writer that gets no CPU in the 200 ms that an exit waits has dropped one more than it could say.
+# A writer that gets no CPU in the 200 ms that an exit waits has dropped one more than it could say,
+# and may not have written the end of the block that lives.
+cut = p.process["state"] != "exit"
 missing = int(kept[0].name[8:14]) - 1 - p.losses["segment_dropped"]
-check(missing == 0 or (missing == 1 and p.process["state"] != "exit"), "losses", p.losses, "first left",
-      kept[0])
+check(0 <= missing <= cut, "losses", p.losses, "first left", kept[0])
 size = sum(s.stat().st_size for s in kept)
 check(size <= 512 << 10, "the trace has", size, "bytes")
 # A writer that gets no CPU for a while writes more at a time.
@@ -24,7 +25,7 @@ check(len(kept) >= 2, "only", len(kept), "segments are left")
 (_, calls, total), = ran.rows("leak")
 site = p.site("leak_early")
 check((site["inuse_objects"], site["inuse_space"]) == (calls, total), "the leak is", site)
-check(p.site("churn_block")["inuse_objects"] == 0, "churn is live:", p.site("churn_block"))
+check(p.site("churn_block")["inuse_objects"] <= cut, "churn is live:", p.site("churn_block"))
 (_, calls, total), = ran.rows("churn")
 # On a busy machine the writer may get no turn in the 100 ms that a call waits.
 lost = sum(p.losses[k] for k in p.losses if k not in ("segment_dropped", "heap_ring_full"))
