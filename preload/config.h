@@ -24,14 +24,20 @@ enum config_heap {
 
 /* One member per setting of prof_settings.h, named as there: numbers, sizes
  * and choices (the enums above) as uint64_t, texts as they were given. */
-#define CONFIG_MEMBER_TEXT(field) char field[CONFIG_TEXT_BYTES];
-#define CONFIG_MEMBER_NUMBER(field) uint64_t field;
-#define CONFIG_MEMBER_SIZE(field) uint64_t field;
-#define CONFIG_MEMBER_CHOICE(field) uint64_t field;
-#define CONFIG_MEMBER(field, NAME, kind, ...) CONFIG_MEMBER_##kind(field)
+#define CONFIG_NUMBER_TEXT(field)
+#define CONFIG_NUMBER_NUMBER(field) uint64_t field;
+#define CONFIG_NUMBER_SIZE(field) uint64_t field;
+#define CONFIG_NUMBER_CHOICE(field) uint64_t field;
+#define CONFIG_NUMBER(field, NAME, kind, ...) CONFIG_NUMBER_##kind(field)
+#define CONFIG_TEXT_TEXT(field) char field[CONFIG_TEXT_BYTES];
+#define CONFIG_TEXT_NUMBER(field)
+#define CONFIG_TEXT_SIZE(field)
+#define CONFIG_TEXT_CHOICE(field)
+#define CONFIG_TEXT(field, NAME, kind, ...) CONFIG_TEXT_##kind(field)
 struct config {
-	PROF_SETTINGS(CONFIG_MEMBER)
+	PROF_SETTINGS(CONFIG_NUMBER)
 	bool child_of_unfollowed; /* LIBPROF_CHILDREN=0 was seen by our parent: stay inert */
+	PROF_SETTINGS(CONFIG_TEXT)
 };
 
 extern struct config config;

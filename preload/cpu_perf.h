@@ -76,8 +76,9 @@ struct cpu_perf_info {
 };
 
 /* [writer] The size for a ring of such samples: of what a busy CPU takes in 150 ms, 256 KiB to
- * 2 MiB (it is allocated and cleared before the program runs); less on very many CPUs. */
-uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes);
+ * 2 MiB (it is allocated and cleared before the program runs); less where very many CPUs
+ * are online. */
+uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes, uint64_t cpus);
 
 /* [writer] Opens disabled events on every CPU the followed thread may run on.
  * 0, or -errno with info->why set and nothing left open. */

@@ -252,10 +252,9 @@ static int open_all(const struct cpu_perf_options *options, uint32_t ring_bytes,
 	return err;
 }
 
-uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes)
+uint32_t cpu_perf_ring_bytes(uint64_t period_ns, uint32_t stack_bytes, uint64_t cpus)
 {
-	uint64_t most =
-		ALL_RINGS_BYTES / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN); /* reads a file */
+	uint64_t most = ALL_RINGS_BYTES / cpus;
 	uint32_t bytes = RING_BYTES_WANTED_MIN;
 
 	while (bytes < perf_bytes_in(RING_NS, period_ns, stack_bytes) &&

@@ -91,11 +91,12 @@ static unsigned encoded_bytes(uint8_t encoding)
  * (linked with --no-eh-frame-hdr) the object has no table for us. */
 void elf_parse_eh_hdr(struct elf_image *e, uint64_t hdr, uint64_t hdr_bytes)
 {
-	uint8_t head[4];
+	uint8_t head[4 + 8 + 8] = { 0 };
 	unsigned pointer, count;
 	uint64_t fdes = 0, table;
 
-	if (hdr_bytes < sizeof(head) || !elf_image_read(e, hdr, head, sizeof(head)))
+	if (!elf_image_read(e, hdr, head,
+			    hdr_bytes < sizeof(head) ? (unsigned)hdr_bytes : sizeof(head)))
 		return;
 	pointer = encoded_bytes(head[1]);
 	count = encoded_bytes(head[2]);
@@ -103,8 +104,7 @@ void elf_parse_eh_hdr(struct elf_image *e, uint64_t hdr, uint64_t hdr_bytes)
 	/* 0x3b: signed 4-byte offsets from the header, the only kind linkers write. */
 	if (head[0] != 1 || head[3] != 0x3b || !pointer || !count || table >= hdr_bytes)
 		return;
-	if (!elf_image_read(e, hdr + 4 + pointer, &fdes, count))
-		return;
+	memcpy(&fdes, head + 4 + pointer, count);
 	if (fdes > (hdr_bytes - table) / 8)
 		fdes = (hdr_bytes - table) / 8;
 	e->eh_hdr = hdr;
@@ -115,23 +115,29 @@ void elf_parse_eh_hdr(struct elf_image *e, uint64_t hdr, uint64_t hdr_bytes)
 /* [writer] Looks for the build id in the notes at vaddr. */
 void elf_parse_notes(struct elf_image *e, uint64_t vaddr, uint64_t bytes)
 {
-	Elf64_Nhdr n;
+	struct {
+		Elf64_Nhdr head;
+		char name[4];
+		uint8_t desc[ELF_IMAGE_BUILD_ID_BYTES];
+	} n;
 	uint64_t at = 0;
 
-	while (!e->build_id_len && bytes - at >= sizeof(n) && bytes > at &&
-	       elf_image_read(e, vaddr + at, &n, sizeof(n))) {
-		uint64_t name = at + sizeof(n);
-		uint64_t desc = name + ((n.n_namesz + UINT64_C(3)) & ~UINT64_C(3));
-		char gnu[4];
+	while (!e->build_id_len && bytes > at && bytes - at >= sizeof(n.head)) {
+		uint64_t left = bytes - at, desc, size;
 
-		if (desc > bytes || n.n_descsz > bytes - desc)
+		if (!elf_image_read(e, vaddr + at, &n,
+				    left < sizeof(n) ? (unsigned)left : sizeof(n)))
 			return;
-		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 && n.n_descsz &&
-		    n.n_descsz <= sizeof(e->build_id) && elf_image_read(e, vaddr + name, gnu, 4) &&
-		    !memcmp(gnu, "GNU", 4) &&
-		    elf_image_read(e, vaddr + desc, e->build_id, n.n_descsz))
-			e->build_id_len = n.n_descsz;
-		at = desc + ((n.n_descsz + UINT64_C(3)) & ~UINT64_C(3));
+		desc = sizeof(n.head) + ((n.head.n_namesz + UINT64_C(3)) & ~UINT64_C(3));
+		size = n.head.n_descsz;
+		if (desc > left || size > left - desc)
+			return;
+		if (n.head.n_type == NT_GNU_BUILD_ID && n.head.n_namesz == 4 && size &&
+		    size <= sizeof(e->build_id) && !memcmp(n.name, "GNU", 4)) {
+			memcpy(e->build_id, n.desc, size);
+			e->build_id_len = (uint32_t)size;
+		}
+		at += desc + ((size + 3) & ~UINT64_C(3));
 	}
 }
 
@@ -140,15 +146,17 @@ struct headers {
 	Elf64_Phdr ph[ELF_PHDRS_MAX];
 };
 
-/* False when it is no object of ours. */
+/* False when it is no object of ours.  Mostly the one follows the other. */
 static bool read_headers(int fd, struct headers *h)
 {
+	ssize_t got = sys_pread(fd, h, sizeof(*h), 0);
 	size_t bytes;
 
-	if (sys_pread(fd, &h->file, sizeof(h->file), 0) != sizeof(h->file) ||
-	    !elf_header_ok(&h->file))
+	if (got < (ssize_t)sizeof(h->file) || !elf_header_ok(&h->file))
 		return false;
 	bytes = h->file.e_phnum * sizeof(h->ph[0]);
+	if (h->file.e_phoff == sizeof(h->file) && (size_t)got >= sizeof(h->file) + bytes)
+		return true;
 	return sys_pread(fd, h->ph, bytes, h->file.e_phoff) == (ssize_t)bytes;
 }
 

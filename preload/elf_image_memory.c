@@ -11,6 +11,7 @@
 #include "sys.h"
 
 #define COPY_BYTES_MAX (UINT64_C(64) << 20)
+#define NOTES_BYTES_MAX 4096u
 
 static bool read_memory(uint64_t address, void *buf, uint64_t n)
 {
@@ -84,21 +85,22 @@ static void take_segments(struct elf_image *e, uint64_t bias, const Elf64_Phdr *
 	}
 }
 
-/* Build ids stand in a segment that was not copied: read the notes apart, as
- * a first segment, which elf_image_read then finds before the others. */
+/* Build ids stand in a segment that was not copied: the notes, or the first of them, are read
+ * apart, as the one segment of an image of their own. */
 static void take_notes(struct elf_image *e, uint64_t bias, const Elf64_Phdr *ph)
 {
-	struct elf_image notes = { 0 };
-	struct elf_segment s = { .vaddr = ph->p_vaddr,
-				 .bytes_len = ph->p_memsz,
-				 .memory_bytes = ph->p_memsz };
+	uint8_t bytes[NOTES_BYTES_MAX];
+	uint64_t n = ph->p_memsz < sizeof(bytes) ? ph->p_memsz : sizeof(bytes);
+	struct elf_image notes = { .segments = 1 };
 
-	if (e->build_id_len || ph->p_memsz > 65536 || !copy_range(&notes, bias, s))
+	if (e->build_id_len || !read_memory(bias + ph->p_vaddr, bytes, n))
 		return;
-	elf_parse_notes(&notes, ph->p_vaddr, ph->p_memsz);
+	notes.segment[0] = (struct elf_segment){
+		.bytes = bytes, .vaddr = ph->p_vaddr, .bytes_len = n, .memory_bytes = n
+	};
+	elf_parse_notes(&notes, ph->p_vaddr, n);
 	memcpy(e->build_id, notes.build_id, sizeof(e->build_id));
 	e->build_id_len = notes.build_id_len;
-	sys_unmap((void *)(uintptr_t)notes.segment[0].bytes, ph->p_memsz);
 }
 
 /* An object that was loaded before, at another address maybe: what has no build id cannot be

@@ -4,6 +4,7 @@
  * blocks that are alive.  The distance between samples is a field of their record: rows of
  * another are of another record.
  */
+#include "apart.h"
 #include "blocks.h"
 #include "encode_private.h"
 
@@ -15,10 +16,11 @@ struct batch {
 	size_t begin;  /* in the buffer */
 };
 
+static struct batch heap_batches[BATCHES_MAX] APART, live_batches[BATCHES_MAX] APART;
 static struct batches {
-	struct batch batch[BATCHES_MAX];
+	struct batch *batch;
 	unsigned used; /* the last of which is being filled */
-} heap, live;
+} heap = { .batch = heap_batches }, live = { .batch = live_batches };
 
 struct buffer encode_heap_rows, encode_live_rows;
 

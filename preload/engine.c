@@ -17,6 +17,7 @@
 #include "state.h"
 #include "sys.h"
 #include "trace.h"
+#include "unwind_cfi.h"
 
 static struct {
 	int perf_error, timer_error, unwind_error;
@@ -69,6 +70,13 @@ void engine_set_unwind_note(int error, const char *why)
 	told.unwind_why = why;
 }
 
+static void report_unwinder(void)
+{
+	if (told.unwind_error)
+		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, -told.unwind_error, "unwinder",
+			     told.unwind_why);
+}
+
 void engine_report(void)
 {
 	static const char *const names[] = { "off", "perf", "timer" };
@@ -86,9 +94,7 @@ void engine_report(void)
 		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_ON, 0, names[cpu], NULL);
 	else if (!told.perf_error && !told.timer_error)
 		trace_engine(PROF_ENGINE_CPU, PROF_ENGINE_OFF, 0, "off", "LIBPROF_CPU=off");
-	if (told.unwind_error)
-		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, -told.unwind_error, "unwinder",
-			     told.unwind_why);
+	report_unwinder();
 	trace_engine(PROF_ENGINE_HEAP,
 		     state_heap_engine() != STATE_HEAP_OFF ? PROF_ENGINE_ON
 		     : told.heap_why			   ? PROF_ENGINE_DENIED
@@ -109,6 +115,11 @@ void engine_enable(bool on)
 
 void engine_look_after(uint64_t process_ns, bool last)
 {
+	if (!told.unwind_error && unwind_cfi_has_no_space()) {
+		engine_set_unwind_note(-ENOMEM, "libunwind has no memory for an address space: "
+						"stacks follow frame pointers");
+		report_unwinder();
+	}
 	if (state_cpu_engine() == STATE_CPU_PERF && !last)
 		engine_perf_widen(process_ns);
 	else if (state_cpu_engine() == STATE_CPU_TIMER)

@@ -18,10 +18,11 @@
 #include "trace.h"
 
 static struct {
-	bool kernel; /* kernel code is sampled */
-	int tid;     /* whom the rings' own events follow */
-	int narrow;  /* -errno of an event that could not be had on some CPU */
-	bool told;   /* the trace of that */
+	bool kernel;   /* kernel code is sampled */
+	int tid;       /* whom the rings' own events follow */
+	uint64_t cpus; /* online when it was opened */
+	int narrow;    /* -errno of an event that could not be had on some CPU */
+	bool told;     /* the trace of that */
 } perf;
 
 /* Threads that threads made before these were followed are found by looking once more, those
@@ -84,7 +85,8 @@ static struct cpu_perf_options perf_options(void)
 
 	return (struct cpu_perf_options){ .period_ns = period_ns,
 					  .stack_bytes = stack_bytes,
-					  .ring_bytes = cpu_perf_ring_bytes(period_ns, stack_bytes),
+					  .ring_bytes = cpu_perf_ring_bytes(period_ns, stack_bytes,
+									    perf.cpus),
 					  .clock_offset_ns = proc_clock_offset_ns() };
 }
 
@@ -125,6 +127,7 @@ int engine_perf_open(bool apart, struct header_engines *engines, const char **wh
 
 	perf.narrow = 0;
 	perf.told = false;
+	perf.cpus = engines->cpus;
 	followed = (struct table){ 0 }; /* a child has not the memory */
 	*why = "a seccomp filter kills for perf_event_open, or no child could try it: allow it "
 	       "in the sandbox";

@@ -11,16 +11,21 @@
 #define BLOCK_BYTES UINT64_C(4096)
 #define EAGER_BYTES_MAX (UINT64_C(64) << 20)
 
+static bool have_copy(struct file_view *v)
+{
+	if (!v->copy)
+		v->copy = sys_map_unforked((size_t)v->size);
+	return v->copy;
+}
+
 static bool fill(struct file_view *v, uint64_t block)
 {
 	uint64_t at = block * BLOCK_BYTES, n = v->size - at;
-	ssize_t got;
 
 	if (n > BLOCK_BYTES)
 		n = BLOCK_BYTES;
-	got = v->fd >= 0 ? sys_pread(v->fd, v->copy + at, n, at)
-			 : sys_read_own_memory((uint64_t)(uintptr_t)v->map + at, v->copy + at, n);
-	v->have[block] = got == (ssize_t)n;
+	v->have[block] = have_copy(v) && sys_read_own_memory((uint64_t)(uintptr_t)v->map + at,
+							     v->copy + at, n) == (ssize_t)n;
 	return v->have[block];
 }
 
@@ -39,6 +44,8 @@ static bool fill_from(struct file_view *v, int fd)
 {
 	uint64_t n = v->size < EAGER_BYTES_MAX ? v->size : EAGER_BYTES_MAX;
 
+	if (!have_copy(v))
+		return false;
 	for (uint64_t at = 0; at < n;) {
 		ssize_t got = sys_pread(fd, v->copy + at, n - at, at);
 
@@ -61,10 +68,10 @@ struct file_view *file_view_open(struct arena *arena, int fd, uint64_t size)
 	v->fd = fd;
 	v->have = arena_alloc(arena, size / BLOCK_BYTES + 1);
 	v->map = sys_map_fd((size_t)size, PROT_READ, MAP_PRIVATE, fd, 0, NULL);
-	v->copy = sys_map_unforked((size_t)size);
+	v->copy = NULL;
 	if (v->map)
 		SYS_CALL(SYS_madvise, v->map, size, MADV_DONTFORK, 0, 0, 0);
-	if (v->have && v->map && v->copy && (can_read_map(v) || fill_from(v, fd)))
+	if (v->have && v->map && (can_read_map(v) || fill_from(v, fd)))
 		return v;
 	file_view_close(v);
 	return NULL;
@@ -79,6 +86,8 @@ bool file_view_read(struct file_view *v, uint64_t offset, void *buf, uint64_t n)
 {
 	if (offset > v->size || n > v->size - offset)
 		return false;
+	if (v->fd >= 0)
+		return sys_pread(v->fd, buf, n, offset) == (ssize_t)n;
 	for (uint64_t b = offset / BLOCK_BYTES; b * BLOCK_BYTES < offset + n; b++)
 		if (!v->have[b] && !fill(v, b))
 			return false;

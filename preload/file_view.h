@@ -2,8 +2,8 @@
  *
  * file_view.h - reading a mapped file that somebody may truncate: a load from
  * such a mapping ends the process with SIGBUS, so bytes are copied out by the
- * kernel, which fails softly, a block at a time and each block once.  Writer
- * thread only.
+ * kernel, which fails softly: what the headers are parsed from by one call each, what
+ * comes later a block at a time and each block once.  Writer thread only.
  */
 #ifndef PROF_FILE_VIEW_H
 #define PROF_FILE_VIEW_H
@@ -16,7 +16,7 @@
 struct file_view {
 	const uint8_t *map; /* never loaded from */
 	uint64_t size;
-	uint8_t *copy; /* as large; a block is filled when it is first asked for */
+	uint8_t *copy; /* as large, from the first block on that is asked for; else NULL */
 	uint8_t *have; /* one byte a block: filled */
 	int fd;	       /* until file_view_settle, else -1 */
 };
@@ -25,7 +25,7 @@ struct file_view {
  * behind what is loaded).  NULL when memory or the kernel refuses. */
 struct file_view *file_view_open(struct arena *arena, int fd, uint64_t size);
 
-/* [writer] From here on fd, with which reads are a tenth as dear, may be closed. */
+/* [writer] From here on fd may be closed, and blocks are kept. */
 void file_view_settle(struct file_view *v);
 
 /* [writer] n bytes at offset; false when the file does not have them (any more). */

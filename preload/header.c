@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../include/prof_format.h"
+#include "apart.h"
 #include "config.h"
 #include "proc.h"
 #include "state.h"
@@ -30,13 +31,13 @@
 static struct {
 	uint8_t trace_id[TRACE_ID_BYTES], parent_id[TRACE_ID_BYTES];
 	bool forked;
-	char exe[TEXT_BYTES], argv0[TEXT_BYTES], kernel[256], boot_id[64], container[80];
-	char service[1024], attributes[TEXT_BYTES];
-	struct utsname uts;
 	uint64_t mono_ns, real_ns, machine_ns;
 	_Atomic uint32_t named; /* header_gather_names is done; a child has its parent's */
+	struct utsname uts;
+	char kernel[256], boot_id[64], container[80];
+	char service[1024], exe[TEXT_BYTES], argv0[TEXT_BYTES], attributes[TEXT_BYTES];
 } facts;
-static uint8_t field_bytes[FIELDS_BYTES]; /* static: a trace has a header whatever fails */
+static uint8_t field_bytes[FIELDS_BYTES] APART; /* static: a trace has a header whatever fails */
 static struct buffer fields = { .bytes = field_bytes, .capacity = FIELDS_BYTES };
 
 const char *header_program(void)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "capture.h"
 #include "config.h"
 #include "known_stacks.h"
@@ -209,7 +210,7 @@ void heap_record_alloc(struct thread_state *t, void *block, size_t bytes, size_t
 
 static bool site_is_new(uint64_t pc)
 {
-	static _Atomic uint64_t sites[SITES];
+	static _Atomic uint64_t sites[SITES] APART;
 	uint64_t i = pc * LIVE_HASH_FACTOR >> 54;
 
 	for (unsigned n = 0; n < SITES; n++, i = (i + 1) % SITES) {

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "apart.h"
 #include "guard.h"
 #include "live_table.h"
 #include "lock.h"
@@ -31,7 +32,7 @@
 #define NEAR_PAGES (LIVE_NEAR_CELLS / PAGE_CELLS)
 
 /* On pages of its own: a child drops them, but those that hold pinned blocks. */
-_Alignas(PAGE_CELLS) _Atomic uint8_t live_near[LIVE_NEAR_CELLS];
+APART _Atomic uint8_t live_near[LIVE_NEAR_CELLS];
 static _Atomic bool near_touched[NEAR_PAGES], near_pinned[NEAR_PAGES];
 
 static _Atomic uint8_t *filters[FILTERS];

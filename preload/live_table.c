@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "live.h"
 #include "sys.h"
 
@@ -21,7 +22,7 @@ struct bucket {
 	_Atomic uint64_t id[BUCKET_SLOTS];	/* 0 on its way in or out */
 };
 
-static _Alignas(64) struct bucket first_level[LEVEL_FIRST_BUCKETS];
+static struct bucket first_level[LEVEL_FIRST_BUCKETS] APART;
 static _Atomic(struct bucket *) levels[LEVELS] = { first_level };
 static _Atomic uint32_t level_count = 1;
 

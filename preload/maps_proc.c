@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "../include/prof_format.h"
+#include "apart.h"
 #include "elf_image.h"
 #include "maps_take.h"
 #include "sys.h"
@@ -181,7 +182,7 @@ static size_t take_lines(char *buf, size_t n, struct reading *r, int *err)
 
 static int read_maps(struct reading *r)
 {
-	static char buf[READ_BYTES];
+	static char buf[READ_BYTES] APART;
 	size_t have = 0;
 	ssize_t got;
 	int err = 0, fd;

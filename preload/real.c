@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apart.h"
 #include "hook.h"
 #include "live.h"
 #include "sys.h"
@@ -24,7 +25,7 @@
  * other, has to know about them.  There are some two hundred; of those given
  * back a few are kept for the next, which is what a thread of ours needs each
  * time it is started. */
-static _Alignas(64) uint8_t bootstrap[BOOTSTRAP_BYTES];
+static APART uint8_t bootstrap[BOOTSTRAP_BYTES];
 static _Atomic size_t bootstrap_used;
 static _Atomic(void *) bootstrap_kept[8];
 static _Atomic int resolving; /* 0 never, 1 under way, 2 done */

@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "apart.h"
 #include "ring_chunks.h"
 #include "sys.h"
 #include "writer.h"
 
-struct ring ring;
+struct ring ring APART;
 
 uint8_t *ring_map_chunks(uint32_t n)
 {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apart.h"
 #include "cpu_timer.h"
 #include "encode.h"
 #include "proc.h"
@@ -52,7 +53,8 @@ static void unlink_living(struct thread_info *t)
  * threads for ever does not make us grow for ever; the last REMEMBERED ended
  * ones can still be asked for by samples that come late. */
 #define REMEMBERED 4096u
-static struct thread_info *gone[REMEMBERED], *spare;
+static struct thread_info *gone[REMEMBERED] APART;
+static struct thread_info *spare;
 static uint32_t gone_count;
 
 static struct thread_info *info_new(void)

@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "../include/prof_format.h"
+#include "apart.h"
 #include "sys.h"
 #include "trace_dir.h"
 
@@ -43,12 +44,13 @@ static struct {
 	int next_fd;
 	uint32_t next; /* its number, or the last that was tried */
 	uint64_t next_bytes;
-	bool counts_links;	   /* the file system does */
-	bool unnamed_left;	   /* of an attempt to make it: to be removed before the next */
-	uint32_t sizes[SIZES_MAX]; /* bytes of segment n at n % SIZES_MAX */
+	bool counts_links; /* the file system does */
+	bool unnamed_left; /* of an attempt to make it: to be removed before the next */
 	uint8_t *out;
-	uint8_t lz4_state[1 << 15]; /* LZ4_sizeofState() is below; checked */
 } seg;
+
+static uint32_t sizes[SIZES_MAX] APART;	 /* bytes of segment n at n % SIZES_MAX */
+static uint8_t lz4_state[1 << 15] APART; /* LZ4_sizeofState() is below; checked */
 
 struct name {
 	char text[64];
@@ -74,7 +76,7 @@ int segment_make_trace(const char *path, bool keep_descriptors)
 	seg.bytes = seg.total = 0;
 	if (!seg.out)
 		seg.out = sys_map_unforked(LZ4_COMPRESSBOUND(PROF_FRAME_BYTES_MAX) + 64);
-	if (!seg.out || (size_t)LZ4_sizeofState() > sizeof(seg.lz4_state))
+	if (!seg.out || (size_t)LZ4_sizeofState() > sizeof(lz4_state))
 		return -ENOMEM;
 	return trace_dir_make(path, keep_descriptors);
 }
@@ -142,8 +144,7 @@ static void account(uint64_t bytes)
 {
 	seg.bytes += bytes;
 	seg.total += bytes;
-	seg.sizes[seg.number % SIZES_MAX] =
-		seg.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)seg.bytes;
+	sizes[seg.number % SIZES_MAX] = seg.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)seg.bytes;
 }
 
 /* Its length, or -errno. */
@@ -237,7 +238,7 @@ int segment_make_next(const struct buffer *header_fields)
 	trace_dir_leave(dir);
 	if (fd >= 0 || fd == -EEXIST) {
 		seg.next = number;
-		seg.sizes[number % SIZES_MAX] = 0;
+		sizes[number % SIZES_MAX] = 0;
 	}
 	if (fd < 0)
 		return fd;
@@ -268,7 +269,7 @@ int segment_open(const struct buffer *header_fields)
 static size_t compress(const struct buffer *content)
 {
 	uint8_t *p = seg.out;
-	int n = LZ4_compress_fast_extState(seg.lz4_state, (const char *)content->bytes,
+	int n = LZ4_compress_fast_extState(lz4_state, (const char *)content->bytes,
 					   (char *)p + LZ4_HEAD_BYTES, (int)content->used,
 					   LZ4_COMPRESSBOUND(PROF_FRAME_BYTES_MAX), 1);
 	uint32_t size = (uint32_t)n;
@@ -382,7 +383,7 @@ uint32_t segment_drop_oldest(uint64_t limit)
 	int dir = -1, err;
 
 	for (; limit && seg.total > limit && seg.oldest < seg.number; seg.oldest++) {
-		uint64_t bytes = seg.sizes[seg.oldest % SIZES_MAX];
+		uint64_t bytes = sizes[seg.oldest % SIZES_MAX];
 
 		if (!bytes) /* the name was taken: not ours to delete */
 			continue;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "apart.h"
 #include "stats.h"
 #include "table.h"
 
@@ -30,10 +31,10 @@ struct last_nodes {
 };
 
 static struct arena *memory;
-static struct last_nodes lasts[LASTS];
-static struct stack_node *chunks[CHUNKS_MAX];
-static struct stack_node *spare[CHUNKS_MAX]; /* chunks of a table given up */
-static struct stack_node *old[CHUNKS_MAX];   /* while a new table is begun */
+static struct last_nodes lasts[LASTS] APART;
+static struct stack_node *chunks[CHUNKS_MAX] APART;
+static struct stack_node *spare[CHUNKS_MAX] APART; /* chunks of a table given up */
+static struct stack_node *old[CHUNKS_MAX] APART;   /* while a new table is begun */
 static uint32_t spares;
 static uint32_t nodes; /* next free number */
 static uint32_t large = LARGE_NODES;
@@ -90,9 +91,10 @@ static uint32_t node_child(uint32_t parent, uint32_t mapping, uint64_t offset, b
 /* Markers exist from the start, so that they can always be given. */
 static int begin_table(void)
 {
-	for (uint32_t i = 0; nodes && i < LASTS; i++) /* at first they are: not to be touched */
+	for (uint32_t i = 0; nodes && i < LASTS; i++) /* at first all is empty: not to be touched */
 		lasts[i].n = 0;
-	memset(chunks, 0, sizeof(chunks));
+	if (nodes)
+		memset(chunks, 0, sizeof(chunks));
 	nodes = 0;
 	node_new(0, 0, 0, false);
 #define INTERN_MARKER(name, value, text) node_child(0, 0, value, false);

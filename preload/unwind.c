@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../include/prof_format.h"
+#include "apart.h"
 #include "ring.h"
 #include "unwind_walk.h"
 
@@ -16,7 +17,7 @@
 #define STACK_BYTES_MAX (UINT64_C(1) << 30)
 
 /* The frames walked, innermost first. */
-static struct last_frame walked[LAST_FRAMES_MAX];
+static struct last_frame walked[LAST_FRAMES_MAX] APART;
 
 struct unwind_stats unwind_stats;
 bool unwind_self_check;
@@ -275,7 +276,7 @@ static void leave_out_ours(struct unwound *out, bool after_ours)
 
 static void check(const struct capture *c, const struct unwound *by_rows)
 {
-	static struct unwound by_tables;
+	static struct unwound by_tables APART;
 	struct walk w;
 
 	walk(&w, c, true, &by_tables);

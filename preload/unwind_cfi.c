@@ -18,7 +18,8 @@
 #define POPPED_BYTES_MAX 65536u
 
 static struct unwind_ns ns;
-static unw_addr_space_t space;
+static bool loaded, no_space;
+static unw_addr_space_t space; /* from the first step on */
 
 /* Set while libunwind runs.  A child forked meanwhile sees it set, and knows
  * that the locks it inherited may be held by nobody. */
@@ -126,28 +127,7 @@ static bool is_pipe(int fd, ino_t *ino)
 /* libunwind's first use opens a pipe with which it would check addresses of
  * its own process, something that never happens here.  Its ends take the two
  * lowest free descriptors: where a new pipe stands there afterwards, it is closed. */
-static unw_addr_space_t create_space(unw_accessors_t *accessors)
-{
-	unw_addr_space_t as;
-	ino_t a = 0, b = 1;
-	int low = sys_open("/", O_PATH | O_DIRECTORY, 0);
-	int next = sys_open("/", O_PATH | O_DIRECTORY, 0);
-
-	if (low >= 0)
-		sys_close(low);
-	if (next >= 0)
-		sys_close(next);
-	as = ns.create_addr_space(accessors, 0);
-	if (as)
-		ns.set_caching_policy(as, UNW_CACHE_NONE);
-	if (low >= 0 && next >= 0 && is_pipe(low, &a) && is_pipe(next, &b) && a == b) {
-		sys_close(low);
-		sys_close(next);
-	}
-	return as;
-}
-
-int unwind_cfi_init(const char **why)
+static unw_addr_space_t create_space(void)
 {
 	static unw_accessors_t accessors = {
 		.find_proc_info = find_proc_info,
@@ -159,23 +139,57 @@ int unwind_cfi_init(const char **why)
 		.resume = no_resume,
 		.get_proc_name = no_proc_name,
 	};
+	unw_addr_space_t as;
+	ino_t a = 0, b = 1;
+	int low = sys_open("/", O_PATH | O_DIRECTORY, 0);
+	int next = sys_open("/", O_PATH | O_DIRECTORY, 0);
+
+	if (low >= 0)
+		sys_close(low);
+	if (next >= 0)
+		sys_close(next);
+	as = ns.create_addr_space(&accessors, 0);
+	if (as)
+		ns.set_caching_policy(as, UNW_CACHE_NONE);
+	if (low >= 0 && next >= 0 && is_pipe(low, &a) && is_pipe(next, &b) && a == b) {
+		sys_close(low);
+		sys_close(next);
+	}
+	return as;
+}
+
+int unwind_cfi_init(const char **why)
+{
 	int err;
 
 	*why = NULL;
-	if (space && !atomic_load(&inside))
+	if (loaded && !atomic_load(&inside))
 		return 0;
 	atomic_store(&inside, false);
+	loaded = no_space = false;
 	space = NULL;
 	err = unwind_ns_load(&ns, why);
 	if (err < 0)
 		return err;
-	space = create_space(&accessors);
-	if (!space) {
-		*why = "libunwind has no memory for an address space";
-		return -ENOMEM;
-	}
+	loaded = true;
 	*why = NULL;
 	return 0;
+}
+
+bool unwind_cfi_begin(void)
+{
+	if (loaded && !space && !no_space) {
+		atomic_store_explicit(&inside, true, memory_order_relaxed);
+		space = create_space();
+		atomic_store_explicit(&inside, false, memory_order_relaxed);
+		no_space = !space;
+	}
+	return space;
+}
+
+bool unwind_cfi_has_no_space(void)
+{
+	return no_space;
 }
 
 /* In an epilogue the tables still name the place that a register was popped
@@ -226,7 +240,7 @@ int unwind_cfi_step(struct cfi_frame *f, bool *signal)
 	int ret;
 
 	f->covered = false;
-	if (!space || !f->map->image || !f->map->image->fde_table)
+	if (!f->map->image || !f->map->image->fde_table || !unwind_cfi_begin())
 		return -ENOENT;
 	atomic_store_explicit(&inside, true, memory_order_relaxed);
 	ret = ns.init_remote(&cursor, space, f);

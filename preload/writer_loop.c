@@ -33,6 +33,7 @@
 #include "trace.h"
 #include "trace_dir.h"
 #include "unwind.h"
+#include "unwind_cfi.h"
 #include "writer_plan.h"
 #include "writer_wait.h"
 
@@ -56,7 +57,7 @@ static struct {
 	uint64_t paused_at;
 } loop;
 
-static int open_tables(const char **why)
+static int open_tables(bool apart, const char **why)
 {
 	struct arena *a = &loop.arena;
 	const char *unwind_why = NULL;
@@ -79,6 +80,8 @@ static int open_tables(const char **why)
 	maps_refresh(sys_now_ns());
 	err = unwind_init(a, &unwind_why);
 	engine_set_unwind_note(err, unwind_why);
+	if (!apart) /* later its descriptors would come among those that the program opens */
+		unwind_cfi_begin();
 	return 0;
 }
 
@@ -113,7 +116,7 @@ static const char *directory_error(void)
 int loop_open(bool apart, bool in_child, const char **why)
 {
 	uint64_t now;
-	int err = open_tables(why);
+	int err = open_tables(apart, why);
 
 	if (err)
 		return err;
@@ -165,6 +168,8 @@ int loop_resume(bool apart)
 	uint64_t now = sys_now_ns();
 
 	loop.apart = apart;
+	if (!apart)
+		unwind_cfi_begin();
 	trace_reattach(apart, now);
 	lock_take(&loop_work);
 	drain_all(state_cpu_engine() == STATE_CPU_PERF);

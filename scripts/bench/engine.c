@@ -58,12 +58,13 @@ static void *engine_main(void *arg)
 {
 	const char *text = getenv("ENGINE_HZ");
 	unsigned hz = text ? (unsigned)atoi(text) : 94;
-	uint64_t period_ns = 1000000000u / hz;
+	uint64_t period_ns = 1000000000u / hz, cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
 	struct cpu_perf_options options = { .period_ns = period_ns,
 					    .stack_bytes = STACK_BYTES,
 					    .tid = main_tid,
 					    .ring_bytes =
-						    cpu_perf_ring_bytes(period_ns, STACK_BYTES) };
+						    cpu_perf_ring_bytes(period_ns, STACK_BYTES,
+									cpus) };
 	struct cpu_perf_info info;
 	struct unwind_ns ns;
 	const char *why;

@@ -10,6 +10,8 @@ probability of 4e-10, in each of four runs.
 
 false: 2e-9
 """
+import re
+
 from lib import *
 
 for user in users():
@@ -37,3 +39,17 @@ for user in users():
               "descriptors of ours stood among the program's")
         for trace in user.home.glob(out + "-*"):
             prof("check", trace)
+
+# Nor do they for a moment: what libunwind opens when it begins is gone before main runs.
+need("strace")
+log = HOME / "calls"
+deny = [W / "w_deny", "close_range", "EPERM", W / "w_deny", "unshare", "EPERM"]
+shut = words([*deny, W / "w_attack_sandbox", "stdio", "strange"],
+             env=preload(out="traced-%p", heap_bytes=1))
+ran = run(["strace", "-f", "-qq", "-e", "trace=pipe2,close", "-o", log, *shut])
+check(ran.status == 0, "status", ran.status, ran.err.decode())
+calls = log.read_text()
+main = re.search(rf"^{calls.split()[0]} +close\(0\)", calls, re.M)
+before, after = calls[:main.start()], calls[main.end():]
+check("pipe2(" in before, "libunwind did not begin:", before[-2000:])
+check("pipe2(" not in after, "a pipe among the program's descriptors", after[:2000])

@@ -326,61 +326,6 @@ TEST(memory_must_fit)
 	TRUE(m && !m->image);
 }
 
-/* Every truncation of an object, and noise in its headers: no crash, no lie
- * outside of the file. */
-TEST(damaged_files)
-{
-	static const char path[] = "/tmp/prof-test-damaged.so";
-	struct elf_place place = { path, 0, 0, 0 };
-	static uint8_t bytes[65536];
-	FILE *f = fopen("/proc/self/exe", "r");
-	size_t n = fread(bytes, 1, sizeof(bytes), f);
-	uint64_t seed = 1, word;
-	struct stat st;
-
-	fclose(f);
-	start();
-	for (unsigned round = 0; round < 600; round++) {
-		size_t keep = round < 300 ? round * n / 300 : n;
-		struct elf_image *e;
-
-		f = fopen(path, "w");
-		for (unsigned i = 0; round >= 300 && i < 3; i++) {
-			seed = seed * 6364136223846793005u + 1442695040888963407u;
-			bytes[(seed >> 33) % 1024] = (uint8_t)(seed >> 20);
-		}
-		fwrite(bytes, 1, keep, f);
-		fclose(f);
-		EQ(stat(path, &st), 0);
-		place.dev = st.st_dev;
-		place.ino = st.st_ino;
-		e = elf_image_open(&arena, &place);
-		for (uint64_t v = 0; e && v < 2 * n; v += 509)
-			elf_image_read(e, v, &word, sizeof(word));
-		unlink(path);
-	}
-}
-
-extern const char __ehdr_start; /* the linker's: this program's first byte */
-
-/* As on btrfs, where the numbers that stat gives are not those of /proc/self/maps: the file
- * is known again by its first bytes, and no second image is kept of it. */
-TEST(numbers_of_a_file_disagree)
-{
-	char path[4096] = "";
-	struct elf_place place = { .path = path, .dev = 1, .ino = 1 };
-	struct elf_image *e;
-
-	start();
-	TRUE(readlink("/proc/self/exe", path, sizeof(path) - 1) > 0);
-	place.header = (uint64_t)(uintptr_t)&__ehdr_start;
-	e = elf_image_open(&arena, &place);
-	TRUE(e);
-	EQ(elf_image_open(&arena, &place), e);
-	place.header = 0; /* nothing says that this is the file */
-	TRUE(elf_image_open(&arena, &place) != e);
-}
-
 TEST(loader_changes_are_seen)
 {
 	void *lib;

@@ -12,10 +12,13 @@
  */
 #include "../../preload/rows.h"
 
+#include <errno.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "../../include/prof_format.h"
 #include "../../preload/elf_image.h"
+#include "../../preload/unwind_cfi.h"
 #include "../check.h"
 #include "unwind_capture.h"
 
@@ -208,4 +211,22 @@ TEST(cost)
 	}
 	t = now_ns() - t;
 	printf("a new row: %.2f us\n", (double)t / 1000 / (double)(rows.made - made));
+}
+
+/* What libunwind keeps of us is made by the first step: where there is no memory for it, each
+ * ends as without tables, and that is said. */
+TEST(without_memory_for_libunwind)
+{
+	struct cfi_frame f = { 0 };
+	bool signal;
+
+	start();
+	f.map = mapping_of("libc.so");
+	f.regs[ARCH_IP] = f.map->start;
+	TRUE(!unwind_cfi_has_no_space());
+	EQ(setrlimit(RLIMIT_AS, &(struct rlimit){ 1, RLIM_INFINITY }), 0);
+	EQ(unwind_cfi_step(&f, &signal), -ENOENT);
+	TRUE(unwind_cfi_has_no_space());
+	EQ(setrlimit(RLIMIT_AS, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }), 0);
+	EQ(unwind_cfi_step(&f, &signal), -ENOENT); /* not tried again and again */
 }
