@@ -51,8 +51,11 @@ static inline void live_blocks_prefetch_slot(const struct live_blocks *blocks, u
 static inline void live_blocks_prefetch(const struct live_blocks *blocks, uint64_t id)
 {
 	uint32_t at, place = id_table_first(&blocks->table, id_hash(id, 0), &at);
+	const struct block *block;
 
-	__builtin_prefetch(&g_array_index(blocks->places, struct block, place));
+	block = &g_array_index(blocks->places, struct block, place);
+	__builtin_prefetch(block, 1);
+	__builtin_prefetch(&block->next_free, 1); /* may be on the line behind it */
 }
 
 /* NULL: it is not there.  Valid until the next block is added. */

@@ -19,9 +19,11 @@
 #define AHEAD 32u /* samples between asking for a sum's memory and using it */
 #define FIRST_SUMS 1024u
 
+/* Half a cache line, so that one prefetch brings all of it. */
 struct tally_sum {
 	uint32_t thread, stack;
 	uint64_t cpu, samples; /* samples 0: a free place of the table */
+	uint64_t unused;
 };
 
 struct sample {
@@ -172,6 +174,14 @@ static void tally_weight(struct cell *cell, const struct alloc *alloc)
 	}
 }
 
+/* The cell's first line, that of its heap figures and that of the last of these. */
+static void tally_prefetch_cell(const struct cell *cell)
+{
+	__builtin_prefetch(cell, 1);
+	__builtin_prefetch(&cell->alloc_n, 1);
+	__builtin_prefetch(&cell->heap_mean, 1);
+}
+
 static void tally_allocs(struct tally *t, const struct batch *batch)
 {
 	const struct alloc *alloc;
@@ -182,7 +192,7 @@ static void tally_allocs(struct tally *t, const struct batch *batch)
 		alloc = &batch->allocs[i];
 		id_table_prefetch(&t->table, alloc_hash(batch, i + AHEAD));
 		id = id_table_first(&t->table, alloc_hash(batch, i + AHEAD / 2), &at);
-		__builtin_prefetch(&g_array_index(t->cells, struct cell, id), 1);
+		tally_prefetch_cell(&g_array_index(t->cells, struct cell, id));
 		cell = tally_cell(t, alloc->thread, alloc->stack);
 		if (cell)
 			tally_weight(cell, alloc);
