@@ -8,17 +8,24 @@
 #include "id_table.h"
 #include "keys.h"
 
+#define AHEAD 16u /* rows between asking for a stack's memory and using it */
+
 struct name_tree {
 	const struct view *view;
 	void (*name_of)(GString *name);
-	GArray *nodes;		  /* struct name_node */
-	struct id_table children; /* distinct in parent, name */
-	GHashTable *names;	  /* text -> id, its keys own the texts */
-	GPtrArray *name_texts;	  /* by id, borrowed from names */
-	GHashTable *line_names;	  /* model line (and frame under --lines) -> name id */
-	uint32_t *places;	  /* by model node: its place under the current root */
-	uint32_t *epochs;	  /* places[i] is valid while this equals epoch */
+	GArray *nodes;		   /* struct name_node */
+	struct id_table children;  /* distinct in parent, name */
+	GHashTable *names;	   /* text -> id, its keys own the texts */
+	GPtrArray *name_texts;	   /* by id, borrowed from names */
+	uint32_t *line_names;	   /* name ids by function, by line under --lines; 0: not made */
+	uint32_t *frame_names;	   /* name ids by frame, where one line is all; 0: not known */
+	struct node_place *places; /* by model node: under the current root */
 	uint32_t epoch;
+};
+
+struct node_place {
+	uint32_t place;
+	uint32_t epoch; /* place is valid while this is the tree's */
 };
 
 static uint32_t tree_name(struct name_tree *tree, GString *text)
@@ -63,34 +70,51 @@ static uint32_t tree_line_name(struct name_tree *tree, uint32_t line)
 	const struct view *view = tree->view;
 	/* Without file and line all lines of a function have one name. */
 	uint32_t key = view->lines ? line : profile_line(view->profile, line)->function;
-	uint32_t id =
-		GPOINTER_TO_UINT(g_hash_table_lookup(tree->line_names, GUINT_TO_POINTER(key)));
 	GString *text;
 
-	if (id)
-		return id;
+	if (tree->line_names[key])
+		return tree->line_names[key];
 	text = g_string_new(NULL);
 	view_line_name(view, line, text);
-	id = tree_name(tree, text);
-	g_hash_table_insert(tree->line_names, GUINT_TO_POINTER(key), GUINT_TO_POINTER(id));
+	tree->line_names[key] = tree_name(tree, text);
 	g_string_free(text, TRUE);
-	return id;
+	return tree->line_names[key];
 }
 
 /* The place of one more frame below a place. */
 static uint32_t tree_push(struct name_tree *tree, uint32_t place, uint32_t frame)
 {
 	const struct view *view = tree->view;
-	const struct frame *f = profile_frame(view->profile, frame);
+	const struct frame *f;
+	uint32_t name;
 
+	if (tree->frame_names[frame])
+		return tree_child(tree, place, tree->frame_names[frame]);
+	f = profile_frame(view->profile, frame);
 	for (uint32_t i = f->n_lines; i-- > 0;) {
 		uint32_t line = f->first_line + i;
 
 		if (view->hidden && view->hidden[profile_line(view->profile, line)->function])
 			continue;
-		place = tree_child(tree, place, tree_line_name(tree, line));
+		name = tree_line_name(tree, line);
+		if (f->n_lines == 1)
+			tree->frame_names[frame] = name;
+		place = tree_child(tree, place, name);
 	}
 	return place;
+}
+
+/* The memory that a row's stack leads to is about to be needed. */
+static void tree_prefetch(const struct name_tree *tree, guint row)
+{
+	const GArray *rows = tree->view->rows;
+	uint32_t stack;
+
+	if (row >= rows->len)
+		return;
+	stack = g_array_index(rows, struct view_row, row).stack;
+	__builtin_prefetch(&tree->places[stack], 1);
+	__builtin_prefetch(profile_node(tree->view->profile, stack));
 }
 
 /* The place of a stack under root. */
@@ -100,15 +124,15 @@ static uint32_t tree_place(struct name_tree *tree, uint32_t root, uint32_t stack
 	uint32_t place = root, node;
 
 	g_array_set_size(path, 0);
-	for (; stack && tree->epochs[stack] != tree->epoch; stack = profile_node(p, stack)->parent)
+	for (; stack && tree->places[stack].epoch != tree->epoch;
+	     stack = profile_node(p, stack)->parent)
 		g_array_append_val(path, stack);
 	if (stack)
-		place = tree->places[stack];
+		place = tree->places[stack].place;
 	for (guint i = path->len; i-- > 0;) {
 		node = g_array_index(path, uint32_t, i);
 		place = tree_push(tree, place, profile_node(p, node)->frame);
-		tree->places[node] = place;
-		tree->epochs[node] = tree->epoch;
+		tree->places[node] = (struct node_place){ place, tree->epoch };
 	}
 	return place;
 }
@@ -159,13 +183,15 @@ struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString
 	tree->names = key_text_table_new(g_free);
 	tree->name_texts = g_ptr_array_new();
 	g_ptr_array_add(tree->name_texts, NULL);
-	tree->line_names = key_table_new(NULL);
-	tree->places = g_new0(uint32_t, view->profile->nodes->len);
-	tree->epochs = g_new0(uint32_t, view->profile->nodes->len);
+	tree->line_names = g_new0(uint32_t, view->lines ? view->profile->lines->len
+							: view->profile->functions->len);
+	tree->frame_names = g_new0(uint32_t, view->profile->frames->len);
+	tree->places = g_new0(struct node_place, view->profile->nodes->len);
 	tree->epoch = 1;
 	for (guint i = 0; i < view->rows->len; i++) {
 		const struct view_row *row = &g_array_index(view->rows, struct view_row, i);
 
+		tree_prefetch(tree, i + AHEAD);
 		if (row->thread != before) { /* rows are ordered by thread */
 			before = row->thread;
 			place = tree_root(tree, row->thread);
@@ -197,10 +223,10 @@ void name_tree_free(struct name_tree *tree)
 		return;
 	g_array_unref(tree->nodes);
 	id_table_fini(&tree->children);
-	g_hash_table_unref(tree->line_names);
+	g_free(tree->line_names);
 	g_hash_table_unref(tree->names);
 	g_ptr_array_unref(tree->name_texts);
+	g_free(tree->frame_names);
 	g_free(tree->places);
-	g_free(tree->epochs);
 	g_free(tree);
 }
