@@ -6,11 +6,21 @@
 #include "big_alloc.h"
 
 #include <glib.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define HUGE_BYTES ((size_t)2 << 20)
+
+void big_fill(void *memory, size_t bytes)
+{
+	uintptr_t from = ((uintptr_t)memory + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
+	uintptr_t to = ((uintptr_t)memory + bytes) & ~(HUGE_BYTES - 1);
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
 
 void *big_alloc0(size_t bytes)
 {

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "big_alloc.h"
 #include "keys.h"
 
 #define METRIC_NAME(id, field, name, unit) name,
@@ -107,6 +108,19 @@ static uint64_t traces_bytes(const GPtrArray *traces)
 	return bytes;
 }
 
+/* In the place of a table that grows. */
+static void load_expect(void *profile, size_t most)
+{
+	struct profile *p = profile;
+	GArray *cells = g_array_sized_new(FALSE, TRUE, sizeof(struct cell),
+					  (guint)(MIN(most, PROFILE_CELLS_MAX) + 1));
+
+	big_fill(cells->data, (MIN(most, PROFILE_CELLS_MAX) + 1) * sizeof(struct cell));
+	g_array_append_vals(cells, p->cells->data, p->cells->len);
+	g_array_unref(p->cells);
+	p->cells = cells;
+}
+
 static void load_cell(void *profile, const struct cell *cell)
 {
 	struct profile *p = profile;
@@ -119,7 +133,7 @@ static void load_cell(void *profile, const struct cell *cell)
 /* Makes the cells of what was added up while segments were read. */
 static void load_cells(struct profile *p)
 {
-	if (!tally_end(p->private->tally, load_cell, p))
+	if (!tally_end(p->private->tally, load_expect, load_cell, p))
 		profile_limit(p, "pairs of thread and stack",
 			      profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE));
 	p->private->tally = NULL;

@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "big_alloc.h"
+
 enum match { MATCH_FOCUS = 1, MATCH_IGNORE = 2 };
 
 /* By function id: which names regex matches; NULL without one. */
@@ -116,7 +118,8 @@ struct view *view_new(const struct profile *p, const struct options *options, en
 	view->lines = options->lines;
 	view->hidden = match_functions(p, options->hide);
 	view->peeked = match_functions(p, options->peek);
-	view->rows = g_array_new(FALSE, FALSE, sizeof(struct view_row));
+	view->rows = g_array_sized_new(FALSE, FALSE, sizeof(struct view_row), p->cells->len);
+	big_fill(view->rows->data, p->cells->len * sizeof(struct view_row));
 	for (guint i = 0; i < p->threads->len; i++)
 		threads[i] = view_thread_wanted(p, options, i);
 	for (guint i = 1; i < p->cells->len; i++) {

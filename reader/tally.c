@@ -313,11 +313,14 @@ static void tally_merge(struct tally *t, void (*take)(void *arg, const struct ce
 			void *arg)
 {
 	struct place *sums = tally_sums(t), *blocks = tally_blocks(t), *s = sums, *b = blocks;
+	const struct place *last = sums + t->used - MIN(t->used, AHEAD);
 	const struct tally_sum *sum;
 	struct cell cell;
 	uint64_t key;
 
 	while ((key = MIN(s->key, b->key)) != UINT64_MAX) {
+		if (s < last)
+			__builtin_prefetch(&t->sums[s[AHEAD].index]);
 		cell = (struct cell){ .thread = (uint32_t)(key >> 32), .stack = (uint32_t)key };
 		if (b->key == key)
 			cell = g_array_index(t->cells, struct cell, (b++)->index);
@@ -332,7 +335,8 @@ static void tally_merge(struct tally *t, void (*take)(void *arg, const struct ce
 	g_free(blocks);
 }
 
-bool tally_end(struct tally *t, void (*take)(void *arg, const struct cell *cell), void *arg)
+bool tally_end(struct tally *t, void (*expect)(void *arg, size_t most),
+	       void (*take)(void *arg, const struct cell *cell), void *arg)
 {
 	bool full;
 
@@ -342,6 +346,7 @@ bool tally_end(struct tally *t, void (*take)(void *arg, const struct cell *cell)
 		tally_batch(t, t->batch);
 		g_free(t->batch);
 	}
+	expect(arg, t->used + t->cells->len - 1);
 	tally_merge(t, take, arg);
 	full = t->full;
 	free(t->sums);

@@ -9,6 +9,7 @@
 #define PROF_TALLY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "live_blocks.h"
@@ -26,8 +27,9 @@ void tally_block(struct tally *tally, uint32_t thread, uint32_t stack,
 /* One sample. */
 void tally_add(struct tally *tally, uint32_t thread, uint32_t stack, uint64_t cpu);
 
-/* Hands out all sums as cells, in order of thread and stack, and ends tally.  False:
- * there was no room for some. */
-bool tally_end(struct tally *tally, void (*take)(void *arg, const struct cell *cell), void *arg);
+/* Hands out all sums as cells, in order of thread and stack, and ends tally; before that it
+ * tells how many they are at most.  False: there was no room for some. */
+bool tally_end(struct tally *tally, void (*expect)(void *arg, size_t most),
+	       void (*take)(void *arg, const struct cell *cell), void *arg);
 
 #endif

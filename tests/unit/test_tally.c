@@ -16,7 +16,15 @@
 #define STACKS 5000u
 
 static uint64_t sums, samples, cpu, allocs, inuse, last;
+static size_t expected;
 static double space;
+
+static void expect(void *arg, size_t most)
+{
+	(void)arg;
+	EQ(sums, 0);
+	expected = most;
+}
 
 static void take(void *arg, const struct cell *cell)
 {
@@ -24,6 +32,7 @@ static void take(void *arg, const struct cell *cell)
 
 	(void)arg;
 	TRUE(!sums++ || place > last);
+	TRUE(sums <= expected);
 	last = place;
 	EQ(cell->cpu, cell->samples * (cell->stack + 1));
 	samples += cell->samples;
@@ -52,7 +61,8 @@ static bool run(uint64_t room, uint64_t rows)
 		if (i % 5 == 0) /* in no sample's stack */
 			tally_block(tally, thread, STACKS + stack, &weight, true);
 	}
-	return tally_end(tally, take, NULL);
+	expected = 0;
+	return tally_end(tally, expect, take, NULL);
 }
 
 TEST(few)
