@@ -59,6 +59,7 @@ class Bench:
         self.prof = build / "prof"
         self.work = build / "tests/work"
         self.shim = Variant("shim", (), {"LD_PRELOAD": str(self.out / "shim.so")})
+        self.sampler = Variant("sampler", (), {"LD_PRELOAD": str(self.out / "sampler.so")})
         self.shim_thread = Variant("shim, thread", (), {**self.shim.env, "SHIM_THREAD": "1"})
         drop = ("ENGINE_", "LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG", "BENCH_")
         self.clean = {k: v for k, v in os.environ.items() if not k.startswith(drop)}

@@ -42,6 +42,11 @@ class Row:
         middle, _, high = self.interval()
         return (high if self.upper else middle) <= self.limit
 
+    def exceeds(self, judged):
+        """Would this value miss the target of judged?"""
+        middle, _, high = self.interval()
+        return (high if judged.upper else middle) > judged.limit
+
     def as_json(self):
         middle, low, high = self.interval()
         return {"name": self.name, "unit": self.unit, "over": self.over, "base": self.base,
@@ -111,13 +116,33 @@ def print_row(row):
     print_cells(cells(row))
 
 
+def bounds_of(rows):
+    """[(row with a target, the bounds that stand behind it)]."""
+    found = []
+    for row in rows:
+        if not row.bound:
+            found.append((row, []))
+        elif found:
+            found[-1][1].append(row)
+    return [(row, bounds) for row, bounds in found if row.limit is not None]
+
+
+def is_beyond(row, bounds):
+    """A bound that is compared with the same would not meet the target either."""
+    like = [b for b in bounds if (b.change, b.over, b.unit) == (row.change, row.over, row.unit)]
+    return any(b.exceeds(row) for b in like)
+
+
 def print_verdict(rows):
-    judged = [row for row in rows if row.limit is not None]
+    judged = bounds_of(rows)
     if not judged:
         return
-    over = [row.name for row in judged if not row.met()]
-    print(f"\n{len(judged) - len(over)} of {len(judged)} targets met" +
-          ("; over: " + "; ".join(over) if over else ""))
+    missed = [(row, is_beyond(row, bounds)) for row, bounds in judged if not row.met()]
+    print(f"\n{len(judged) - len(missed)} of {len(judged)} targets met")
+    for beyond, what in ((True, "beyond what anything in its place reaches here"), (False, "over")):
+        names = [row.name for row, is_so in missed if is_so == beyond]
+        if names:
+            print(f"{what}: " + "; ".join(names))
 
 
 def print_notes(notes, about):

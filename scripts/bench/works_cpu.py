@@ -27,11 +27,11 @@ def variants(bench, notes, *rates, of_perf=None):
     return found
 
 
-def engine_rows(what, unit, hz, values):
+def engine_rows(what, unit, hz, values, base=None, over="bare"):
     """The least that samples of this rate cost: the limit of any figure of the library's."""
     if f"engine {hz}" in values:
-        yield Row(f"{what}: perf's events and rings alone", unit, values["bare"],
-                  values[f"engine {hz}"], "ratio", bound=True)
+        yield Row(f"{what}: perf's events and rings alone", unit, base or values["bare"],
+                  values[f"engine {hz}"], "ratio", over=over, bound=True)
 
 
 def of(done, function):
@@ -51,6 +51,8 @@ def cpu(bench, notes):
                   0.5, over=perf)
         yield Row("40 frames, 999 Hz: total CPU, writer included", "ms", own[perf],
                   total["libprof 999"], "ratio", 1, over="thread, " + perf, upper=True)
+        yield from engine_rows("40 frames, 999 Hz, total CPU", "ms", 999, total, own[perf],
+                               "thread, " + perf)
         yield Row("40 frames, 999 Hz: perf without stacks, the thread", "ms", own["bare"],
                   own[perf], "ratio", bound=True)
     yield Row("40 frames, 999 Hz: total CPU", "ms", total["bare"], total["libprof 999"], "ratio")
@@ -104,6 +106,7 @@ def switches(bench, notes):
         if "perf -F 99" in us:
             yield Row(name, "us", us["perf -F 99"], us["libprof 99"], "ratio",
                       0 if one else None, over="perf -F 99")
+            yield from engine_rows(name, "us", 99, us, us["perf -F 99"], "perf -F 99")
         yield Row(name, "us", us["bare"], us["libprof 99"], "ratio")
         yield from engine_rows(name, "us", 99, us)
     notes.append("ping-pong: two threads hand a byte to and fro through pipes; two switches a turn "
@@ -118,6 +121,8 @@ def spawn(bench, notes):
     if "perf -F 99" in us:
         yield Row("thread create+join, 99 Hz", "us", us["perf -F 99"], us["libprof 99"], "ratio",
                   5, over="perf -F 99")
+        yield from engine_rows("thread create+join, 99 Hz", "us", 99, us, us["perf -F 99"],
+                               "perf -F 99")
     yield Row("thread create+join, 99 Hz", "us", us["bare"], us["libprof 99"], "ratio")
     yield from engine_rows("thread create+join, 99 Hz", "us", 99, us)
     cpu_us = of(done, lambda r: 1e6 * r.cpu / count)

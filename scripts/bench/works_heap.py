@@ -8,6 +8,9 @@ from table import Row
 # Throughput of at least 0.95 of the shim's, said as time for the same work.
 SHIM_SLOWER = 100 * (1 / 0.95 - 1)
 
+SAMPLER = ("The sampler (scripts/bench/sampler.c) takes malloc's bytes off a countdown, notes one "
+           "block in 2 MiB where free looks, and does nothing else: neither stacks nor calls.")
+
 
 def times(done, key, n, divisor):
     return {name: [r.number(key, n) / divisor for r in results] for name, results in done.items()}
@@ -20,17 +23,20 @@ def pairs(bench, notes):
             ("4 KiB", 4096, 4096, 5_000_000, None, (9, 7)),
             ("1 MiB", 2 ** 20, 2 ** 20, 500_000, None, (9, 7))):
         done = bench.compare([bench.out / "pair", count, 1, least, most],
-                             (BARE, bench.shim, bench.libprof()), bench.pick(*turns),
-                             bench.pick(30, 8))
+                             (BARE, bench.shim, bench.sampler, bench.libprof()),
+                             bench.pick(*turns), bench.pick(30, 8))
         ns = times(done, "pairs", 2, count)
         yield Row(f"malloc+free pair, {what}", "ns", ns["bare"], ns["libprof"], limit=limit)
         yield Row(f"that pair, {what}: an empty shim", "ns", ns["bare"], ns["shim"], bound=True)
+        yield Row(f"that pair, {what}: the least sampler", "ns", ns["bare"], ns["sampler"],
+                  bound=True)
         if limit:
             least_of = ", ".join(f"{v} {min(ns[v]):.2f}" for v in ns)
     notes.append("pairs: one thread, by its CPU clock, one sample every 512 KiB (of blocks of "
                  "16..527 bytes one in 1,930, of 4 KiB one in 128, of 1 MiB 86 %) or as much more as "
                  "leaves 8,192 samples a second (LIBPROF_HEAP_HZ), as it is in all three.  The "
-                 f"shim only forwards.  The least of all runs of 16..527 bytes, in ns: {least_of}.")
+                 f"shim only forwards.  {SAMPLER}  The least of all runs of 16..527 bytes, in "
+                 f"ns: {least_of}.")
 
 
 class Callgrind:
@@ -86,30 +92,33 @@ def instructions(bench, notes):
 
 
 def threads(bench, notes):
-    hooks = bench.libprof(HEAP="totals", CPU="off")._replace(name="hooks")
-    rare = bench.libprof(HEAP_BYTES="256M", CPU="off")._replace(name="rare")
+    alone = {"the hooks, nothing sampled": {"HEAP": "totals"},
+             "the hooks, a sample now and then": {"HEAP_BYTES": "256M"}}
+    hooks = [bench.libprof(CPU="off", **settings)._replace(name=name)
+             for name, settings in alone.items()]
     for count, cross, size, seconds in ((2, 0, 8_000_000, 90), (2, 1, 2_000_000, 20),
                                         (16, 0, 250_000, 8), (16, 1, 250_000, 8)):
         done = bench.compare([bench.out / "exchange", count, size, cross],
-                             (BARE, bench.shim, hooks, rare, bench.libprof()),
+                             (BARE, bench.shim, bench.sampler, *hooks, bench.libprof()),
                              bench.pick(60, 7), bench.pick(seconds, 5))
         wall = times(done, "exchange", 2, count * size)
         what = f"{count} threads, {'cross-thread' if cross else 'own'} frees"
         limit = SHIM_SLOWER if count == 2 else None
         yield Row(f"{what}: time a pair", "ns", wall["shim"], wall["libprof"], "ratio", limit,
                   over="empty shim")
-        yield Row(f"{what}: the hooks, nothing sampled", "ns", wall["shim"], wall["hooks"],
-                  "ratio", over="empty shim", bound=True)
-        yield Row(f"{what}: the hooks, a sample now and then", "ns", wall["shim"], wall["rare"],
-                  "ratio", over="empty shim", bound=True)
+        yield Row(f"{what}: the least sampler", "ns", wall["shim"], wall["sampler"], "ratio",
+                  over="empty shim", bound=True)
         yield Row(f"{what}: an empty shim", "ns", wall["bare"], wall["shim"], "ratio",
                   bound=True)
+        for name in alone:
+            yield Row(f"{what}: {name}", "ns", wall["shim"], wall[name], "ratio",
+                      over="empty shim")
     notes.append("threads: wall time of all pairs of all threads, after a warm-up; +5.26 % time is "
                  "0.95 of the throughput.  Cross-thread: blocks wait in 4,096 slots for whichever "
                  "thread comes by.  The hooks alone: the exact totals and free's look, in the 12 "
-                 "instructions counted above; no sample of either kind is taken.  Now and then: "
+                 "instructions counted above, and no CPU sample.  Now and then: "
                  "LIBPROF_HEAP_BYTES=256M, which is 30 to 80 a second; but a branch that has been "
-                 "taken once is another to be predicted each time.")
+                 "taken once is another to be predicted each time, as the least sampler shows, too.")
 
 
 PROGRAMS = {"bignum (C)": ("bignum", 5_000, "arithmetic of long numbers, every result a new block"),
@@ -131,13 +140,15 @@ def programs(bench, notes):
     """Two allocation-bound programs: CPU time of the whole process, the writer's included."""
     for name, (program, size, what) in PROGRAMS.items():
         argv = [bench.out / program, size]
-        done = bench.compare(argv, (BARE, bench.shim, bench.shim_thread, bench.libprof()),
-                             bench.pick(25, 7), bench.pick(25, 8))
+        done = bench.compare(argv, (BARE, bench.shim, bench.shim_thread, bench.sampler,
+                                    bench.libprof()), bench.pick(25, 7), bench.pick(30, 8))
         ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
         yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
         yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
         yield Row(f"{name}: that and a sleeping thread", "ms", ms["bare"], ms["shim, thread"],
                   "ratio", bound=True)
+        yield Row(f"{name}: the least sampler", "ms", ms["bare"], ms["sampler"], "ratio",
+                  bound=True)
         rate = calls_of(bench, argv) / 1e6
         notes.append(f"{name}: {what}; {rate:.1f} million allocations a second of its CPU time.")
 
