@@ -28,6 +28,7 @@ struct frame_reader {
 	void *arg;
 	struct segment_in *segment;
 	GThread *worker;     /* NULL: not started */
+	bool alone;	     /* it cannot be */
 	struct piece *piece; /* the worker's, being filled */
 	struct piece *taken; /* the caller's, whose frame is in use; NULL none */
 	GPtrArray *spent;    /* struct piece, to be given back */
@@ -106,6 +107,17 @@ static gpointer reader_work(gpointer reader)
 	return NULL;
 }
 
+static void reader_clear(struct frame_reader *r)
+{
+	struct piece *piece;
+
+	while ((piece = g_async_queue_try_pop(r->empty)))
+		piece_free(piece);
+	g_ptr_array_unref(r->spent);
+	g_async_queue_unref(r->filled);
+	g_async_queue_unref(r->empty);
+}
+
 static void reader_start(struct frame_reader *r, struct segment_in *segment)
 {
 	r->segment = segment;
@@ -115,16 +127,21 @@ static void reader_start(struct frame_reader *r, struct segment_in *segment)
 	r->piece = piece_new();
 	for (unsigned i = 1; i < PIECES; i++)
 		g_async_queue_push(r->empty, piece_new());
-	r->worker = g_thread_new("frames", reader_work, r);
+	r->worker = g_thread_try_new("frames", reader_work, r, NULL);
+	if (r->worker)
+		return;
+	r->alone = true;
+	g_clear_pointer(&r->piece, piece_free);
+	reader_clear(r);
 }
 
 bool frame_reader_next(struct frame_reader *r, struct segment_in *segment,
 		       struct segment_frame *frame)
 {
-	if (segment_bytes(segment) < SMALL_BYTES)
-		return segment_next(segment, frame);
-	if (!r->worker)
+	if (!r->worker && !r->alone && segment_bytes(segment) >= SMALL_BYTES)
 		reader_start(r, segment);
+	if (!r->worker)
+		return segment_next(segment, frame);
 	if (r->taken) {
 		g_array_set_size(r->taken->damages, 0);
 		g_ptr_array_add(r->spent, r->taken);
@@ -147,18 +164,13 @@ bool frame_reader_next(struct frame_reader *r, struct segment_in *segment,
 void frame_reader_free(struct frame_reader *r)
 {
 	struct segment_frame frame;
-	struct piece *piece;
 
 	if (r->worker) {
 		while (!r->ended)
 			frame_reader_next(r, r->segment, &frame);
 		g_thread_join(r->worker);
 		piece_free(r->taken);
-		while ((piece = g_async_queue_try_pop(r->empty)))
-			piece_free(piece);
-		g_ptr_array_unref(r->spent);
-		g_async_queue_unref(r->filled);
-		g_async_queue_unref(r->empty);
+		reader_clear(r);
 	}
 	g_free(r);
 }

@@ -2,7 +2,8 @@
  *
  * frame_reader.h - the frames of a segment, read and decompressed some frames ahead
  * by a thread of their own while those before are decoded.  For profile_build.c; who
- * reads without haste uses segment_next().  A small file is read without a thread.
+ * reads without haste uses segment_next().  A small file is read without a thread,
+ * and so is any where none can be started.
  * Damage is told as segment_next() would: in the caller's thread, before the frame
  * behind it.
  */

@@ -52,6 +52,7 @@ struct tally {
 	bool full;
 	struct batch *batch; /* being filled */
 	GThread *worker;     /* NULL: not started */
+	bool alone;	     /* it cannot be */
 	GAsyncQueue *filled, *empty;
 };
 
@@ -231,21 +232,39 @@ static gpointer tally_work(gpointer tally)
 	return NULL;
 }
 
+static void tally_clear(struct tally *t)
+{
+	struct batch *batch;
+
+	while ((batch = g_async_queue_try_pop(t->empty)))
+		g_free(batch);
+	g_async_queue_unref(t->filled);
+	g_async_queue_unref(t->empty);
+}
+
 static void tally_start(struct tally *t)
 {
 	t->filled = g_async_queue_new();
 	t->empty = g_async_queue_new();
 	for (unsigned i = 1; i < BATCHES; i++)
 		g_async_queue_push(t->empty, batch_new());
-	t->worker = g_thread_new("tally", tally_work, t);
+	t->worker = g_thread_try_new("tally", tally_work, t, NULL);
+	if (t->worker)
+		return;
+	t->alone = true;
+	tally_clear(t);
 }
 
 static void tally_hand_over(struct tally *t)
 {
-	if (!t->worker)
+	if (!t->worker && !t->alone)
 		tally_start(t);
-	g_async_queue_push(t->filled, t->batch);
-	t->batch = g_async_queue_pop(t->empty);
+	if (t->alone) {
+		tally_batch(t, t->batch);
+	} else {
+		g_async_queue_push(t->filled, t->batch);
+		t->batch = g_async_queue_pop(t->empty);
+	}
 	t->batch->n = t->batch->n_allocs = 0;
 }
 
@@ -269,10 +288,7 @@ static void tally_stop(struct tally *t)
 	t->batch->last = true;
 	g_async_queue_push(t->filled, t->batch);
 	g_thread_join(t->worker);
-	for (unsigned i = 0; i < BATCHES; i++)
-		g_free(g_async_queue_pop(t->empty));
-	g_async_queue_unref(t->filled);
-	g_async_queue_unref(t->empty);
+	tally_clear(t);
 }
 
 /* The sums of samples in order of their places, as indexes into the table. */

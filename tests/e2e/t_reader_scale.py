@@ -88,3 +88,13 @@ for directory, command in RUNS:
         row = next(line.split() for line in lines if line.endswith("  work"))
         # 100 s in all, none of it in the function itself, each stack counted once
         check(row == ["0", "0.0%", "100", "s", "0%", "100%", "work"], "recursion in the report:", row)
+
+# All is the same for a user who may have no thread more than this one.  Nor has it a process
+# then to look for names in: both find none.
+user = users()[-1]
+shutil.copytree(HOME / "deep", user.home / "copy")
+run(["chmod", "-R", "a+rX", user.home / "copy"])
+command = [user.file(PROF), "folded", "--symfs", "/nowhere", user.home / "copy"]
+many, one = run(command, user), run(["prlimit", "--nproc=1:1", "--", *command], user)
+check(one.status == many.status == 0, "status", many.status, one.status, one.err.decode()[:2000])
+check(len(many.out) > 10000 and one.out == many.out, "without threads:", one.out[:300], many.out[:300])

@@ -9,6 +9,8 @@
  */
 #include "../../reader/tally.h"
 
+#include <sys/resource.h>
+
 #undef TRUE /* GLib's; check.h has its own */
 #include "../check.h"
 
@@ -74,7 +76,7 @@ TEST(few)
 	EQ(sums, 0);
 }
 
-TEST(many)
+static void add_many(void)
 {
 	TRUE(run(100000, 600000));
 	EQ(sums, THREADS * STACKS * 6 / 5);
@@ -83,6 +85,20 @@ TEST(many)
 	EQ(cpu, 600000 / STACKS * (STACKS * (STACKS + 1) / 2));
 	EQ(allocs, 300000);
 	TRUE(space == 600000);
+}
+
+TEST(many)
+{
+	add_many();
+}
+
+/* As where a user may have no more threads. */
+TEST(many_without_a_thread)
+{
+	TRUE(setgid(65534) == 0 || getuid());
+	TRUE(setuid(65534) == 0 || getuid());
+	EQ(setrlimit(RLIMIT_NPROC, &(struct rlimit){ 0, 0 }), 0);
+	add_many();
 }
 
 TEST(no_room)
