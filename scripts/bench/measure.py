@@ -31,11 +31,13 @@ class Missing(Failed):
 
 
 class Result:
-    """One finished run: seconds of wall time, seconds of CPU of all its processes, output."""
+    """One finished run: seconds of wall time, of CPU of all its processes, pages of theirs that
+    were touched for the first time, output."""
 
     def __init__(self, wall, usage, out):
         self.wall = wall
         self.cpu = usage.ru_utime + usage.ru_stime
+        self.faults = usage.ru_minflt
         self.out = out
 
     def number(self, key, n):

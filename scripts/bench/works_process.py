@@ -26,6 +26,10 @@ def start_to_end(bench, notes):
     yield Row("true, CPU time", "ms", cpu_time["bare"], cpu_time["libprof"])
     yield Row("true, CPU time: an empty shim", "ms", cpu_time["bare"], cpu_time["shim"],
               bound=True)
+    faults = {v: [r.faults for r in results] for v, results in done.items()}
+    yield Row("true, page faults", "", faults["bare"], faults["libprof"], counted=True)
+    yield Row("true, page faults: an empty shim", "", faults["bare"], faults["shim"], counted=True,
+              bound=True)
     notes.append("true: from before its start until it has been waited for; the defaults, so a "
                  f"trace is written each time, in {bench.in_memory.parent}: ext4 looks through "
                  "all inodes freed in the last minutes before it gives one out, and would charge "
