@@ -115,9 +115,10 @@ void engine_enable(bool on)
 
 void engine_look_after(uint64_t process_ns, bool last)
 {
-	if (!told.unwind_error && unwind_cfi_has_no_space()) {
-		engine_set_unwind_note(-ENOMEM, "libunwind has no memory for an address space: "
-						"stacks follow frame pointers");
+	if (!told.unwind_error && unwind_cfi_is_forgone()) {
+		engine_set_unwind_note(
+			-ENOMEM, "libunwind could not begin (no memory, or no table of "
+				 "descriptors of its own any more): stacks follow frame pointers");
 		report_unwinder();
 	}
 	if (state_cpu_engine() == STATE_CPU_PERF && !last)

@@ -18,14 +18,18 @@ static bool have_copy(struct file_view *v)
 	return v->copy;
 }
 
+static bool read_map(const struct file_view *v, uint64_t at, void *buf, uint64_t n)
+{
+	return sys_read_own_memory((uint64_t)(uintptr_t)v->map + at, buf, n) == (ssize_t)n;
+}
+
 static bool fill(struct file_view *v, uint64_t block)
 {
 	uint64_t at = block * BLOCK_BYTES, n = v->size - at;
 
 	if (n > BLOCK_BYTES)
 		n = BLOCK_BYTES;
-	v->have[block] = have_copy(v) && sys_read_own_memory((uint64_t)(uintptr_t)v->map + at,
-							     v->copy + at, n) == (ssize_t)n;
+	v->have[block] = read_map(v, at, v->copy + at, n);
 	return v->have[block];
 }
 
@@ -88,6 +92,8 @@ bool file_view_read(struct file_view *v, uint64_t offset, void *buf, uint64_t n)
 		return false;
 	if (v->fd >= 0)
 		return sys_pread(v->fd, buf, n, offset) == (ssize_t)n;
+	if (!have_copy(v)) /* no memory: each time, then */
+		return read_map(v, offset, buf, n);
 	for (uint64_t b = offset / BLOCK_BYTES; b * BLOCK_BYTES < offset + n; b++)
 		if (!v->have[b] && !fill(v, b))
 			return false;

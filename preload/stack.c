@@ -93,8 +93,7 @@ static int begin_table(void)
 {
 	for (uint32_t i = 0; nodes && i < LASTS; i++) /* at first all is empty: not to be touched */
 		lasts[i].n = 0;
-	if (nodes)
-		memset(chunks, 0, sizeof(chunks));
+	memset(chunks, 0, sizeof(chunks));
 	nodes = 0;
 	node_new(0, 0, 0, false);
 #define INTERN_MARKER(name, value, text) node_child(0, 0, value, false);

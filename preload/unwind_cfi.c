@@ -18,7 +18,7 @@
 #define POPPED_BYTES_MAX 65536u
 
 static struct unwind_ns ns;
-static bool loaded, no_space;
+static bool loaded, forgone;
 static unw_addr_space_t space; /* from the first step on */
 
 /* Set while libunwind runs.  A child forked meanwhile sees it set, and knows
@@ -163,10 +163,11 @@ int unwind_cfi_init(const char **why)
 	int err;
 
 	*why = NULL;
+	forgone = false;
 	if (loaded && !atomic_load(&inside))
 		return 0;
 	atomic_store(&inside, false);
-	loaded = no_space = false;
+	loaded = false;
 	space = NULL;
 	err = unwind_ns_load(&ns, why);
 	if (err < 0)
@@ -178,18 +179,23 @@ int unwind_cfi_init(const char **why)
 
 bool unwind_cfi_begin(void)
 {
-	if (loaded && !space && !no_space) {
+	if (loaded && !space && !forgone && !atomic_load(&inside)) {
 		atomic_store_explicit(&inside, true, memory_order_relaxed);
 		space = create_space();
 		atomic_store_explicit(&inside, false, memory_order_relaxed);
-		no_space = !space;
+		forgone = !space;
 	}
 	return space;
 }
 
-bool unwind_cfi_has_no_space(void)
+void unwind_cfi_forgo(void)
 {
-	return no_space;
+	forgone = !space;
+}
+
+bool unwind_cfi_is_forgone(void)
+{
+	return loaded && forgone;
 }
 
 /* In an epilogue the tables still name the place that a register was popped

@@ -35,10 +35,14 @@ struct cfi_frame {
 int unwind_cfi_init(const char **why);
 
 /* [writer] Makes what libunwind keeps of us, which takes 80 us, twelve pages and, for a moment,
- * four descriptors: the first step does it, unless it was done before.  False: not loaded, or
- * no memory, which unwind_cfi_has_no_space then says. */
+ * two descriptors: the first step does it, unless it was done before.  False: not loaded,
+ * or forgone, as where there was no memory. */
 bool unwind_cfi_begin(void);
-bool unwind_cfi_has_no_space(void);
+
+/* [writer] Where descriptors would come among those of a program that runs: what was not begun
+ * is not begun any more. */
+void unwind_cfi_forgo(void);
+bool unwind_cfi_is_forgone(void);
 
 /* [writer] Replaces f->regs and f->valid by the calling frame's: regs[ARCH_IP] becomes the
  * return address, regs[ARCH_SP] the CFA.  *signal: the frame left was a signal

@@ -57,7 +57,7 @@ static struct {
 	uint64_t paused_at;
 } loop;
 
-static int open_tables(bool apart, const char **why)
+static int open_tables(bool apart, bool in_child, const char **why)
 {
 	struct arena *a = &loop.arena;
 	const char *unwind_why = NULL;
@@ -80,8 +80,11 @@ static int open_tables(bool apart, const char **why)
 	maps_refresh(sys_now_ns());
 	err = unwind_init(a, &unwind_why);
 	engine_set_unwind_note(err, unwind_why);
-	if (!apart) /* later its descriptors would come among those that the program opens */
+	/* Not among the descriptors that the program opens: now, or not at all. */
+	if (!apart && !in_child)
 		unwind_cfi_begin();
+	else if (!apart)
+		unwind_cfi_forgo();
 	return 0;
 }
 
@@ -116,7 +119,7 @@ static const char *directory_error(void)
 int loop_open(bool apart, bool in_child, const char **why)
 {
 	uint64_t now;
-	int err = open_tables(apart, why);
+	int err = open_tables(apart, in_child, why);
 
 	if (err)
 		return err;
@@ -169,7 +172,7 @@ int loop_resume(bool apart)
 
 	loop.apart = apart;
 	if (!apart)
-		unwind_cfi_begin();
+		unwind_cfi_forgo();
 	trace_reattach(apart, now);
 	lock_take(&loop_work);
 	drain_all(state_cpu_engine() == STATE_CPU_PERF);

@@ -3,7 +3,8 @@
  * tally.h - samples and allocations added up by thread and stack, beside the reading:
  * rows are handed in by the thread that reads, and are looked up and added by one of
  * the tally's own, for that is half of a large trace's work.  It starts when there are
- * many; where it cannot, the reading thread does its work.  Rows of a kind are added in their order, so that sums are the same each time.
+ * many; where it cannot, the reading thread does its work.  Rows of a kind are added in
+ * their order, so that sums are the same each time.
  */
 #ifndef PROF_TALLY_H
 #define PROF_TALLY_H

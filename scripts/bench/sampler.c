@@ -2,7 +2,7 @@
  *
  * sampler.c - the least that a library which samples allocations can cost: malloc takes the
  * bytes off a thread's countdown, free looks whether a block nearby was sampled, and every
- * SAMPLE_BYTES a block is noted there.  No stack is taken, nothing is recorded, calls are not
+ * SAMPLE_BYTES a block of malloc's is noted there.  No stack is taken, nothing is recorded, calls are not
  * counted, and which block is sampled is not even random.  Preloaded by the benchmark beside
  * the empty shim: between the two lies what the branches cost of which each is taken now and
  * then.
@@ -43,7 +43,7 @@ SELDOM static void *sample(size_t bytes)
 {
 	void *block = sampler_real.malloc(bytes);
 
-	left += SAMPLE_BYTES;
+	left = SAMPLE_BYTES;
 	sampled[cell_of(block)] = 1;
 	return block;
 }

@@ -9,7 +9,7 @@ print the stacks that there can be (stacks.h).  A sample's frames are named here
 symbol table of the unstripped program, not by prof, and must be one of these stacks from
 the root on, frame by frame, and begin where a thread or a fiber does; a marked one must
 be the leaf's end of one.  Every caller's address must stand behind a call instruction.
-Each mark has a limit (MEASURED), which chance exceeds at one build with less than 2e-9.
+Each mark has a limit (MEASURED), which chance exceeds at one build with less than 3e-9.
 
 limit: 100
 long: 1800
@@ -36,7 +36,7 @@ CLONE = "clone3 has no unwind information behind its system call"
 # The largest share of a configuration's samples each was measured on, by language; of
 # CLONE on a busy machine, where the kernel takes its time to make a thread.  A mark
 # may be on twice that and 14 samples: a Poisson number of that mean, whatever it is, exceeds
-# it by chance with less than 2e-9.
+# it by chance with less than 3e-9.
 MEASURED = {
     FIBER: {"c": 0.055}, ALTERNATE: {"c": 0.046}, DEEP + "truncated": {"c": 0.006},
     LIBGCC: {"c++": 0.027, "rust": 0.0023}, CLONE: {"c": 0.058, "rust": 0.058},

@@ -8,6 +8,7 @@
 #include "../../preload/elf_image.h"
 
 #include <elf.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "../../preload/arch.h"
@@ -144,6 +145,23 @@ TEST(tables_that_are_cut)
 	EQ(e->fdes, 1);
 	object.eh_hdr[3] = 0x1b; /* no sorted table */
 	EQ(image_of_object()->fde_table, 0);
+}
+
+/* What is read later comes out of the mapping then, and is no less. */
+TEST(without_memory_for_a_copy)
+{
+	struct elf_image *e;
+	uint8_t desc[20];
+
+	make_object();
+	e = image_of_object();
+	EQ(setrlimit(RLIMIT_AS, &(struct rlimit){ 1, RLIM_INFINITY }), 0);
+	TRUE(elf_image_read(e, at(object.build_id.desc), desc, sizeof(desc)));
+	EQ(memcmp(desc, object.build_id.desc, sizeof(desc)), 0);
+	EQ(setrlimit(RLIMIT_AS, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }), 0);
+	memset(desc, 0, sizeof(desc));
+	TRUE(elf_image_read(e, at(object.build_id.desc), desc, sizeof(desc)));
+	EQ(memcmp(desc, object.build_id.desc, sizeof(desc)), 0);
 }
 
 /* Every truncation of an object, and noise in its headers: no crash, no lie

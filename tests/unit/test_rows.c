@@ -223,10 +223,10 @@ TEST(without_memory_for_libunwind)
 	start();
 	f.map = mapping_of("libc.so");
 	f.regs[ARCH_IP] = f.map->start;
-	TRUE(!unwind_cfi_has_no_space());
+	TRUE(!unwind_cfi_is_forgone());
 	EQ(setrlimit(RLIMIT_AS, &(struct rlimit){ 1, RLIM_INFINITY }), 0);
 	EQ(unwind_cfi_step(&f, &signal), -ENOENT);
-	TRUE(unwind_cfi_has_no_space());
+	TRUE(unwind_cfi_is_forgone());
 	EQ(setrlimit(RLIMIT_AS, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }), 0);
 	EQ(unwind_cfi_step(&f, &signal), -ENOENT); /* not tried again and again */
 }

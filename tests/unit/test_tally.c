@@ -92,12 +92,18 @@ TEST(many)
 	add_many();
 }
 
+static gpointer no_work(gpointer arg)
+{
+	return arg;
+}
+
 /* As where a user may have no more threads. */
 TEST(many_without_a_thread)
 {
 	TRUE(setgid(65534) == 0 || getuid());
 	TRUE(setuid(65534) == 0 || getuid());
 	EQ(setrlimit(RLIMIT_NPROC, &(struct rlimit){ 0, 0 }), 0);
+	TRUE(!g_thread_try_new("none", no_work, NULL, NULL));
 	add_many();
 }
 
