@@ -34,9 +34,9 @@ struct cfi_frame {
 /* [writer] Loads libunwind if it is not loaded.  0, or -errno and *why. */
 int unwind_cfi_init(const char **why);
 
-/* [writer] Makes what libunwind keeps of us, which takes 80 us, twelve pages and, for a moment,
- * two descriptors: the first step does it, unless it was done before.  False: not loaded,
- * or forgone, as where there was no memory. */
+/* [writer] Makes what libunwind keeps of us, which takes twelve pages and, for a moment, two
+ * descriptors: the first step does it, unless it was done before.  False: not loaded, or
+ * forgone, as where there was no memory. */
 bool unwind_cfi_begin(void);
 
 /* [writer] Where descriptors would come among those of a program that runs: what was not begun
