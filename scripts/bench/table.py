@@ -127,8 +127,9 @@ def bounds_of(rows):
     return [(row, bounds) for row, bounds in found if row.limit is not None]
 
 
-def is_beyond(row, bounds):
-    """A bound that is compared with the same would not meet the target either."""
+def a_bound_misses(row, bounds):
+    """A bound that is compared with the same would not meet the target of row, by the same rule
+    and with the same noise."""
     like = [b for b in bounds if (b.change, b.over, b.unit) == (row.change, row.over, row.unit)]
     return any(b.exceeds(row) for b in like)
 
@@ -137,10 +138,10 @@ def print_verdict(rows):
     judged = bounds_of(rows)
     if not judged:
         return
-    missed = [(row, is_beyond(row, bounds)) for row, bounds in judged if not row.met()]
+    missed = [(row, a_bound_misses(row, bounds)) for row, bounds in judged if not row.met()]
     print(f"\n{len(judged) - len(missed)} of {len(judged)} targets met")
-    for beyond, what in ((True, "beyond what anything in its place reaches here"), (False, "over")):
-        names = [row.name for row, is_so in missed if is_so == beyond]
+    for both, what in ((True, "over, as a bound beside it is"), (False, "over")):
+        names = [row.name for row, is_so in missed if is_so == both]
         if names:
             print(f"{what}: " + "; ".join(names))
 
