@@ -95,6 +95,13 @@ static uint64_t idle_extra(void)
 	return 2 * config.flush_ms * MS / 3;
 }
 
+/* Where nothing is polled the writer sleeps on the futex itself. */
+static void start_bell(void)
+{
+	if (loop.apart && state_cpu_engine() == STATE_CPU_PERF)
+		bell_start();
+}
+
 /* A forked child may be ended at any moment and has no trace yet: it looks for
  * its first event early, and less and less often when none comes. */
 static uint64_t flush_interval(void)
@@ -139,9 +146,8 @@ int loop_open(bool apart, bool in_child, const char **why)
 		return err;
 	}
 	engine_report();
-	if (apart)
-		bell_start();
-	else
+	start_bell();
+	if (!apart)
 		trace_engine(
 			PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
 			"no descriptor table of its own (close_range(2) with "
@@ -185,8 +191,7 @@ int loop_resume(bool apart)
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
 			     "the program tried another pid namespace for its children, and "
 			     "may still make threads: recording went on");
-	if (apart)
-		bell_start();
+	start_bell();
 	return 0;
 }
 
@@ -281,8 +286,8 @@ static bool follow_credentials(void)
 	if (loop.apart)
 		bell_stop();
 	followed = credentials_follow(&loop.credentials);
-	if (followed && loop.apart)
-		bell_start();
+	if (followed)
+		start_bell();
 	return followed;
 }
 

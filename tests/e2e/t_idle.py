@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A program that does nothing gets a page that says so, not a blank one, and
-every output is still well-formed; zero losses are stated."""
+every output is still well-formed; zero losses are stated.  The threads beside it are the writer
+and, where it polls perf's rings, its bell."""
 from lib import *
 
 for program, args in (("w_idle", [1200]), ("w_mini", [])):
@@ -21,3 +22,8 @@ check(len(Profile(HOME / "w_idle").raw["memory"]) >= 2, "memory over 1.2 s:",
       Profile(HOME / "w_idle").raw["memory"])
 for point in Profile(HOME / "w_idle").raw["memory"]:
     check(500_000 < point["rss_bytes"] < point["vsize_bytes"], "memory:", point)
+
+for engine, threads in (("perf", 3), ("timer", 2), ("off", 2)):
+    ran = run(["/bin/ls", "/proc/self/task"], env=preload(out=f"ls-{engine}", cpu=engine))
+    check(len(ran.out.split()) == threads, engine, "threads:", ran.out)
+    check(Profile(HOME / f"ls-{engine}").cpu_engine == engine, "engine")
