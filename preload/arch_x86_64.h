@@ -35,6 +35,7 @@ enum arch_reg {
 #define ARCH_SP ARCH_RSP
 #define ARCH_FP ARCH_RBP
 
+#define ARCH_RA_OFFSET (-8)  /* from the CFA to where a call puts the return address */
 #define ARCH_AUDIT EM_X86_64 /* the ELF machine of objects we can unwind */
 
 /* perf's sample_regs_user: the bits of asm/perf_regs.h we ask for, and for

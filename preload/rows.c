@@ -167,7 +167,7 @@ static void recognise(uint64_t pc, struct row *r)
 	if (rows_read_code(r->map, pc & ~UINT64_C(15), code)) {
 		depth = arch_plt_depth(code, pc & 15);
 		if (depth)
-			set_rule(r, (int32_t)depth, -8, ROW_SAME, 0);
+			set_rule(r, (int32_t)depth, ARCH_RA_OFFSET, ROW_SAME, 0);
 	}
 	/* The kernel returns to the trampoline's first byte, so the pc looked up
 	 * is the one before it; while it returns from the handler, the one behind its end. */
@@ -212,13 +212,15 @@ static void find_rule(uint64_t pc, struct row *r)
 	}
 }
 
-/* Plain: the CFA is an offset from the stack or frame pointer, and what is saved lies at an
- * offset from the CFA.  Nearly all rows are; unwind.c has a loop for them. */
-static bool is_plain(const struct row *r)
+static uint8_t plain_form(const struct row *r)
 {
-	return r->kind == ROW_RULE && !r->deref && !r->signal && !r->lands &&
-	       (r->reg == ARCH_SP || r->reg == ARCH_FP) && r->ra_where == ROW_CFA &&
-	       (r->fp_where == ROW_LOST || r->fp_where == ROW_SAME || r->fp_where == ROW_CFA);
+	if (r->kind != ROW_RULE || r->deref || r->signal || r->lands || r->ra_where != ROW_CFA ||
+	    r->ra_offset != ARCH_RA_OFFSET || (r->reg != ARCH_SP && r->reg != ARCH_FP) ||
+	    (r->fp_where != ROW_LOST && r->fp_where != ROW_SAME && r->fp_where != ROW_CFA))
+		return 0;
+	return PLAIN | (r->reg == ARCH_FP ? PLAIN_BY_FP : 0) |
+	       (r->fp_where == ROW_CFA ? PLAIN_SAVES_FP : 0) |
+	       (r->fp_where == ROW_LOST ? PLAIN_LOSES_FP : 0) | (r->map->ours ? PLAIN_OURS : 0);
 }
 
 static int resize(uint32_t slots)
@@ -230,15 +232,10 @@ static int resize(uint32_t slots)
 		return -ENOMEM;
 	rows.slots = bigger;
 	rows.mask = slots - 1;
-	for (uint32_t i = 0; old.used && i <= old.mask; i++) {
-		uint32_t at = (uint32_t)table_hash(old.slots[i].pc);
-
-		if (!old.slots[i].pc)
-			continue;
-		while (rows.slots[at & rows.mask].pc)
-			at++;
-		rows.slots[at & rows.mask] = old.slots[i];
-	}
+	rows.shift = 64 - (uint32_t)__builtin_ctz(slots);
+	for (uint32_t i = 0; old.used && i <= old.mask; i++)
+		if (old.slots[i].pc)
+			*rows_slot(old.slots[i].pc) = old.slots[i];
 	if (old.slots)
 		sys_unmap(old.slots, ((size_t)old.mask + 1) * sizeof(*old.slots));
 	return 0;
@@ -259,7 +256,6 @@ const struct row *rows_make(uint64_t pc)
 {
 	struct row row = { .pc = pc, .map = pc ? maps_find_new(pc) : NULL };
 	struct row *r;
-	uint32_t i = (uint32_t)table_hash(pc);
 
 	if (!row.map || row.map->flags & PROF_MAP_KERNEL)
 		return NULL;
@@ -270,9 +266,8 @@ const struct row *rows_make(uint64_t pc)
 	if (rows.used >= (rows.mask + 1) / 4 * 3 && resize(2 * (rows.mask + 1)) < 0)
 		rows_init(); /* no memory for more: start over */
 	find_rule(pc, &row);
-	row.plain = is_plain(&row);
-	while ((r = &rows.slots[i & rows.mask])->pc && r->pc != pc)
-		i++;
+	row.plain = plain_form(&row);
+	r = rows_slot(pc);
 	rows.used += !r->pc;
 	rows.made++;
 	*r = row;

@@ -13,7 +13,6 @@
 
 #include "arch.h"
 #include "maps.h"
-#include "table.h"
 
 enum row_kind {
 	ROW_RULE = 1, /* cfa, ra and fp say all */
@@ -31,6 +30,16 @@ enum row_where {
 	ROW_IN_REG /* in the register that the offset numbers */
 };
 
+/* What nearly all rows are, in one byte: the CFA an offset from the stack or frame pointer, the
+ * return address where a call puts it, the frame pointer kept, lost or at an offset from the CFA. */
+enum row_plain {
+	PLAIN = 1,
+	PLAIN_BY_FP = 2, /* the CFA is off the frame pointer */
+	PLAIN_SAVES_FP = 4,
+	PLAIN_LOSES_FP = 8,
+	PLAIN_OURS = 16 /* map->ours */
+};
+
 /* CFA = reg + cfa_offset, or, with deref, word at (reg + deref_offset) + cfa_offset. */
 struct row {
 	uint64_t pc; /* 0 = empty slot */
@@ -40,13 +49,14 @@ struct row {
 	uint8_t reg;
 	uint8_t kind : 3, deref : 1, signal : 1;
 	uint8_t lands : 1; /* a handler's registers are being written over the saved ones */
-	uint8_t plain : 1; /* CFA off the stack or frame pointer, what is saved is at the CFA */
 	uint8_t ra_where : 4, fp_where : 4;
+	uint8_t plain; /* enum row_plain, or 0 */
 };
 
 struct rows {
 	struct row *slots;
-	uint32_t mask; /* slots - 1; 0 = none yet */
+	uint32_t mask;	/* slots - 1; 0 = none yet */
+	uint32_t shift; /* of a hash's 64 bits the uppermost are the slot */
 	uint32_t used;
 	uint32_t generation; /* of maps_generation: all rows are of this picture */
 	uint64_t made;	     /* ever */
@@ -60,22 +70,27 @@ int rows_init(void);
  * there is no memory.  Valid until the next call. */
 const struct row *rows_make(uint64_t pc);
 
+/* [writer] Where the row of pc is, or would be: its pc is then 0.  Not while rows.generation is
+ * another than maps_generation.  Multiplicative hashing, Knuth 6.4: a frame waits for it. */
+static inline struct row *rows_slot(uint64_t pc)
+{
+	struct row *r = &rows.slots[pc * UINT64_C(0x9e3779b97f4a7c15) >> rows.shift];
+
+	while (r->pc != pc && r->pc)
+		r = r == &rows.slots[rows.mask] ? rows.slots : r + 1;
+	return r;
+}
+
 /* [writer] The row for a pc: the exact address of a leaf or interrupted frame, the return
  * address minus one of a calling frame.  As rows_make. */
 static inline const struct row *rows_get(uint64_t pc)
 {
-	uint32_t i = (uint32_t)table_hash(pc);
+	const struct row *r;
 
 	if (rows.generation != maps_generation || !pc)
 		return rows_make(pc);
-	for (;; i++) {
-		const struct row *r = &rows.slots[i & rows.mask];
-
-		if (r->pc == pc)
-			return r;
-		if (!r->pc)
-			return rows_make(pc);
-	}
+	r = rows_slot(pc);
+	return r->pc ? r : rows_make(pc);
 }
 
 /* [writer] The mapping's code at address, 16 bytes; false where we have no view of it. */

@@ -16,8 +16,8 @@
 /* An address farther above the copied bytes than any stack is garbage. */
 #define STACK_BYTES_MAX (UINT64_C(1) << 30)
 
-/* The frames walked, innermost first. */
-static struct last_frame walked[LAST_FRAMES_MAX] APART;
+/* Of the frames walked, innermost first. */
+static struct last_note notes[UNWIND_FRAMES_MAX] APART;
 
 struct unwind_stats unwind_stats;
 bool unwind_self_check;
@@ -68,21 +68,16 @@ static inline void put(struct unwound *out, uint32_t n, uint64_t pc, uint64_t sp
 	out->guessed[n] = guessed;
 }
 
-/* The frame being left; of what was read to leave it, nothing yet. */
-static inline struct last_frame *note_frame(uint32_t n, uint64_t pc, uint64_t sp, uint64_t fp,
-					    bool fp_known, bool exact, bool guessed)
+static inline void note_frame(uint32_t n, uint64_t fp, uint64_t fp_at, uint32_t how)
 {
-	struct last_frame *f = &walked[n < LAST_FRAMES_MAX ? n : LAST_FRAMES_MAX - 1];
+	notes[n].fp = fp;
+	notes[n].fp_at = fp_at;
+	notes[n].how = how;
+}
 
-	f->pc = pc;
-	f->sp = sp;
-	f->fp = fp;
-	f->fp_at = 0;
-	f->fp_known = fp_known;
-	f->exact = exact;
-	f->guessed = guessed;
-	f->simple = f->fp_used = false;
-	return f;
+static uint32_t how_came(const struct walk *w)
+{
+	return (KNOWN(w, ARCH_FP) ? LAST_FP_KNOWN : 0) | (w->exact ? LAST_EXACT : 0);
 }
 
 static inline bool is_ours(const struct mapping *map)
@@ -91,14 +86,16 @@ static inline bool is_ours(const struct mapping *map)
 }
 
 /* True when the stack goes on from here as the thread's last did: then the rest is there. */
-static bool resume(struct walk *w, const struct last_frame *frame)
+static bool resume(struct walk *w)
 {
+	uint32_t n = w->out->frames;
 	int k;
 
 	if (w->last->generation != maps_generation || /* it may change on the way */
-	    w->out->frames >= UNWIND_FRAMES_MAX - LAST_FRAMES_MAX)
+	    n >= UNWIND_FRAMES_MAX - LAST_FRAMES_MAX)
 		return false;
-	k = last_find(w->last, &w->last_limit, frame);
+	k = last_find(w->last, &w->last_limit, w->f.regs[ARCH_IP] - !w->exact, w->f.regs[ARCH_SP],
+		      &notes[n]);
 	if (k < 0 || !last_holds(w->last, (uint32_t)k, w->c, &w->last_limit))
 		return false;
 	w->resumed = k;
@@ -121,71 +118,115 @@ static void remember(struct walk *w)
 	if (!w->last || w->last->generation != maps_generation || w->out->end != UNWIND_WHOLE ||
 	    n > LAST_FRAMES_MAX)
 		return;
-	if (!kept && n)
-		walked[n - 1].simple = !walked[n - 1].guessed; /* the root */
-	last_keep(w->last, kept, walked, n);
+	if (!kept && n && !w->out->guessed[n - 1])
+		notes[n - 1].how |= PLAIN; /* the root, which no row has to lead on from */
+	last_keep(w->last, kept, w->out, notes, n);
+}
+
+/* Why a run of plain rows ended. */
+enum run_end {
+	RUN_ODD,  /* a row of another form, a word that is not in the copy, no room */
+	RUN_ROW,  /* the frame has no row yet */
+	RUN_LAST, /* it lies where the thread's last stack may be met */
+};
+
+/* To a frame that a plain row led to. */
+static void come_to(struct walk *w, uint64_t pc, uint64_t sp, uint64_t fp, uint32_t how)
+{
+	w->f.regs[ARCH_IP] = pc + 1;
+	w->f.regs[ARCH_SP] = sp;
+	w->f.regs[ARCH_FP] = fp;
+	w->f.valid &= UNWIND_TRACKED & ~(1u << ARCH_FP);
+	w->f.valid |= how & LAST_FP_KNOWN ? 1u << ARCH_FP : 0;
+	w->exact = false;
 }
 
 /* A run of frames that plain rows lead out of, which nearly all do, and whose words are in the
- * copy.  Each depends on what was read for the one before: the registers are kept out of memory,
- * and put back where the run ends.  True when the rest of the stack was there. */
-static bool walk_plain(struct walk *w)
+ * copy, as far as last_sp.  Each depends on what was read for the one before: so that the
+ * registers stay out of memory, nothing is called here, and places are offsets in the copy. */
+static enum run_end run_plain(struct walk *w, uint64_t last_sp)
 {
 	struct unwound *const out = w->out;
 	const uint8_t *const stack = w->c->stack;
 	const uint64_t start = w->stack_start, words_end = w->stack_words_end;
-	uint64_t ip = w->f.regs[ARCH_IP], sp = w->f.regs[ARCH_SP], fp = w->f.regs[ARCH_FP];
-	bool fp_known = KNOWN(w, ARCH_FP), exact = w->exact, ours = false, there = false;
-	uint32_t n = out->frames, kept = UINT32_MAX;
+	const uint64_t last = last_sp > start ? last_sp - start : 0;
+	uint64_t pc = w->f.regs[ARCH_IP] - !w->exact, at = w->f.regs[ARCH_SP] - start,
+		 fp = w->f.regs[ARCH_FP];
+	uint32_t n = out->frames, how = how_came(w), forms = 0;
+	enum run_end end = RUN_LAST;
 
-	for (; n < UNWIND_FRAMES_MAX; n++) {
-		uint64_t pc = ip - !exact, cfa, ra_at, fp_at, ra, saved = fp;
-		struct last_frame *f = note_frame(n, pc, sp, fp, fp_known, exact, false);
-		const struct row *r;
+	if (w->f.regs[ARCH_SP] < start || w->f.regs[ARCH_SP] & 7) /* on another stack, or none */
+		return RUN_ODD;
+	if (rows.generation != maps_generation)
+		return RUN_ROW;
+	for (; n < UNWIND_FRAMES_MAX && at < last; n++) {
+		const struct row *r = rows_slot(pc);
+		const uint32_t form = r->plain;
+		uint64_t cfa = at, fp_at = 0, came_fp = fp, ra;
 
-		if (w->last) {
-			out->frames = n;
-			there = resume(w, f);
-			if (there)
+		end = form || r->pc == pc ? RUN_ODD : RUN_ROW;
+		if (!form)
+			break;
+		if (form & PLAIN_BY_FP) {
+			if (!(how & LAST_FP_KNOWN) || fp & 7)
 				break;
+			cfa = fp - start;
 		}
-		r = unwind_find_row(pc);
-		if (!r || !r->plain || (r->reg == ARCH_FP && !fp_known))
+		cfa += (uint64_t)(int64_t)r->cfa_offset;
+		if (cfa <= at || cfa + (uint64_t)(int64_t)ARCH_RA_OFFSET >= words_end)
 			break;
-		cfa = (r->reg == ARCH_FP ? fp : sp) + (uint64_t)(int64_t)r->cfa_offset;
-		ra_at = cfa + (uint64_t)(int64_t)r->ra_offset;
-		fp_at = r->fp_where == ROW_CFA ? cfa + (uint64_t)(int64_t)r->fp_offset : 0;
-		if (cfa <= sp || cfa & 7 || ra_at - start >= words_end ||
-		    (fp_at && fp_at - start >= words_end))
-			break;
-		memcpy(&ra, stack + (ra_at - start), sizeof(ra));
-		if (fp_at)
-			memcpy(&saved, stack + (fp_at - start), sizeof(saved));
-		f->ra_at = ra_at;
-		f->ra = ra;
-		f->fp_at = fp_at;
-		f->fp_word = saved;
-		f->map = r->map;
-		f->simple = true;
-		f->fp_used = r->reg == ARCH_FP;
-		put(out, n, pc, sp, r->map, false);
-		ours |= is_ours(r->map);
-		fp = saved;
-		fp_known = fp_at || (fp_known && r->fp_where == ROW_SAME);
-		ip = ra;
-		sp = cfa;
-		exact = false;
-		kept = UNWIND_TRACKED;
+		if (form & PLAIN_SAVES_FP) {
+			fp_at = cfa + (uint64_t)(int64_t)r->fp_offset;
+			if (fp_at >= words_end)
+				break;
+			memcpy(&fp, stack + fp_at, sizeof(fp));
+			fp_at += start;
+		}
+		memcpy(&ra, stack + cfa + ARCH_RA_OFFSET, sizeof(ra));
+		note_frame(n, came_fp, fp_at, how | form);
+		put(out, n, pc, at + start, r->map, false);
+		how = form & PLAIN_SAVES_FP   ? LAST_FP_KNOWN
+		      : form & PLAIN_LOSES_FP ? 0
+					      : how & LAST_FP_KNOWN;
+		forms |= form;
+		pc = ra - 1;
+		at = cfa;
+		end = RUN_LAST;
 	}
-	if (!there)
+	if (n == UNWIND_FRAMES_MAX)
+		end = RUN_ODD;
+	else
+		note_frame(n, fp, 0, how);
+	if (n != out->frames) {
+		w->ours |= forms & PLAIN_OURS;
 		out->frames = n;
-	w->f.regs[ARCH_IP] = ip;
-	w->f.regs[ARCH_SP] = sp;
-	w->f.regs[ARCH_FP] = fp;
-	w->f.valid = (w->f.valid & kept & ~(1u << ARCH_FP)) | (uint32_t)fp_known << ARCH_FP;
-	w->exact = exact;
-	w->ours |= ours;
-	return there;
+		come_to(w, pc, at + start, fp, how);
+	}
+	return end;
+}
+
+/* As far as plain rows, or the thread's last stack, lead.  True when the rest of the stack was
+ * there. */
+static bool walk_plain(struct walk *w)
+{
+	uint64_t last_sp = w->last ? last_next_sp(w->last, w->last_limit) : UINT64_MAX;
+
+	for (;;) {
+		switch (run_plain(w, last_sp)) {
+		case RUN_LAST:
+			if (resume(w))
+				return true;
+			last_sp = last_next_sp(w->last, w->last_limit);
+			if (last_sp <= w->f.regs[ARCH_SP]) /* met, and another: on beyond it */
+				last_sp = w->f.regs[ARCH_SP] + 1;
+			break;
+		case RUN_ROW:
+			if (!unwind_find_row(w->f.regs[ARCH_IP] - !w->exact))
+				return false;
+			break;
+		default: return false;
+		}
+	}
 }
 
 /* The rest of the way, from the state in w on. */
@@ -195,7 +236,6 @@ static enum step walk_on(struct walk *w, bool all_regs)
 	enum step s = STEP_DONE;
 
 	while (s == STEP_DONE || s == STEP_GUESSED) {
-		struct last_frame *f;
 		struct mapping *map;
 		const struct row *r;
 		uint64_t pc;
@@ -205,12 +245,10 @@ static enum step walk_on(struct walk *w, bool all_regs)
 		if (out->frames == UNWIND_FRAMES_MAX)
 			return STEP_FULL;
 		pc = w->f.regs[ARCH_IP] - !w->exact;
-		f = note_frame(out->frames, pc, w->f.regs[ARCH_SP], w->f.regs[ARCH_FP],
-			       KNOWN(w, ARCH_FP), w->exact, s == STEP_GUESSED);
+		note_frame(out->frames, w->f.regs[ARCH_FP], 0, how_came(w));
 		r = unwind_find_row(pc);
 		if (!r && out->frames)
 			return STEP_BROKEN;
-		f->map = r ? r->map : NULL;
 		/* A handler returns to the trampoline's first byte: the byte before it is
 		 * nobody's, though its unwind information covers it. */
 		map = r ? r->map : maps_find(pc);

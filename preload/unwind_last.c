@@ -33,17 +33,18 @@ struct last *last_of(uint32_t thread)
 	return *l;
 }
 
-int last_find(const struct last *l, uint32_t *limit, const struct last_frame *f)
+int last_find(const struct last *l, uint32_t *limit, uint64_t pc, uint64_t sp,
+	      const struct last_note *came)
 {
 	const struct last_frame *was;
 
-	while (*limit && l->at[*limit - 1].sp < f->sp)
+	while (*limit && l->at[*limit - 1].sp < sp)
 		--*limit;
 	if (!*limit || *limit > l->simple)
 		return -1;
 	was = &l->at[*limit - 1];
-	if (was->sp != f->sp || was->pc != f->pc || was->exact != f->exact || f->guessed ||
-	    (was->fp_matters && (!f->fp_known || was->fp != f->fp)))
+	if (was->sp != sp || was->pc != pc || was->exact != !!(came->how & LAST_EXACT) ||
+	    (was->fp_matters && (!(came->how & LAST_FP_KNOWN) || was->fp != came->fp)))
 		return -1;
 	return (int)*limit - 1;
 }
@@ -72,7 +73,30 @@ bool last_holds(const struct last *l, uint32_t k, const struct capture *c, uint3
 	return true;
 }
 
-void last_keep(struct last *l, uint32_t kept, const struct last_frame *frames, uint32_t n)
+/* Frame i of u, the place after l's last: its caller lies there, unless it is the root. */
+static struct last_frame frame_of(const struct unwound *u, const struct last_note *notes,
+				  uint32_t i, const struct last_frame *caller)
+{
+	const struct last_note *note = &notes[i];
+	struct last_frame f = { .pc = u->pc[i],
+				.sp = u->sp[i],
+				.fp = note->fp,
+				.fp_at = note->fp_at,
+				.map = u->map[i],
+				.exact = note->how & LAST_EXACT,
+				.fp_matters = note->how & PLAIN_BY_FP };
+
+	if (caller) {
+		f.ra_at = caller->sp + (uint64_t)(int64_t)ARCH_RA_OFFSET;
+		f.ra = caller->pc + 1;
+		f.fp_word = caller->fp;
+		f.fp_matters |= !f.fp_at && caller->fp_matters;
+	}
+	return f;
+}
+
+void last_keep(struct last *l, uint32_t kept, const struct unwound *u,
+	       const struct last_note *notes, uint32_t n)
 {
 	l->n = kept;
 	if (l->simple > kept)
@@ -82,11 +106,8 @@ void last_keep(struct last *l, uint32_t kept, const struct last_frame *frames, u
 		return;
 	}
 	while (n--) {
-		struct last_frame *f = &l->at[l->n];
-
-		*f = frames[n];
-		f->fp_matters = f->fp_used || (!f->fp_at && l->n && f[-1].fp_matters);
-		l->simple += l->simple == l->n && f->simple;
+		l->at[l->n] = frame_of(u, notes, n, l->n ? &l->at[l->n - 1] : NULL);
+		l->simple += l->simple == l->n && notes[n].how & PLAIN;
 		l->n++;
 	}
 }

@@ -20,6 +20,7 @@
 
 #include "../../include/prof_format.h"
 #include "../../preload/rows.h"
+#include "../../preload/unwind_last.h"
 #include "unwind_truth.h"
 
 static unsigned descriptors(void)
@@ -147,6 +148,31 @@ TEST(last_stack_of_the_thread)
 	whole_and_true();
 	EQ(unwind_stats.stacks_by_libunwind, 0);
 	EQ(unwind_stats.disagreed, 0);
+}
+
+/* The walk comes to what it has in common with the last stack wherever that was left, nearer the
+ * leaf or farther from it: seen by a map that is only there. */
+static NOINLINE void after_one_of(int before, int now)
+{
+	static struct mapping mark;
+
+	recurse(before);
+	unwind_stack(&shot.c, false, &out);
+	EQ(out.end, UNWIND_WHOLE);
+	last_of(1)->at[0].map = &mark;
+	recurse(now);
+	unwind_stack(&shot.c, false, &out);
+	EQ(out.end, UNWIND_WHOLE);
+	TRUE(out.map[out.frames - 1] == &mark);
+}
+
+TEST(last_stack_met)
+{
+	start();
+	shot.c.thread = 1;
+	after_one_of(30, 2);
+	after_one_of(2, 30);
+	after_one_of(5, 5);
 }
 
 /* A frame pointer that no frame is left by is the program's to use. */
@@ -397,6 +423,7 @@ TEST(after_own_frames)
 	for (uint32_t i = from; i < all && out.map[i] == libc; i++)
 		libc_frames++;
 	libc->ours = true;
+	rows_init(); /* which know whose they are */
 	unwind_stack(&shot.c, true, &out);
 	TRUE(out.frames && out.map[0] == program);
 	EQ(out.pc[0], shot.truth[from + libc_frames]);
