@@ -96,11 +96,11 @@ def sqlite(bench, notes):
 
 
 def switches(bench, notes):
-    for one, what in ((1, "on one CPU"), (0, "on any CPU")):
-        turns = bench.pick(60_000, 40_000)
+    turns = 20_000
+    for one, what, most, seconds in ((1, "on one CPU", 40, 35), (0, "on any CPU", 15, 20)):
         chosen = variants(bench, notes, 99)
-        done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(15, 7),
-                             bench.pick(15, 10))
+        done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(most, 9),
+                             bench.pick(seconds, 10))
         us = of(done, lambda r, n=turns: r.number("pingpong", 2) / n / 1e3)
         name = f"ping-pong {what}, 99 Hz: a turn"
         if "perf -F 99" in us:
@@ -114,9 +114,9 @@ def switches(bench, notes):
 
 
 def spawn(bench, notes):
-    count = bench.pick(12_000, 8_000)
+    count = 5_000
     done = bench.compare([bench.out / "spawn", count], variants(bench, notes, 99),
-                         bench.pick(15, 7), bench.pick(25, 12))
+                         bench.pick(30, 9), bench.pick(35, 12))
     us = of(done, lambda r: r.number("spawn", 2) / count / 1e3)
     if "perf -F 99" in us:
         yield Row("thread create+join, 99 Hz", "us", us["perf -F 99"], us["libprof 99"], "ratio",
