@@ -74,6 +74,10 @@ class Bench:
         here = MEMORY if os.access(MEMORY, os.W_OK) else self.out
         return pathlib.Path(tempfile.mkdtemp(prefix="libprof-bench-", dir=here))
 
+    def remove_in_memory(self):
+        shutil.rmtree(self.in_memory)
+        del self.in_memory
+
     def remove_traces(self):
         shutil.rmtree(self.traces, ignore_errors=True)
         self.traces.mkdir(parents=True)

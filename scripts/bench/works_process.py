@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 
-from measure import BARE, FOREVER, Failed, ended, need
+from measure import BARE, FOREVER, Failed, Missing, ended, need
 from table import Row
 
 
@@ -15,7 +15,8 @@ def start_to_end(bench, notes):
     if bench.has_engine:
         chosen.append(bench.engine(94)._replace(name="engine"))
     done = bench.compare(["/bin/true"], chosen, bench.pick(200, 60), FOREVER)
-    shutil.rmtree(bench.in_memory)
+    where = bench.in_memory.parent
+    bench.remove_in_memory()
     wall = {v: [1e3 * r.wall for r in results] for v, results in done.items()}
     cpu_time = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
     yield Row("true, start to end", "ms", wall["bare"], wall["libprof"], limit=2)
@@ -31,9 +32,36 @@ def start_to_end(bench, notes):
     yield Row("true, page faults: an empty shim", "", faults["bare"], faults["shim"], counted=True,
               bound=True)
     notes.append("true: from before its start until it has been waited for; the defaults, so a "
-                 f"trace is written each time, in {bench.in_memory.parent}: ext4 looks through "
-                 "all inodes freed in the last minutes before it gives one out, and would charge "
-                 "the traces that these runs have left to the next one.")
+                 f"trace is written each time, in {where}: ext4 looks through all inodes freed in "
+                 "the last minutes before it gives one out, and would charge the traces that "
+                 "these runs have left to the next one.")
+
+
+PERF_FORGETS_S = 1.3  # the kernel's switch goes off one second after the last event
+
+
+def first_to_use_perf(bench, notes):
+    """`true` where no process has used perf for a while, as on most machines."""
+    if not bench.has_engine:
+        raise Missing("perf events are not allowed")
+    chosen = [BARE, bench.engine(94)._replace(name="engine"), bench.libprof(out=bench.in_memory),
+              bench.libprof(out=bench.in_memory, CPU="timer")._replace(name="timer")]
+
+    def run(variant):
+        time.sleep(PERF_FORGETS_S)
+        return 1e3 * bench.run(["/bin/true"], variant).wall
+
+    runs = {v.name: lambda v=v: run(v) for v in chosen}
+    ms = bench.in_turn(runs, bench.pick(7, 3), FOREVER)
+    bench.remove_in_memory()
+    name = "true, the first on the machine to use perf"
+    yield Row(name, "ms", ms["bare"], ms["libprof"])
+    yield Row(f"{name}: perf's events and rings alone", "ms", ms["bare"], ms["engine"],
+              bound=True)
+    yield Row(f"{name}: by the timer engine, which does not", "ms", ms["bare"], ms["timer"])
+    notes.append(f"the first to use perf: after {PERF_FORGETS_S} s without an event anywhere. The "
+                 "first event of a process switches hooks on in the kernel's scheduler, and waits "
+                 "until all CPUs have seen it (an RCU grace period), in perf_event_open.")
 
 
 def memory_of(pid):
@@ -173,5 +201,5 @@ def forks(bench, notes):
                  "parent's, its threads' and its children's.")
 
 
-WORKS = {"true": start_to_end, "memory": memory, "crowd": crowd, "libraries": libraries,
-         "syscalls": syscalls, "forks": forks}
+WORKS = {"true": start_to_end, "first": first_to_use_perf, "memory": memory, "crowd": crowd,
+         "libraries": libraries, "syscalls": syscalls, "forks": forks}
