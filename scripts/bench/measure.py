@@ -63,6 +63,8 @@ class Bench:
         self.shim = Variant("shim", (), {"LD_PRELOAD": str(self.out / "shim.so")})
         self.sampler = Variant("sampler", (), {"LD_PRELOAD": str(self.out / "sampler.so")})
         self.shim_thread = Variant("shim, thread", (), {**self.shim.env, "SHIM_THREAD": "1"})
+        self.sampler_thread = Variant("sampler, thread", (),
+                                      {**self.sampler.env, "SHIM_THREAD": "1"})
         drop = ("ENGINE_", "LIBPROF_", "LD_", "MALLOC_", "DEBUGINFOD", "LC_", "LANG", "BENCH_")
         self.clean = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
         self.clean.update(LC_ALL="C", PATH=PATHS)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sleeper.h"
+
 #define SHIM __attribute__((visibility("default"), aligned(64)))
 #define SELDOM __attribute__((noinline, cold))
 #define SAMPLE_BYTES (INT64_C(2) << 20)

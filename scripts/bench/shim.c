@@ -2,15 +2,11 @@
  *
  * shim.c - the least that a library in front of the allocator can cost: four
  * functions that forward through a pointer and do nothing else.  Preloaded
- * by the benchmark beside ours; the difference is what our own work costs.  With SHIM_THREAD
- * set a thread sleeps beside the program: glibc locks its arenas once there are two, which
- * no profiler with a thread of its own gets round.
+ * by the benchmark beside ours; the difference is what our own work costs.
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <unistd.h>
+
+#include "sleeper.h"
 
 #define SHIM __attribute__((visibility("default")))
 
@@ -47,24 +43,4 @@ SHIM void *realloc(void *block, size_t bytes)
 SHIM void free(void *block)
 {
 	shim_real.free(block);
-}
-
-static void *sleep_for_ever(void *arg)
-{
-	for (;;)
-		pause();
-	return arg;
-}
-
-__attribute__((constructor)) static void start_thread(void)
-{
-	sigset_t all, before;
-	pthread_t t;
-
-	if (!getenv("SHIM_THREAD"))
-		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_create(&t, NULL, sleep_for_ever, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
