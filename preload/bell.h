@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bell.h - waking the writer.  The writer sleeps in poll, on descriptors that
+ * bell.h - waking the writer.  With perf's rings the writer sleeps in poll, on descriptors that
  * the program does not have, so no hook can write to one; a futex needs
  * nothing but memory.  Between the two stands the bell thread: it shares the
  * writer's descriptors, sleeps on the futex and passes a ring on to an eventfd.
- * It runs when the bell is rung, and for a look each second.
+ * It runs when the bell is rung, and for a look each second.  Without perf it is not there, and
+ * the writer sleeps on the futex.
  */
 #ifndef PROF_BELL_H
 #define PROF_BELL_H

@@ -248,6 +248,7 @@ int rows_init(void)
 		memset(rows.slots, 0, ((size_t)rows.mask + 1) * sizeof(*rows.slots));
 	else if (resize(FIRST_SLOTS) < 0)
 		return -ENOMEM;
+	rows.shift = 64 - (uint32_t)__builtin_ctz(rows.mask + 1); /* a fork may have come between */
 	rows.generation = maps_generation; /* rows_get takes it for a sign that there are slots */
 	return 0;
 }

@@ -224,7 +224,7 @@ static bool walk_plain(struct walk *w)
 			if (!unwind_find_row(w->f.regs[ARCH_IP] - !w->exact))
 				return false;
 			break;
-		default: return false;
+		case RUN_ODD: return false;
 		}
 	}
 }

@@ -73,7 +73,8 @@ bool last_holds(const struct last *l, uint32_t k, const struct capture *c, uint3
 	return true;
 }
 
-/* Frame i of u, the place after l's last: its caller lies there, unless it is the root. */
+/* Frame i of u, the place after l's last: its caller lies there, unless it is the root.  What was
+ * read to leave it follows from the caller where a plain row led on; else it means nothing. */
 static struct last_frame frame_of(const struct unwound *u, const struct last_note *notes,
 				  uint32_t i, const struct last_frame *caller)
 {

@@ -44,7 +44,7 @@ struct last {
 	uint32_t thread; /* 0 nobody's */
 	uint32_t generation;
 	uint32_t n;
-	uint32_t simple; /* so many, from the root on, were each left by a plain row */
+	uint32_t simple; /* so many: the root, and on from there what plain rows led on from */
 	struct last_frame at[LAST_FRAMES_MAX];
 };
 

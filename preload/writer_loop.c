@@ -278,7 +278,7 @@ void loop_credentials(const struct credential_call *call)
 	loop.credentials = *call;
 }
 
-/* The bell thread is made anew and inherits. */
+/* The bell thread, if there is one, is made anew and inherits. */
 static bool follow_credentials(void)
 {
 	bool followed;

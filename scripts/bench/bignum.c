@@ -5,7 +5,7 @@
  * and interpreters, each result is a new block and each operand is freed when it
  * is used up.  Argument: how many square roots (20,000).
  *
- *	bignum ROOTS CHECKSUM CPU_NS		of all threads, from main on
+ *	bignum ROOTS CHECKSUM CPU_NS
  */
 #include <string.h>
 
@@ -154,7 +154,6 @@ static uint64_t root(uint32_t d, uint32_t floor)
 int main(int argc, char **argv)
 {
 	uint64_t roots = work_arg(argc, argv, 1, 20000), sum = 0, done = 0;
-	uint64_t cpu = work_clock(CLOCK_PROCESS_CPUTIME_ID);
 	uint32_t floor = 1;
 
 	for (uint32_t d = 2; done < roots; d++) {
@@ -166,6 +165,6 @@ int main(int argc, char **argv)
 		done++;
 	}
 	printf("bignum %llu %llu %llu\n", (unsigned long long)roots, (unsigned long long)sum,
-	       (unsigned long long)(work_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu));
+	       (unsigned long long)work_thread_cpu());
 	return 0;
 }

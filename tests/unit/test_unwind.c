@@ -389,6 +389,7 @@ TEST(own_frames_left_out)
 		left += out.map[i] != own;
 	TRUE(left && left < all);
 	own->ours = true;
+	rows_init();
 	unwind_stack(&shot.c, false, &out);
 	EQ(out.frames, left);
 	EQ(out.end, UNWIND_WHOLE);
