@@ -232,7 +232,6 @@ static int resize(uint32_t slots)
 		return -ENOMEM;
 	rows.slots = bigger;
 	rows.mask = slots - 1;
-	rows.shift = 64 - (uint32_t)__builtin_ctz(slots);
 	for (uint32_t i = 0; old.used && i <= old.mask; i++)
 		if (old.slots[i].pc)
 			*rows_slot(old.slots[i].pc) = old.slots[i];
@@ -248,7 +247,6 @@ int rows_init(void)
 		memset(rows.slots, 0, ((size_t)rows.mask + 1) * sizeof(*rows.slots));
 	else if (resize(FIRST_SLOTS) < 0)
 		return -ENOMEM;
-	rows.shift = 64 - (uint32_t)__builtin_ctz(rows.mask + 1); /* a fork may have come between */
 	rows.generation = maps_generation; /* rows_get takes it for a sign that there are slots */
 	return 0;
 }

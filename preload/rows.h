@@ -55,8 +55,7 @@ struct row {
 
 struct rows {
 	struct row *slots;
-	uint32_t mask;	/* slots - 1; 0 = none yet */
-	uint32_t shift; /* of a hash's 64 bits the uppermost are the slot */
+	uint32_t mask; /* slots - 1; 0 = none yet */
 	uint32_t used;
 	uint32_t generation; /* of maps_generation: all rows are of this picture */
 	uint64_t made;	     /* ever */
@@ -71,10 +70,12 @@ int rows_init(void);
 const struct row *rows_make(uint64_t pc);
 
 /* [writer] Where the row of pc is, or would be: its pc is then 0.  Not while rows.generation is
- * another than maps_generation.  Multiplicative hashing, Knuth 6.4: a frame waits for it. */
+ * another than maps_generation.  The slot is the uppermost bits of a product (multiplicative
+ * hashing, Knuth 6.4): the next frame waits for it. */
 static inline struct row *rows_slot(uint64_t pc)
 {
-	struct row *r = &rows.slots[pc * UINT64_C(0x9e3779b97f4a7c15) >> rows.shift];
+	const int shift = 32 + __builtin_clz(rows.mask);
+	struct row *r = &rows.slots[pc * UINT64_C(0x9e3779b97f4a7c15) >> shift];
 
 	while (r->pc != pc && r->pc)
 		r = r == &rows.slots[rows.mask] ? rows.slots : r + 1;

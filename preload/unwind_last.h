@@ -36,7 +36,7 @@ struct last_frame {
 	uint64_t fp_at, fp_word; /* fp_at 0: not read */
 	struct mapping *map;
 	bool exact;
-	bool fp_matters; /* it was left by the frame pointer, or one on the way to the root: see last_keep */
+	bool fp_matters; /* it was left by the frame pointer, or one on the way to the root was */
 };
 
 /* Root first. */

@@ -4,6 +4,9 @@
  * its arenas once there are two, which no profiler with a thread of its own gets round.
  * For shim.c and sampler.c.
  */
+#ifndef BENCH_SLEEPER_H
+#define BENCH_SLEEPER_H
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,3 +31,5 @@ __attribute__((constructor)) static void start_thread(void)
 	pthread_create(&t, NULL, sleep_for_ever, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
+
+#endif

@@ -175,6 +175,52 @@ TEST(last_stack_met)
 	after_one_of(5, 5);
 }
 
+/* A row that says its CFA is 16 off reg. */
+static void put_row(uint64_t pc, uint8_t reg, uint8_t fp_where, uint8_t plain)
+{
+	static struct mapping nobodys;
+
+	*rows_slot(pc) = (struct row){ .pc = pc,
+				       .map = &nobodys,
+				       .kind = ROW_RULE,
+				       .reg = reg,
+				       .cfa_offset = 16,
+				       .ra_offset = ARCH_RA_OFFSET,
+				       .ra_where = ROW_CFA,
+				       .fp_where = fp_where & 15,
+				       .plain = plain };
+}
+
+/* A frame that is left by the frame pointer, called by one that has lost it, or has something
+ * else in it: there the walk ends, though the words that lie where it would lead look good. */
+TEST(frame_pointer_lost_or_none)
+{
+	static uint64_t stack[16];
+	struct capture c = { .valid = (1u << ARCH_REGS) - 1,
+			     .stack = (const uint8_t *)stack,
+			     .stack_bytes = sizeof(stack) };
+
+	start();
+	for (unsigned odd = 0; odd < 2; odd++) {
+		uint64_t fp = 0x7000 + 24 + 4 * odd, next = 0x3001;
+
+		put_row(0x1000, ARCH_SP, odd ? ROW_SAME : ROW_LOST,
+			odd ? PLAIN : PLAIN | PLAIN_LOSES_FP);
+		put_row(0x2000, ARCH_FP, ROW_SAME, PLAIN | PLAIN_BY_FP);
+		put_row(0x3000, ARCH_SP, ROW_SAME, 0);
+		rows_slot(0x3000)->kind = ROW_END;
+		memset(stack, 0, sizeof(stack));
+		stack[1] = 0x2001;
+		memcpy((uint8_t *)stack + (fp + 8 - 0x7000), &next, sizeof(next));
+		c.regs[ARCH_IP] = 0x1000;
+		c.regs[ARCH_SP] = 0x7000;
+		c.regs[ARCH_FP] = fp;
+		unwind_stack(&c, false, &out);
+		EQ(out.frames, 2);
+		EQ(out.end, UNWIND_BROKEN);
+	}
+}
+
 /* A frame pointer that no frame is left by is the program's to use. */
 TEST(last_stack_with_other_data)
 {
