@@ -237,6 +237,12 @@ struct thread_info *roster_by_index(uint32_t index)
 	return tie(s);
 }
 
+/* User and system time are known: see leave() in thread.c. */
+static bool is_split(const struct thread_totals *totals)
+{
+	return totals->user_ns + totals->system_ns;
+}
+
 void roster_bury(struct encode_cumulative *sum, roster_flush *flush)
 {
 	while (buried) {
@@ -253,7 +259,8 @@ void roster_bury(struct encode_cumulative *sum, roster_flush *flush)
 		}
 		t->renamed |= s != NULL; /* it is told again, with all that its state knew */
 		encode_thread_stats(t->t_end, t,
-				    PROF_STATS_FINAL | (s ? PROF_STATS_RUSAGE : 0) |
+				    PROF_STATS_FINAL |
+					    (is_split(&t->totals) ? PROF_STATS_RUSAGE : 0) |
 					    (t->totals.cpu_ns ? PROF_STATS_CPU : 0));
 		sum->ended_threads++;
 		sum->ended.cpu_ns += t->totals.cpu_ns;

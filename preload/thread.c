@@ -27,6 +27,13 @@
  * program are still seen. */
 #define EXIT_ROUNDS 4u
 
+/* The kernel tells user from system time by its ticks, 1 ms apart at least: of a thread that
+ * met none it says that all was user time. */
+#define SPLIT_FROM_NS UINT64_C(1000000)
+
+/* Farther from its handle than this a thread's tid is not libc's. */
+#define CONTROL_BLOCK_BYTES 4096
+
 /* The main thread's stack may grow to RLIMIT_STACK; below it the kernel keeps
  * at least this much clear of mappings. */
 #define MAIN_STACK_GAP (UINT64_C(128) << 20)
@@ -59,11 +66,11 @@ void thread_abandon(struct thread_state *t)
 }
 
 /* [hook] The calling thread takes t on. */
-static void take_on(struct thread_state *t)
+static void take_on(struct thread_state *t, uint32_t tid)
 {
 	struct thread_tls *tls = &thread_tls;
 
-	t->tid = (uint32_t)sys_gettid();
+	t->tid = tid;
 	t->handle = pthread_self();
 	t->t_start = sys_now_ns();
 	t->base_calls = tls->calls;
@@ -94,7 +101,9 @@ static void leave(struct thread_state *t)
 	atomic_fetch_add_explicit(&t->name_set, 1, memory_order_relaxed);
 	t->t_end = sys_now_ns();
 	last = t->totals; /* what a sandbox refuses now */
-	thread_own_clocks(t, &last);
+	thread_own_clock(t, &last);
+	if (last.cpu_ns >= SPLIT_FROM_NS)
+		thread_own_split(t, &last);
 	thread_take_counters(t, tls, &last);
 	tls->self = NULL;
 	lock_take(&t->lock);
@@ -114,18 +123,25 @@ static void leave(struct thread_state *t)
 	tls->busy--;
 }
 
+/* [hook] Else no call may be made any more; or t is a child's copy of its parent's value. */
+static bool may_leave(const struct thread_state *t)
+{
+	uint32_t phase = state_phase();
+
+	return t == thread_tls.self && phase != STATE_DONE && phase != STATE_INERT &&
+	       state_is_ours();
+}
+
 /* [hook] TSD destructor; runs however the thread ends. */
 static void on_thread_exit(void *arg)
 {
 	struct thread_state *t = arg;
-	uint32_t phase;
 
+	if (!may_leave(t) ||
+	    (++thread_tls.exit_round < EXIT_ROUNDS && pthread_setspecific(exit_key, t) == 0))
+		return;
 	atomic_fetch_add(&thread_lives.leaving, 1);
-	phase = state_phase();
-	/* Else no call may be made any more; or it is a child's copy of its parent's value. */
-	if (t == thread_tls.self && phase != STATE_DONE && phase != STATE_INERT &&
-	    state_is_ours() &&
-	    (++thread_tls.exit_round >= EXIT_ROUNDS || pthread_setspecific(exit_key, t) != 0))
+	if (may_leave(t))
 		leave(t);
 	atomic_fetch_sub(&thread_lives.leaving, 1);
 }
@@ -148,11 +164,24 @@ static void main_stack(struct thread_state *t)
 static void find_leader_tid(uint32_t tid)
 {
 	const _Atomic uint32_t *word = NULL;
+	intptr_t at;
 
 	if (probe_survives(PROBE_TID_ADDRESS) &&
 	    SYS_CALL(SYS_prctl, PR_GET_TID_ADDRESS, &word, 0, 0, 0, 0) == 0 && word &&
-	    atomic_load(word) == tid)
+	    atomic_load(word) == tid) {
 		thread_lives.leader_tid = word;
+		at = (intptr_t)word - (intptr_t)pthread_self();
+		if (at > 0 && at < CONTROL_BLOCK_BYTES)
+			thread_lives.tid_at = at;
+	}
+}
+
+/* [hook] The tid of a thread made by libc, which keeps each one's where it keeps main's. */
+static uint32_t own_tid(void)
+{
+	intptr_t at = (intptr_t)pthread_self() + thread_lives.tid_at;
+
+	return thread_lives.tid_at ? *(const uint32_t *)at : (uint32_t)sys_gettid();
 }
 
 int thread_init(void)
@@ -168,13 +197,14 @@ int thread_init(void)
 	if (!t)
 		return -ENOMEM;
 	main_stack(t);
-	thread_own_clocks(t, &before);
+	thread_own_clock(t, &before);
+	thread_own_split(t, &before);
 	t->base_cpu_ns = thread_lives.base_cpu_ns = before.cpu_ns;
 	t->base_user_ns = before.user_ns;
 	t->base_system_ns = before.system_ns;
 	atomic_store(&thread_lives.count, 1);
 	thread_lives.leader = t;
-	take_on(t);
+	take_on(t, (uint32_t)sys_gettid());
 	find_leader_tid(t->tid);
 	return 0;
 }
@@ -189,7 +219,7 @@ struct thread_state *thread_self(void)
 	t = thread_pool_take();
 	if (t) {
 		atomic_fetch_add(&thread_lives.count, 1);
-		take_on(t);
+		take_on(t, (uint32_t)sys_gettid());
 	}
 	return t;
 }
@@ -244,7 +274,7 @@ void thread_enter(struct thread_state *t)
 	 * frame; static TLS between them is mapped too. */
 	t->stack_high = (uint64_t)(uintptr_t)pthread_self();
 	t->stack_low = t->stack_low ? t->stack_high - t->stack_low : t->stack_high;
-	take_on(t);
+	take_on(t, own_tid());
 }
 
 static bool others_record(void)
@@ -366,7 +396,7 @@ void thread_reset_in_child(void)
 	t->stack_low = low;
 	t->stack_high = high;
 	t->no_timer = no_timer;
-	take_on(t);
+	take_on(t, (uint32_t)sys_gettid());
 	/* Else another thread is main now, or libc was not there to have the word set. */
 	if (thread_lives.leader_tid && atomic_load(thread_lives.leader_tid) != t->tid)
 		thread_lives.leader_tid = NULL;

@@ -14,13 +14,16 @@ struct thread_lives {
 	struct thread_state *leader; /* main's */
 	/* Its tid until the kernel clears it at its end, in memory that stays; NULL: not known. */
 	const _Atomic uint32_t *leader_tid;
+	intptr_t tid_at; /* where any thread's is, from its handle; 0: not known */
 	_Atomic bool leader_was_last;
 	uint64_t base_cpu_ns; /* used by the process before the trace */
 };
 extern struct thread_lives thread_lives __attribute__((visibility("hidden")));
 
-/* [hook] The exact figures that only the thread itself can read for nothing. */
-void thread_own_clocks(const struct thread_state *t, struct thread_totals *totals);
+/* [hook] The calling thread's CPU clock, and what of that was user and system time: the exact
+ * figures that only the thread itself can read for next to nothing. */
+void thread_own_clock(const struct thread_state *t, struct thread_totals *totals);
+void thread_own_split(const struct thread_state *t, struct thread_totals *totals);
 
 /* [hook] [writer] What tls, or a copy of it, counts. */
 void thread_take_counters(const struct thread_state *t, const struct thread_tls *tls,

@@ -17,13 +17,18 @@
 
 #define LOOKS_BY_WORD 8u /* of which one is at memory */
 
-void thread_own_clocks(const struct thread_state *t, struct thread_totals *totals)
+void thread_own_clock(const struct thread_state *t, struct thread_totals *totals)
 {
 	uint64_t cpu_ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	struct rusage ru;
 
 	if (cpu_ns) /* else a sandbox refuses it: what is known stays */
 		totals->cpu_ns = cpu_ns - t->base_cpu_ns;
+}
+
+void thread_own_split(const struct thread_state *t, struct thread_totals *totals)
+{
+	struct rusage ru;
+
 	if (SYS_CALL(SYS_getrusage, RUSAGE_THREAD, &ru, 0, 0, 0, 0) == 0) {
 		totals->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u +
 				  (uint64_t)ru.ru_utime.tv_usec * 1000u - t->base_user_ns;
@@ -164,7 +169,7 @@ void thread_snapshot_self(void)
 
 	if (!t)
 		return;
-	thread_own_clocks(t, &totals);
+	thread_own_split(t, &totals);
 	guard_enter(&g); /* a handler may call _exit, and come here again */
 	lock_take(&t->lock);
 	t->totals.user_ns = totals.user_ns;

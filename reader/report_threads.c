@@ -12,12 +12,15 @@
 
 #include "keys.h"
 
+/* User and system time of a row are shown where of all but this part of it they are known. */
+#define UNSPLIT_PART_MAX 50u
+
 struct thread_row {
 	uint32_t first; /* model id of a thread of the row */
 	uint64_t n;	/* threads in it */
 	uint64_t start_ns, end_ns;
 	uint64_t cpu_ns, user_ns, system_ns;
-	bool has_rusage; /* of all its threads */
+	uint64_t unsplit_ns; /* of cpu_ns: of threads whose user and system time is not known */
 	uint64_t samples, alloc_bytes, alloc_calls, inuse_n;
 	double inuse_space, inuse_var, heap_mean;
 };
@@ -34,7 +37,7 @@ static void row_add(struct thread_row *row, const struct thread_row *other)
 	row->cpu_ns += other->cpu_ns;
 	row->user_ns += other->user_ns;
 	row->system_ns += other->system_ns;
-	row->has_rusage &= other->has_rusage;
+	row->unsplit_ns += other->unsplit_ns;
 	row->samples += other->samples;
 	row->alloc_bytes += other->alloc_bytes;
 	row->alloc_calls += other->alloc_calls;
@@ -56,7 +59,7 @@ static struct thread_row row_of(const struct report *report, uint32_t id)
 		.cpu_ns = thread->cpu_ns,
 		.user_ns = thread->window.user_ns,
 		.system_ns = thread->window.system_ns,
-		.has_rusage = thread->has_rusage,
+		.unsplit_ns = thread->has_rusage ? 0 : thread->cpu_ns,
 		.samples = thread->n_samples,
 		.alloc_bytes = thread->window.alloc_bytes,
 		.alloc_calls = thread->window.alloc_calls,
@@ -161,13 +164,14 @@ static void threads_print_cpu(struct report *report, struct report_table *table,
 			      const struct thread_row *row, bool is_rest)
 {
 	uint64_t wall_ns = row->end_ns - row->start_ns;
+	bool split = row->unsplit_ns <= row->cpu_ns / UNSPLIT_PART_MAX;
 	char buf[FORMAT_ROOM];
 
 	threads_print_who(report, table, row, is_rest);
 	report_table_cell(table, format_ns(buf, (double)wall_ns));
 	report_table_cell(table, format_ns(buf, (double)row->cpu_ns));
-	report_table_cell(table, row->has_rusage ? format_ns(buf, (double)row->user_ns) : "-");
-	report_table_cell(table, row->has_rusage ? format_ns(buf, (double)row->system_ns) : "-");
+	report_table_cell(table, split ? format_ns(buf, (double)row->user_ns) : "-");
+	report_table_cell(table, split ? format_ns(buf, (double)row->system_ns) : "-");
 	report_table_cell(table, format_share(buf, (double)row->cpu_ns, (double)wall_ns));
 	report_table_cell(table, format_count(buf, (double)row->samples));
 }

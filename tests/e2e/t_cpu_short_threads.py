@@ -4,6 +4,8 @@
 one's CPU total is within 1 % of its clock, sampled or not, and no time is lost
 or invented in the sum.
 
+User and system time are told of threads that the kernel's ticks can have met, 1 ms and longer.
+
 Between a thread's own reading and its end a virtual machine may charge it with
 time it was stolen: four in 200 may be up to 5 % off."""
 from lib import *
@@ -30,3 +32,9 @@ for user in users():
         starts = {s[-2] for t, s, _, _ in p.stacks() if not is_sampled(s)
                   and t["name"].startswith("short-")}
         check(starts == {"short_body"}, what, "[not sampled] stands under", starts)
+
+        ran, trace = work("w_short_threads", 40, 0, user=user, out=engine + "-0", cpu=engine)
+        shortest = [t for t in Profile(trace).threads if t["name"].startswith("short-")]
+        check(len(shortest) == 40, what, len(shortest), "of 40 threads of no work")
+        for t in shortest + [t for t in p.threads if t["name"] in by_name]:
+            check((t["user_ns"] is not None) == (t["cpu_ns"] >= 1_000_000), what, "the split of", t)

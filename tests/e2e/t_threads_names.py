@@ -4,14 +4,15 @@
 the program made; names with bytes that no output may pass on raw."""
 from lib import *
 
+NAMES = {"pthread": "second-name", "prctl": "by-prctl", "other": "by-other",
+         "hostile": "a;b\n\x1b[31mc\"\\", "syscall": "by-syscall"}
+
 for engine in ENGINES:
     ran, trace = work("w_rename", out=engine, cpu=engine)
     p = Profile(trace)
-    want = {"pthread": "second-name", "prctl": "by-prctl", "other": "by-other",
-            "hostile": "a;b\n\x1b[31mc\"\\"}
     for tid, kind, cpu_ns in ran.rows("thread"):
         t = p.thread(tid)
-        check(kind not in want or t["name"] == want[kind], engine, kind, "is called",
+        check(kind not in NAMES or t["name"] == NAMES[kind], engine, kind, "is called",
               repr(t["name"]))
         check(kind != "bytes" or t["name"].endswith("\x01 <&>"), engine, "bytes:", repr(t["name"]))
         near(t["cpu_ns"], cpu_ns, 0.01, f"{engine} cpu of {kind}")
@@ -35,3 +36,11 @@ for engine in ENGINES:
             check(p.frames[t["start_frame"]] == "thrd_body", engine, "start of the C11 thread:", t)
         elif engine == "perf":
             near(t["cpu_ns"], cpu_ns, 0.3, f"{engine} cpu of {kind}")  # samples alone, some ten
+
+# While nothing is sampled perf tells nothing, and before its records are read the hooks may know more.
+for what, settings in (("never sampled", {"delay_ms": 600_000}), ("read late", {"cpu_hz": 9})):
+    ran, trace = work("w_rename", out=what, cpu="perf", **settings)
+    p = Profile(trace)
+    for tid, kind, _ in ran.rows("thread"):
+        check(kind not in NAMES or p.thread(tid)["name"] == NAMES[kind], what + ":", kind,
+              "is called", repr(p.thread(tid)["name"]))

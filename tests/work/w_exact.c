@@ -2,7 +2,8 @@
  *
  * w_exact.c - every entry of the malloc family, degenerate cases included,
  * each at a site of its own: what LIBPROF_HEAP_BYTES=1 must record to the
- * call.  Done by main and by a thread whose exact totals are known too.
+ * call.  Done by main and by a thread whose exact totals are known too, those of a
+ * destructor among them that waits for a round, then frees, and allocates in the third.
  *
  *	site FUNCTION CALLS BYTES LIVE_CALLS LIVE_BYTES
  *	thread NAME CALLS BYTES
@@ -110,12 +111,36 @@ static const struct {
 } sites[] = { SITES(ENTRY) };
 #define SITE_COUNT (sizeof(sites) / sizeof(sites[0]))
 
+static pthread_key_t key;
+static void *of_thread;
+
+static FRAME void exact_until_destroyed(void)
+{
+	of_thread = opaque(malloc(700));
+}
+
+/* In the fourth round, glibc's last, the library's own is before it. */
+static FRAME void exact_destructor(void *value)
+{
+	uintptr_t round = (uintptr_t)value;
+
+	if (round == 2)
+		free(of_thread);
+	if (round == 3)
+		free(opaque(malloc(500)));
+	else
+		pthread_setspecific(key, (void *)(round + 1));
+}
+
 static pthread_barrier_t named;
 
 static FRAME void *run_all(void *is_thread)
 {
-	if (is_thread)
+	if (is_thread) {
 		pthread_barrier_wait(&named);
+		pthread_setspecific(key, (void *)1);
+		exact_until_destroyed();
+	}
 	for (size_t s = 0; s < SITE_COUNT; s++)
 		for (int i = 0; i < TIMES; i++)
 			sites[s].run(i);
@@ -129,6 +154,7 @@ int main(void)
 	unsigned long long live_bytes[SITE_COUNT] = { 0 };
 	pthread_t id;
 
+	pthread_key_create(&key, exact_destructor);
 	run_all(NULL);
 	pthread_barrier_init(&named, NULL, 2);
 	pthread_create(&id, NULL, run_all, &named);
@@ -149,6 +175,7 @@ int main(void)
 		all_calls += calls[s];
 		all += bytes[s];
 	}
-	printf("thread exact %llu %llu\n", all_calls, all);
+	printf("site exact_until_destroyed 1 700 0 0\nsite exact_destructor 1 500 0 0\n");
+	printf("thread exact %llu %llu\n", all_calls + 2, all + 1200);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * w_rename.c - threads that rename themselves and each other, with
- * pthread_setname_np, prctl and names no terminal should see raw.
+ * pthread_setname_np, prctl, a system call of their own and names no terminal should
+ * see raw.
  *
  *	thread TID KIND CPU_NS       (KIND says by which way; names are below)
  */
@@ -16,8 +17,10 @@
 static const char *const names[][2] = {
 	{ "pthread", "second-name" },	 { "prctl", "by-prctl" },
 	{ "other", "by-other" },	 { "hostile", "a;b\n\033[31mc\"\\" },
-	{ "bytes", "\xff\xfe\x01 <&>" },
+	{ "bytes", "\xff\xfe\x01 <&>" }, { "syscall", "by-syscall" },
 };
+
+#define KINDS (int)(sizeof(names) / sizeof(names[0]))
 
 struct worker {
 	pthread_t id;
@@ -34,6 +37,8 @@ static FRAME void *rename_body(void *arg)
 	work_burn(60 * MS);
 	if (w->kind == 1)
 		prctl(PR_SET_NAME, names[w->kind][1]);
+	else if (w->kind == 5)
+		syscall(SYS_prctl, PR_SET_NAME, names[w->kind][1]);
 	else if (w->kind != 2)
 		pthread_setname_np(pthread_self(), names[w->kind][1]);
 	work_burn(60 * MS);
@@ -43,9 +48,9 @@ static FRAME void *rename_body(void *arg)
 
 int main(void)
 {
-	struct worker w[5];
+	struct worker w[KINDS];
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < KINDS; i++) {
 		w[i] = (struct worker){ .kind = i };
 		pthread_create(&w[i].id, NULL, rename_body, &w[i]);
 		work_sleep_ms(60);
