@@ -45,19 +45,19 @@ static uint32_t tree_name(struct name_tree *tree, GString *text)
 
 static uint32_t tree_child(struct name_tree *tree, uint32_t parent, uint32_t name)
 {
-	uint32_t hash = id_hash((uint64_t)parent << 32 | name, 0), at, id;
-	struct name_node node = { .parent = parent }, *above, *known;
+	uint32_t hash = id_hash((uint64_t)parent << 32 | name, 0), at, id = 0;
+	struct name_node *above = &g_array_index(tree->nodes, struct name_node, parent), *known;
+	struct name_node node = { .parent = parent, .next_sibling = above->first_child };
 
 	node.name = g_ptr_array_index(tree->name_texts, name);
-	for (id = id_table_first(&tree->children, hash, &at); id;
-	     id = id_table_next(&tree->children, hash, &at)) {
+	if (above->first_child) /* else there is nothing to find */
+		id = id_table_first(&tree->children, hash, &at);
+	for (; id; id = id_table_next(&tree->children, hash, &at)) {
 		known = &g_array_index(tree->nodes, struct name_node, id);
 		if (known->parent == parent && known->name == node.name)
 			return id;
 	}
 	id = tree->nodes->len;
-	above = &g_array_index(tree->nodes, struct name_node, parent);
-	node.next_sibling = above->first_child;
 	above->first_child = id;
 	g_array_append_val(tree->nodes, node);
 	id_table_add(&tree->children, hash, id);
