@@ -14,10 +14,7 @@
 #include "cpu_perf_rings.h"
 #include "sys.h"
 
-/* The writer is woken by so much at most: by half of a ring, of a small one, which has
- * little room behind the sample that wakes, by a quarter. */
 #define LARGE_RING_BYTES (256u << 10)
-#define WAKEUP_BYTES_MAX (512u << 10)
 #define RING_BYTES_MIN (64u << 10)
 #define RING_NS UINT64_C(150000000)
 #define RING_BYTES_WANTED_MIN (256u << 10)
@@ -102,11 +99,11 @@ int perf_event_open_on(int tid, int cpu)
 			     PERF_FLAG_FD_CLOEXEC, 0);
 }
 
+/* By how much the writer is woken: by half of a ring, of a small one, which has little room behind
+ * the sample that wakes, by a quarter. */
 static uint32_t wakeup_bytes(uint32_t ring_bytes)
 {
-	uint32_t bytes = ring_bytes / (ring_bytes < LARGE_RING_BYTES ? 4 : 2);
-
-	return bytes < WAKEUP_BYTES_MAX ? bytes : WAKEUP_BYTES_MAX;
+	return ring_bytes / (ring_bytes < LARGE_RING_BYTES ? 4 : 2);
 }
 
 static void fill_attr(const struct cpu_perf_options *options, uint32_t ring_bytes)

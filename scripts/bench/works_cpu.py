@@ -40,7 +40,7 @@ def of(done, function):
 
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
-    argv = [bench.work / "w_frames40", bench.pick(750, 500)]
+    argv = [bench.work / "w_frames40", bench.pick(900, 500)]
     done = bench.compare(argv, variants(bench, notes, 999, 99, of_perf=[999]),
                          bench.pick(PAIRS, 9), FOREVER)
     own = of(done, lambda r: r.number("frames", 2) / 1e6)
@@ -77,7 +77,7 @@ def sqlite(bench, notes):
     script.write_text(".timer on\n" + QUERY % bench.pick(600_000, 400_000) + "\n",
                       encoding="utf-8")
     done = bench.compare(["sqlite3", ":memory:", f".read {script}"],
-                         variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(40, 14))
+                         variants(bench, notes, 999, 99), bench.pick(15, 7), bench.pick(20, 14))
 
     def own(result):  # getrusage of the process, for the query alone
         fields = next((x.split() for x in result.out.splitlines() if x.startswith("Run Time:")),
@@ -98,7 +98,7 @@ def sqlite(bench, notes):
 
 def switches(bench, notes):
     turns = 20_000
-    for one, what, most, seconds in ((1, "on one CPU", 40, 35), (0, "on any CPU", 15, 20)):
+    for one, what, most, seconds in ((1, "on one CPU", 40, 30), (0, "on any CPU", 15, 10)):
         chosen = variants(bench, notes, 99)
         done = bench.compare([bench.out / "pingpong", turns, one], chosen, bench.pick(most, 9),
                              bench.pick(seconds, 10))
@@ -181,7 +181,7 @@ def overhead_a_sample(bench, notes):
     argv = [bench.work / "w_frames40", 400]
     rates = 999, 9999
     done = bench.compare(argv, [bench.libprof(CPU_HZ=hz)._replace(name=hz) for hz in rates],
-                         bench.pick(9, 7), bench.pick(20, 8))
+                         bench.pick(9, 7), bench.pick(14, 8))
     cpu_s = of(done, lambda r: r.cpu)
     own = statistics.median(r.number("frames", 2) / 1e9 for r in done[999])
     us = [1e6 * (b - a) / (own * (rates[1] - rates[0])) for a, b in zip(cpu_s[999], cpu_s[9999])]

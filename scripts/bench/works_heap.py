@@ -96,8 +96,8 @@ def threads(bench, notes):
              "the hooks, a sample now and then": {"HEAP_BYTES": "256M"}}
     hooks = [bench.libprof(CPU="off", **settings)._replace(name=name)
              for name, settings in alone.items()]
-    for count, cross, size, seconds in ((2, 0, 8_000_000, 80), (2, 1, 2_000_000, 20),
-                                        (16, 0, 250_000, 8), (16, 1, 250_000, 8)):
+    for count, cross, size, seconds in ((2, 0, 8_000_000, 55), (2, 1, 2_000_000, 16),
+                                        (16, 0, 250_000, 6), (16, 1, 250_000, 6)):
         chosen = [BARE, bench.shim, bench.libprof()]
         if count == 2:
             chosen += [bench.sampler] if cross else [bench.sampler, *hooks]
@@ -144,7 +144,7 @@ def programs(bench, notes):
     for name, (program, size, what) in PROGRAMS.items():
         argv = [bench.out / program, size]
         done = bench.compare(argv, (BARE, bench.shim, bench.shim_thread, bench.sampler_thread,
-                                    bench.libprof()), bench.pick(25, 7), bench.pick(35, 8))
+                                    bench.libprof()), bench.pick(25, 7), bench.pick(26, 8))
         ms = {v: [1e3 * r.cpu for r in results] for v, results in done.items()}
         yield Row(f"{name}: CPU time", "ms", ms["bare"], ms["libprof"], "ratio", 3)
         yield Row(f"{name}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio", bound=True)
@@ -183,8 +183,8 @@ def hold(bench, notes):
 def grow(bench, notes):
     for what, step, limit in (("half as much again", 0, 5), ("64 KiB at a time", 2 ** 16, 5)):
         argv = [bench.out / "grow", 2 ** 30, step]
-        done = bench.compare(argv, (BARE, bench.shim, bench.libprof()), bench.pick(13, 7),
-                             bench.pick(12, 10))
+        done = bench.compare(argv, (BARE, bench.shim, bench.libprof()), bench.pick(9, 7),
+                             bench.pick(9, 8))
         ms = times(done, "grow", 2, 1e6)
         yield Row(f"realloc to 1 GiB, {what}", "ms", ms["bare"], ms["libprof"], "ratio", limit)
         yield Row(f"realloc, {what}: an empty shim", "ms", ms["bare"], ms["shim"], "ratio",

@@ -52,7 +52,7 @@ def first_to_use_perf(bench, notes):
         return 1e3 * bench.run(["/bin/true"], variant).wall
 
     runs = {v.name: lambda v=v: run(v) for v in chosen}
-    ms = bench.in_turn(runs, bench.pick(7, 3), FOREVER)
+    ms = bench.in_turn(runs, bench.pick(4, 3), FOREVER)
     bench.remove_in_memory()
     name = "true, the first on the machine to use perf"
     yield Row(name, "ms", ms["bare"], ms["libprof"])
@@ -100,7 +100,7 @@ def memory(bench, notes):
             ("storm of 1 GiB/s", [bench.out / "storm", 1024, storm_ms], {}, 32)):
         runs = {v.name: lambda v=v, a=argv: peak(bench, a, v)
                 for v in (BARE, bench.libprof(**settings))}
-        values = bench.in_turn(runs, 5, FOREVER)
+        values = bench.in_turn(runs, 3, FOREVER)
         base = [x[0] for x in values["bare"]]
         used = [x[0] + x[1] for x in values["libprof"]]
         yield Row(f"memory, {name}: resident and rings", "MiB", base, used, limit=limit,
@@ -120,7 +120,7 @@ def crowd(bench, notes):
         for n in (0, count):
             runs[variant.name, n] = (lambda v=variant, n=n: peak(
                 bench, [bench.out / "crowd", n, 700], v)[0])
-    seen = bench.in_turn(runs, bench.pick(5, 3), FOREVER)
+    seen = bench.in_turn(runs, 3, FOREVER)
     each = {name: [1024 * (many - none) / count
                    for none, many in zip(seen[name, 0], seen[name, count])]
             for name in ("bare", "libprof")}
