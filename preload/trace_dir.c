@@ -175,6 +175,15 @@ void trace_dir_unmake(void)
 		sys_unlinkat(AT_FDCWD, td.path, AT_REMOVEDIR);
 }
 
+const char *trace_dir_error(const char *path)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text), "LIBPROF_OUT=%.300s: the trace directory cannot be made",
+		 path);
+	return text;
+}
+
 const char *trace_dir_path(void)
 {
 	return td.path;

@@ -19,6 +19,9 @@ void trace_dir_start(bool leave);
 int trace_dir_make(const char *path, bool keep);
 const char *trace_dir_path(void);
 
+/* [writer] One sentence on LIBPROF_OUT, of which that could not be made. */
+const char *trace_dir_error(const char *path);
+
 /* [writer] Takes it back, empty: no trace could be begun there. */
 void trace_dir_unmake(void);
 

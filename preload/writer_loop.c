@@ -6,7 +6,6 @@
 #include "writer_loop.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "arena.h"
@@ -95,13 +94,6 @@ static uint64_t idle_extra(void)
 	return 2 * config.flush_ms * MS / 3;
 }
 
-/* Where nothing is polled the writer sleeps on the futex itself. */
-static void start_bell(void)
-{
-	if (loop.apart && state_cpu_engine() == STATE_CPU_PERF)
-		bell_start();
-}
-
 /* A forked child may be ended at any moment and has no trace yet: it looks for
  * its first event early, and less and less often when none comes. */
 static uint64_t flush_interval(void)
@@ -112,15 +104,6 @@ static uint64_t flush_interval(void)
 		return loop.idle ? standard + idle_extra() : standard;
 	loop.first_look = loop.first_look ? 2 * loop.first_look : FIRST_LOOK_NS;
 	return loop.first_look < standard ? loop.first_look : standard;
-}
-
-static const char *directory_error(void)
-{
-	static char text[512];
-
-	snprintf(text, sizeof(text), "LIBPROF_OUT=%.300s: the trace directory cannot be made",
-		 config.out);
-	return text;
 }
 
 int loop_open(bool apart, bool in_child, const char **why)
@@ -138,7 +121,7 @@ int loop_open(bool apart, bool in_child, const char **why)
 	if (!err && !in_child) {
 		err = trace_create(now);
 		if (err)
-			*why = directory_error();
+			*why = trace_dir_error(config.out);
 	}
 	if (err) {
 		engine_close(); /* SIGPROF, above all, must not stay ours */
@@ -146,7 +129,7 @@ int loop_open(bool apart, bool in_child, const char **why)
 		return err;
 	}
 	engine_report();
-	start_bell();
+	wait_begin(loop.apart);
 	if (!apart)
 		trace_engine(
 			PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
@@ -191,7 +174,7 @@ int loop_resume(bool apart)
 		trace_engine(PROF_ENGINE_WRITER, PROF_ENGINE_NOTE, 0, "writer",
 			     "the program tried another pid namespace for its children, and "
 			     "may still make threads: recording went on");
-	start_bell();
+	wait_begin(loop.apart);
 	return 0;
 }
 
@@ -287,7 +270,7 @@ static bool follow_credentials(void)
 		bell_stop();
 	followed = credentials_follow(&loop.credentials);
 	if (followed)
-		start_bell();
+		wait_begin(loop.apart);
 	return followed;
 }
 

@@ -34,6 +34,12 @@ int wait_init(struct arena *arena)
 	return waits.fds ? 0 : -ENOMEM;
 }
 
+void wait_begin(bool apart)
+{
+	if (apart && state_cpu_engine() == STATE_CPU_PERF)
+		bell_start();
+}
+
 /* perf wakes whoever polls an event each time that a thread ends which inherited it, on every
  * CPU: 5 us of a thread's life of 30, and a tenth of a CPU for us, to find nothing.  Where
  * threads end that often, rings are looked at by the clock. */
