@@ -31,9 +31,6 @@
  * met none it says that all was user time. */
 #define SPLIT_FROM_NS UINT64_C(1000000)
 
-/* Farther from its handle than this a thread's tid is not libc's. */
-#define CONTROL_BLOCK_BYTES 4096
-
 /* The main thread's stack may grow to RLIMIT_STACK; below it the kernel keeps
  * at least this much clear of mappings. */
 #define MAIN_STACK_GAP (UINT64_C(128) << 20)
@@ -66,11 +63,11 @@ void thread_abandon(struct thread_state *t)
 }
 
 /* [hook] The calling thread takes t on. */
-static void take_on(struct thread_state *t, uint32_t tid)
+static void take_on(struct thread_state *t)
 {
 	struct thread_tls *tls = &thread_tls;
 
-	t->tid = tid;
+	t->tid = (uint32_t)sys_gettid();
 	t->handle = pthread_self();
 	t->t_start = sys_now_ns();
 	t->base_calls = tls->calls;
@@ -123,25 +120,18 @@ static void leave(struct thread_state *t)
 	tls->busy--;
 }
 
-/* [hook] Else no call may be made any more; or t is a child's copy of its parent's value. */
-static bool may_leave(const struct thread_state *t)
-{
-	uint32_t phase = state_phase();
-
-	return t == thread_tls.self && phase != STATE_DONE && phase != STATE_INERT &&
-	       state_is_ours();
-}
-
 /* [hook] TSD destructor; runs however the thread ends. */
 static void on_thread_exit(void *arg)
 {
 	struct thread_state *t = arg;
+	uint32_t phase;
 
-	if (!may_leave(t) ||
-	    (++thread_tls.exit_round < EXIT_ROUNDS && pthread_setspecific(exit_key, t) == 0))
-		return;
 	atomic_fetch_add(&thread_lives.leaving, 1);
-	if (may_leave(t))
+	phase = state_phase();
+	/* Else no call may be made any more; or it is a child's copy of its parent's value. */
+	if (t == thread_tls.self && phase != STATE_DONE && phase != STATE_INERT &&
+	    state_is_ours() &&
+	    (++thread_tls.exit_round >= EXIT_ROUNDS || pthread_setspecific(exit_key, t) != 0))
 		leave(t);
 	atomic_fetch_sub(&thread_lives.leaving, 1);
 }
@@ -164,24 +154,11 @@ static void main_stack(struct thread_state *t)
 static void find_leader_tid(uint32_t tid)
 {
 	const _Atomic uint32_t *word = NULL;
-	intptr_t at;
 
 	if (probe_survives(PROBE_TID_ADDRESS) &&
 	    SYS_CALL(SYS_prctl, PR_GET_TID_ADDRESS, &word, 0, 0, 0, 0) == 0 && word &&
-	    atomic_load(word) == tid) {
+	    atomic_load(word) == tid)
 		thread_lives.leader_tid = word;
-		at = (intptr_t)word - (intptr_t)pthread_self();
-		if (at > 0 && at < CONTROL_BLOCK_BYTES)
-			thread_lives.tid_at = at;
-	}
-}
-
-/* [hook] The tid of a thread made by libc, which keeps each one's where it keeps main's. */
-static uint32_t own_tid(void)
-{
-	intptr_t at = (intptr_t)pthread_self() + thread_lives.tid_at;
-
-	return thread_lives.tid_at ? *(const uint32_t *)at : (uint32_t)sys_gettid();
 }
 
 int thread_init(void)
@@ -204,7 +181,7 @@ int thread_init(void)
 	t->base_system_ns = before.system_ns;
 	atomic_store(&thread_lives.count, 1);
 	thread_lives.leader = t;
-	take_on(t, (uint32_t)sys_gettid());
+	take_on(t);
 	find_leader_tid(t->tid);
 	return 0;
 }
@@ -219,7 +196,7 @@ struct thread_state *thread_self(void)
 	t = thread_pool_take();
 	if (t) {
 		atomic_fetch_add(&thread_lives.count, 1);
-		take_on(t, (uint32_t)sys_gettid());
+		take_on(t);
 	}
 	return t;
 }
@@ -274,7 +251,7 @@ void thread_enter(struct thread_state *t)
 	 * frame; static TLS between them is mapped too. */
 	t->stack_high = (uint64_t)(uintptr_t)pthread_self();
 	t->stack_low = t->stack_low ? t->stack_high - t->stack_low : t->stack_high;
-	take_on(t, own_tid());
+	take_on(t);
 }
 
 static bool others_record(void)
@@ -396,7 +373,7 @@ void thread_reset_in_child(void)
 	t->stack_low = low;
 	t->stack_high = high;
 	t->no_timer = no_timer;
-	take_on(t, (uint32_t)sys_gettid());
+	take_on(t);
 	/* Else another thread is main now, or libc was not there to have the word set. */
 	if (thread_lives.leader_tid && atomic_load(thread_lives.leader_tid) != t->tid)
 		thread_lives.leader_tid = NULL;

@@ -14,7 +14,6 @@ struct thread_lives {
 	struct thread_state *leader; /* main's */
 	/* Its tid until the kernel clears it at its end, in memory that stays; NULL: not known. */
 	const _Atomic uint32_t *leader_tid;
-	intptr_t tid_at; /* where any thread's is, from its handle; 0: not known */
 	_Atomic bool leader_was_last;
 	uint64_t base_cpu_ns; /* used by the process before the trace */
 };

@@ -6,6 +6,7 @@ terminal; what makes figures rough or exact is marked."""
 import re
 
 import estimates
+import mktrace
 from lib import *
 
 WIDTH = 100
@@ -239,3 +240,24 @@ for user in users():
     p = Profile(trace)
     if not p.kernel and p.cpu_engine == "perf":
         check(line and line[3].endswith("%") and line[3] != "0%", "the kernel's part:", text)
+
+# Threads of one name are one row: what short ones do not say of user and system time is left out
+# of it, unless that is too much of it.
+s = mktrace.Trace(settings=(), period=mktrace.PERIOD).segment()
+s.thread(1, 4242, "app", mktrace.MAIN)
+s.cumulative().engine(0, 1, 1, 0, "perf", None).frame()
+ENDED = mktrace.CPU | mktrace.FINAL
+SPLIT = ENDED | mktrace.RUSAGE
+for name, first, short in (("pool", 100, 1), ("brief", 200, 20)):
+    for i in range(40 + short):
+        flags, *times = (SPLIT, 3, 2, 1) if i < 40 else (ENDED, 1, 0, 0)
+        s.thread(first + i, 5000 + first + i, name)
+        s.thread_stats(90 * mktrace.MS, [(first + i, flags, *(t * mktrace.MS for t in times), 0, 0)])
+s.mark(100 * mktrace.MS, 5).end(100 * mktrace.MS, 2)
+POOLS = HOME / "pools"
+POOLS.mkdir()
+s.write(str(POOLS), 1)
+text = prof("report", POOLS)
+for name, wanted in (("pool", ["121 ms", "80.0 ms", "40.0 ms"]), ("brief", ["140 ms", "-", "-"])):
+    line, = [x for x in text.splitlines() if x.split()[:1] == [name] and "thr" in x][:1]
+    check(re.split(r" {2,}", line.strip())[3:6] == wanted, "a row of", name + ":", line)
