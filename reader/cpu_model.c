@@ -20,21 +20,37 @@
 
 #define KERNEL_PERIODS_MIN 20u /* below, the clock's user/system split means nothing */
 
-void cpu_sample(struct build *b, uint32_t thread, const struct row_sample *row, uint32_t stack)
+void cpu_samples(struct build *b, const struct row_sample *rows, const struct profile_place *places,
+		 size_t n)
 {
-	struct track *track = &g_array_index(b->private->tracks, struct track, thread);
-	struct thread *t = &g_array_index(b->profile->threads, struct thread, thread);
-	struct process *process = profile_process(b->profile, t->process);
+	struct thread *const threads = (struct thread *)(void *)b->profile->threads->data;
+	struct track *const tracks = (struct track *)(void *)b->private->tracks->data;
+	const uint64_t from_ns = b->profile->from_ns, to_ns = b->profile->to_ns;
+	struct process *process = profile_process(b->profile, b->process);
+	uint64_t t_last_ns = 0, sampled_ns = 0, n_samples = 0;
 
-	tally_add(b->private->tally, thread, stack, row->weight_ns);
-	t->n_samples++;
-	t->sampled_ns += row->weight_ns;
-	if (row->in_kernel)
-		t->sampled_kernel_ns += row->weight_ns;
-	if (!t->has_cpu || row->t > track->t)
-		track->tail_ns += row->weight_ns;
-	process->n_samples++;
-	process->sampled_ns += row->weight_ns;
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t t_ns = rows[i].t, ns = rows[i].weight_ns;
+		struct thread *thread = &threads[places[i].thread];
+		struct track *track = &tracks[places[i].thread];
+
+		thread->t_end_ns = MAX(thread->t_end_ns, t_ns);
+		t_last_ns = MAX(t_last_ns, t_ns);
+		if (t_ns < from_ns || t_ns > to_ns)
+			continue;
+		tally_add(b->private->tally, places[i].thread, places[i].stack, ns);
+		thread->n_samples++;
+		thread->sampled_ns += ns;
+		if (rows[i].in_kernel)
+			thread->sampled_kernel_ns += ns;
+		if (!thread->has_cpu || t_ns > track->t)
+			track->tail_ns += ns;
+		n_samples += thread->process != 0; /* else there was no room for the thread */
+		sampled_ns += thread->process ? ns : 0;
+	}
+	process_saw_time(process, t_last_ns);
+	process->n_samples += n_samples;
+	process->sampled_ns += sampled_ns;
 }
 
 /* a..b at num/den of the way; b is not below a. */
@@ -311,6 +327,7 @@ void profile_finish(struct profile *p)
 	struct thread_cells cells;
 	guint next = 1;
 
+	profile_take_cells(p);
 	roots = stack_roots_new(p);
 	for (uint32_t id = 0; id < p->threads->len; id++) {
 		struct thread *thread = profile_thread(p, id);

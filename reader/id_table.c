@@ -11,11 +11,19 @@
 
 #define FIRST_SLOTS 1024u
 
+void id_table_init_for(struct id_table *table, uint32_t ids)
+{
+	uint32_t slots = FIRST_SLOTS;
+
+	while (slots / 4 * 3 < ids && slots < UINT32_MAX / 2)
+		slots *= 2;
+	key_make_secret();
+	*table = (struct id_table){ big_alloc0(slots * sizeof(struct id_slot)), slots - 1, 0 };
+}
+
 void id_table_init(struct id_table *table)
 {
-	key_make_secret();
-	*table = (struct id_table){ big_alloc0(FIRST_SLOTS * sizeof(struct id_slot)),
-				    FIRST_SLOTS - 1, 0 };
+	id_table_init_for(table, 0);
 }
 
 void id_table_fini(struct id_table *table)

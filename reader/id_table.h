@@ -33,6 +33,8 @@ struct id_table {
 };
 
 void id_table_init(struct id_table *table);
+/* With room for as many ids before it grows. */
+void id_table_init_for(struct id_table *table, uint32_t ids);
 void id_table_fini(struct id_table *table);
 
 /* Both halves of the product: each bit of either number reaches all of them. */

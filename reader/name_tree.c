@@ -104,8 +104,8 @@ static uint32_t tree_push(struct name_tree *tree, uint32_t place, uint32_t frame
 	return place;
 }
 
-/* The memory that a row's stack leads to is about to be needed. */
-static void tree_prefetch(const struct name_tree *tree, guint row)
+/* A row is about to be needed: its stack. */
+static void tree_prefetch_stack(const struct name_tree *tree, guint row)
 {
 	const GArray *rows = tree->view->rows;
 	uint32_t stack;
@@ -115,6 +115,30 @@ static void tree_prefetch(const struct name_tree *tree, guint row)
 	stack = g_array_index(rows, struct view_row, row).stack;
 	__builtin_prefetch(&tree->places[stack], 1);
 	__builtin_prefetch(profile_node(tree->view->profile, stack));
+}
+
+/* Then what its stack leads to: its node in the tree, if it has one, else that of its
+ * callers and its frame. */
+static void tree_prefetch_place(const struct name_tree *tree, guint row)
+{
+	const GArray *rows = tree->view->rows;
+	const struct node *node;
+	uint32_t stack;
+
+	if (row >= rows->len)
+		return;
+	stack = g_array_index(rows, struct view_row, row).stack;
+	if (tree->places[stack].epoch == tree->epoch) {
+		__builtin_prefetch(
+			&g_array_index(tree->nodes, struct name_node, tree->places[stack].place)
+				 .self,
+			1);
+		return;
+	}
+	node = profile_node(tree->view->profile, stack);
+	__builtin_prefetch(&tree->places[node->parent]);
+	__builtin_prefetch(profile_node(tree->view->profile, node->parent));
+	__builtin_prefetch(&tree->frame_names[node->frame]);
 }
 
 /* The place of a stack under root. */
@@ -176,10 +200,11 @@ struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString
 
 	tree->view = view;
 	tree->name_of = name_of;
-	tree->nodes = g_array_new(FALSE, TRUE, sizeof(struct name_node));
+	tree->nodes =
+		g_array_sized_new(FALSE, TRUE, sizeof(struct name_node), view->profile->nodes->len);
 	g_array_set_size(tree->nodes, 1);
 	g_array_index(tree->nodes, struct name_node, 0).name = "";
-	id_table_init(&tree->children);
+	id_table_init_for(&tree->children, view->profile->nodes->len);
 	tree->names = key_text_table_new(g_free);
 	tree->name_texts = g_ptr_array_new();
 	g_ptr_array_add(tree->name_texts, NULL);
@@ -191,7 +216,8 @@ struct name_tree *name_tree_new(const struct view *view, void (*name_of)(GString
 	for (guint i = 0; i < view->rows->len; i++) {
 		const struct view_row *row = &g_array_index(view->rows, struct view_row, i);
 
-		tree_prefetch(tree, i + AHEAD);
+		tree_prefetch_stack(tree, i + AHEAD);
+		tree_prefetch_place(tree, i + AHEAD / 2);
 		if (row->thread != before) { /* rows are ordered by thread */
 			before = row->thread;
 			place = tree_root(tree, row->thread);

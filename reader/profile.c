@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "big_alloc.h"
 #include "keys.h"
 
 #define METRIC_NAME(id, field, name, unit) name,
@@ -108,35 +107,18 @@ static uint64_t traces_bytes(const GPtrArray *traces)
 	return bytes;
 }
 
-/* In the place of a table that grows. */
-static void load_expect(void *profile, size_t most)
+void profile_take_cells(struct profile *p)
 {
-	struct profile *p = profile;
-	GArray *cells = g_array_sized_new(FALSE, TRUE, sizeof(struct cell),
-					  (guint)(MIN(most, PROFILE_CELLS_MAX) + 1));
+	bool full;
 
-	big_fill(cells->data, (MIN(most, PROFILE_CELLS_MAX) + 1) * sizeof(struct cell));
-	g_array_append_vals(cells, p->cells->data, p->cells->len);
+	if (!p->private->tally)
+		return;
 	g_array_unref(p->cells);
-	p->cells = cells;
-}
-
-static void load_cell(void *profile, const struct cell *cell)
-{
-	struct profile *p = profile;
-
-	if (!profile_full(p, "pairs of thread and stack", p->cells->len, PROFILE_CELLS_MAX,
-			  PROFILE_CELLS_FREE))
-		g_array_append_vals(p->cells, cell, 1);
-}
-
-/* Makes the cells of what was added up while segments were read. */
-static void load_cells(struct profile *p)
-{
-	if (!tally_end(p->private->tally, load_expect, load_cell, p))
+	p->cells = tally_end(p->private->tally, &full);
+	p->private->tally = NULL;
+	if (full)
 		profile_limit(p, "pairs of thread and stack",
 			      profile_room(p, PROFILE_CELLS_MAX, PROFILE_CELLS_FREE));
-	p->private->tally = NULL;
 }
 
 struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
@@ -156,7 +138,7 @@ struct profile *profile_load(char **args, uint64_t from_ns, uint64_t to_ns)
 		else
 			g_ptr_array_remove_index(traces, i);
 	}
-	load_cells(p);
+	tally_close(p->private->tally);
 	if (p->processes->len > 1)
 		return p;
 	profile_free(p);
@@ -171,8 +153,12 @@ void profile_replay(struct profile *p, profile_event_fn *fn, void *arg)
 
 void profile_free(struct profile *p)
 {
+	bool full;
+
 	if (!p)
 		return;
+	if (p->private->tally) /* nobody wanted them */
+		g_array_unref(tally_end(p->private->tally, &full));
 	symbolize_free(p->private->symbolizer);
 	g_ptr_array_unref(p->private->traces);
 	intern_fini(p);

@@ -2,10 +2,10 @@
  *
  * profile.h - the one model of what traces say, which every output reads and
  * none changes.  Built in three steps by main.c's commands, on the reader's
- * main thread: profile_load() (stream all segments; two threads that help with it
- * are gone when it returns), profile_symbolize() (name all frames at once),
- * profile_finish() (account for CPU time no sample covers).  Exporters get a
- * finished profile.
+ * main thread: profile_load() (stream all segments; one thread helps reading them,
+ * one adds up and then makes the cells), profile_symbolize() (name all frames at
+ * once), profile_finish() (wait for the cells, account for CPU time no sample
+ * covers).  Exporters get a finished profile, and no thread is left.
  *
  * Size: it grows with distinct stacks, threads, mappings and blocks alive,
  * never with samples or with time.  Everything the profile hands out lives

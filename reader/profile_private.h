@@ -57,12 +57,17 @@ struct profile_private {
 	GHashTable *mappings;	/* text key -> id */
 	struct id_table frames; /* distinct in kind, mapping, address */
 	struct id_table nodes;	/* in parent, frame */
-	struct tally *tally;	/* of samples, by thread and stack; NULL after loading */
+	struct tally *tally;	/* of samples, by thread and stack; NULL once taken */
 	GArray *tracks;		/* struct track, by thread */
 	GPtrArray *states;	/* struct trace_state, by process; entry 0 NULL */
 	GPtrArray *traces;	/* struct trace, process id - 1 */
 	struct symbolize *symbolizer;
 	GHashTable *limits_told; /* set of literals */
+};
+
+/* Where a sample belongs, by the model's ids. */
+struct profile_place {
+	uint32_t thread, stack;
 };
 
 /* A trace going by, segment by segment: profile_build.c. */
@@ -184,6 +189,11 @@ void process_end(struct profile *p, uint32_t process);
 /* After profile_finish(): sums over threads, rates. */
 void process_sum(struct profile *p);
 
+/* ---- profile.c ---- */
+
+/* Makes the cells of what was added up while segments were read, if that is not done. */
+void profile_take_cells(struct profile *p);
+
 /* ---- heap_model.c ---- */
 
 struct heap_weight heap_weigh(uint64_t size, uint64_t sampled_size, uint64_t mean);
@@ -198,7 +208,9 @@ void heap_end(struct profile *p, struct trace_state *state);
 
 /* ---- cpu_model.c ---- */
 
-void cpu_sample(struct build *b, uint32_t thread, const struct row_sample *row, uint32_t stack);
+/* Rows of samples, the model's place of each beside it. */
+void cpu_samples(struct build *b, const struct row_sample *rows, const struct profile_place *places,
+		 size_t n);
 void cpu_thread_stats(struct profile *p, struct trace_state *state, uint32_t thread,
 		      const struct row_thread_stats *row);
 

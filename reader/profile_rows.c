@@ -42,12 +42,18 @@ static inline uint32_t build_stack(struct build *b, uint32_t id)
 		  : intern_lone_node(b->profile, FRAME_MARKER, PROF_MARKER_NO_STACK);
 }
 
-static inline uint32_t build_thread(struct build *b, uint32_t trace_id, uint64_t t)
+static inline uint32_t build_thread_id(struct build *b, uint32_t trace_id)
 {
 	const struct known_thread *known = &b->state->known[trace_id % KNOWN_THREADS];
-	uint32_t id = known->id && known->trace_id == trace_id
-			      ? known->id
-			      : intern_thread(b->profile, b->process, trace_id);
+
+	return known->id && known->trace_id == trace_id
+		       ? known->id
+		       : intern_thread(b->profile, b->process, trace_id);
+}
+
+static uint32_t build_thread(struct build *b, uint32_t trace_id, uint64_t t)
+{
+	uint32_t id = build_thread_id(b, trace_id);
 	struct thread *thread = profile_thread(b->profile, id);
 	struct process *process;
 
@@ -121,22 +127,25 @@ static void build_thread_row(struct build *b, const struct row_thread *row)
 
 /* ---- Events ---- */
 
-static void build_sample_event(struct build *b, const struct row_sample *row, uint32_t thread,
-			       uint32_t stack)
+static void build_sample_events(struct build *b, const struct row_sample *rows,
+				const struct profile_place *places, size_t n)
 {
-	struct profile_event event = {
-		.kind = PROFILE_SAMPLE,
-		.process = b->process,
-		.thread = thread,
-		.stack = stack,
-		.t_ns = row->t,
-		.cpu = row->cpu,
-		.in_kernel = row->in_kernel,
-		.weight = row->weight_ns,
-		.periods = row->weight,
-	};
+	for (size_t i = 0; i < n; i++) {
+		struct profile_event event = {
+			.kind = PROFILE_SAMPLE,
+			.process = b->process,
+			.thread = places[i].thread,
+			.stack = places[i].stack,
+			.t_ns = rows[i].t,
+			.cpu = rows[i].cpu,
+			.in_kernel = rows[i].in_kernel,
+			.weight = rows[i].weight_ns,
+			.periods = rows[i].weight,
+		};
 
-	b->fn(&event, b->arg);
+		if (profile_in_window(b->profile, rows[i].t))
+			b->fn(&event, b->arg);
+	}
 }
 
 static void build_prefetch(const struct build *b, uint32_t node)
@@ -149,24 +158,21 @@ static void build_prefetch(const struct build *b, uint32_t node)
  * the caches, and to wait for one place after the other takes time. */
 void build_samples(void *arg, const struct row_sample *rows, size_t n)
 {
+	struct profile_place places[DECODE_BATCH];
 	struct build *b = arg;
-	const uint64_t from = b->profile->from_ns, to = b->profile->to_ns;
-	uint32_t thread, stack;
 
 	for (size_t i = 0; i < n && i < SAMPLES_AHEAD; i++)
 		build_prefetch(b, rows[i].stack);
 	for (size_t i = 0; i < n; i++) {
 		if (i + SAMPLES_AHEAD < n)
 			build_prefetch(b, rows[i + SAMPLES_AHEAD].stack);
-		thread = build_thread(b, rows[i].thread, rows[i].t);
-		stack = build_stack(b, rows[i].stack);
-		if (rows[i].t < from || rows[i].t > to)
-			continue;
-		if (b->fn)
-			build_sample_event(b, &rows[i], thread, stack);
-		else
-			cpu_sample(b, thread, &rows[i], stack);
+		places[i].thread = build_thread_id(b, rows[i].thread);
+		places[i].stack = build_stack(b, rows[i].stack);
 	}
+	if (b->fn)
+		build_sample_events(b, rows, places, n);
+	else
+		cpu_samples(b, rows, places, n);
 }
 
 static void build_alloc_event(struct build *b, const struct row_live *row)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tally.c - batches of samples go round between two threads: full ones one way,
- * empty ones back.  The table of sums belongs to whoever adds: the worker from its
- * start until it is joined, before and after that the caller.
+ * empty ones back, and last of all the sums, in order.  The table of sums belongs to
+ * whoever adds: the worker from its start until it is joined, else the caller.
  */
 #include "tally.h"
 
@@ -54,6 +54,7 @@ struct tally {
 	GThread *worker;     /* NULL: not started */
 	bool alone;	     /* it cannot be */
 	GAsyncQueue *filled, *empty;
+	GArray *ordered; /* struct cell: all sums, once closed */
 };
 
 static uint64_t tally_place(uint32_t thread, uint32_t stack)
@@ -217,6 +218,92 @@ static void tally_batch(struct tally *t, const struct batch *batch)
 	}
 }
 
+/* The sums of samples in order of their places, as indexes into the table. */
+static struct place *tally_sums(const struct tally *t)
+{
+	struct place *places = g_new(struct place, t->used + 1);
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i <= t->mask; i++)
+		if (t->sums[i].samples)
+			places[n++] =
+				(struct place){ tally_place(t->sums[i].thread, t->sums[i].stack),
+						(uint32_t)i };
+	place_sort(places, n);
+	places[n].key = UINT64_MAX;
+	return places;
+}
+
+/* The same of blocks. */
+static struct place *tally_blocks(const struct tally *t)
+{
+	struct place *places = g_new(struct place, t->cells->len);
+	const struct cell *cell;
+	guint n = t->cells->len - 1;
+
+	for (guint i = 0; i < n; i++) {
+		cell = &g_array_index(t->cells, struct cell, i + 1);
+		places[i] = (struct place){ tally_place(cell->thread, cell->stack), i + 1 };
+	}
+	place_sort(places, n);
+	places[n].key = UINT64_MAX;
+	return places;
+}
+
+/* The next sum of either kind, which *s and *b stand before, with both figures where there
+ * are both.  No thread has the number that stands behind the last. */
+static struct cell tally_next(const struct tally *t, const struct place **s, const struct place **b)
+{
+	uint64_t key = MIN((*s)->key, (*b)->key);
+	struct cell cell = { .thread = (uint32_t)(key >> 32), .stack = (uint32_t)key };
+	const struct tally_sum *sum;
+
+	if ((*b)->key == key)
+		cell = g_array_index(t->cells, struct cell, (*b)++->index);
+	if ((*s)->key == key) {
+		sum = &t->sums[(*s)++->index];
+		cell.samples = sum->samples;
+		cell.cpu = sum->cpu;
+	}
+	return cell;
+}
+
+/* Makes cells of all sums, in order: walks over both kinds at once, each in order. */
+static GArray *tally_merge(struct tally *t)
+{
+	struct place *sums = tally_sums(t), *blocks = tally_blocks(t);
+	const struct place *s = sums, *b = blocks;
+	const uint64_t n_blocks = t->cells->len - 1, most = MIN(t->used + n_blocks, t->room) + 1;
+	const struct place *s_ahead = sums + t->used - MIN(t->used, AHEAD);
+	const struct place *b_ahead = blocks + n_blocks - MIN(n_blocks, AHEAD);
+	GArray *cells = g_array_sized_new(FALSE, TRUE, sizeof(struct cell), (guint)most);
+	struct cell cell = { 0 };
+
+	big_fill(cells->data, most * sizeof(struct cell));
+	g_array_append_val(cells, cell);
+	while (MIN(s->key, b->key) != UINT64_MAX && cells->len < most) {
+		if (s < s_ahead)
+			__builtin_prefetch(&t->sums[s[AHEAD].index]);
+		if (b < b_ahead)
+			tally_prefetch_cell(&g_array_index(t->cells, struct cell, b[AHEAD].index));
+		cell = tally_next(t, &s, &b);
+		g_array_append_val(cells, cell);
+	}
+	t->full |= MIN(s->key, b->key) != UINT64_MAX;
+	g_free(sums);
+	g_free(blocks);
+	return cells;
+}
+
+/* The sums are not needed any more then, and a child that is forked is the smaller. */
+static void tally_order(struct tally *t)
+{
+	t->ordered = tally_merge(t);
+	free(t->sums);
+	g_array_unref(t->cells);
+	id_table_fini(&t->table);
+}
+
 static gpointer tally_work(gpointer tally)
 {
 	struct tally *t = tally;
@@ -229,6 +316,7 @@ static gpointer tally_work(gpointer tally)
 		last = batch->last;
 		g_async_queue_push(t->empty, batch);
 	} while (!last);
+	tally_order(t);
 	return NULL;
 }
 
@@ -283,91 +371,29 @@ void tally_block(struct tally *t, uint32_t thread, uint32_t stack, const struct 
 		tally_hand_over(t);
 }
 
-static void tally_stop(struct tally *t)
+void tally_close(struct tally *t)
 {
 	t->batch->last = true;
-	g_async_queue_push(t->filled, t->batch);
-	g_thread_join(t->worker);
-	tally_clear(t);
-}
-
-/* The sums of samples in order of their places, as indexes into the table. */
-static struct place *tally_sums(const struct tally *t)
-{
-	struct place *places = g_new(struct place, t->used + 1);
-	uint64_t n = 0;
-
-	for (uint64_t i = 0; i <= t->mask; i++)
-		if (t->sums[i].samples)
-			places[n++] =
-				(struct place){ tally_place(t->sums[i].thread, t->sums[i].stack),
-						(uint32_t)i };
-	place_sort(places, n);
-	places[n].key = UINT64_MAX;
-	return places;
-}
-
-/* The same of blocks. */
-static struct place *tally_blocks(const struct tally *t)
-{
-	struct place *places = g_new(struct place, t->cells->len);
-	const struct cell *cell;
-	guint n = t->cells->len - 1;
-
-	for (guint i = 0; i < n; i++) {
-		cell = &g_array_index(t->cells, struct cell, i + 1);
-		places[i] = (struct place){ tally_place(cell->thread, cell->stack), i + 1 };
-	}
-	place_sort(places, n);
-	places[n].key = UINT64_MAX;
-	return places;
-}
-
-/* Walks over both kinds of sums, each in order, at once.  No thread has the number that
- * stands behind the last. */
-static void tally_merge(struct tally *t, void (*take)(void *arg, const struct cell *cell),
-			void *arg)
-{
-	struct place *sums = tally_sums(t), *blocks = tally_blocks(t), *s = sums, *b = blocks;
-	const struct place *last = sums + t->used - MIN(t->used, AHEAD);
-	const struct tally_sum *sum;
-	struct cell cell;
-	uint64_t key;
-
-	while ((key = MIN(s->key, b->key)) != UINT64_MAX) {
-		if (s < last)
-			__builtin_prefetch(&t->sums[s[AHEAD].index]);
-		cell = (struct cell){ .thread = (uint32_t)(key >> 32), .stack = (uint32_t)key };
-		if (b->key == key)
-			cell = g_array_index(t->cells, struct cell, (b++)->index);
-		if (s->key == key) {
-			sum = &t->sums[(s++)->index];
-			cell.samples = sum->samples;
-			cell.cpu = sum->cpu;
-		}
-		take(arg, &cell);
-	}
-	g_free(sums);
-	g_free(blocks);
-}
-
-bool tally_end(struct tally *t, void (*expect)(void *arg, size_t most),
-	       void (*take)(void *arg, const struct cell *cell), void *arg)
-{
-	bool full;
-
 	if (t->worker) {
-		tally_stop(t);
+		g_async_queue_push(t->filled, t->batch);
 	} else {
 		tally_batch(t, t->batch);
 		g_free(t->batch);
+		tally_order(t);
 	}
-	expect(arg, t->used + t->cells->len - 1);
-	tally_merge(t, take, arg);
-	full = t->full;
-	free(t->sums);
-	g_array_unref(t->cells);
-	id_table_fini(&t->table);
+	t->batch = NULL;
+}
+
+GArray *tally_end(struct tally *t, bool *full)
+{
+	GArray *cells;
+
+	if (t->worker) {
+		g_thread_join(t->worker);
+		tally_clear(t);
+	}
+	cells = t->ordered;
+	*full = t->full;
 	g_free(t);
-	return !full;
+	return cells;
 }

@@ -3,7 +3,8 @@
  * tally.h - samples and allocations added up by thread and stack, beside the reading:
  * rows are handed in by the thread that reads, and are looked up and added by one of
  * the tally's own, for that is half of a large trace's work.  It starts when there are
- * many; where it cannot, the reading thread does its work.  Rows of a kind are added in
+ * many, and puts them in order while names are looked for; where it cannot, the reading
+ * thread does its work.  Rows of a kind are added in
  * their order, so that sums are the same each time.
  */
 #ifndef PROF_TALLY_H
@@ -18,7 +19,7 @@
 
 struct tally; /* opaque */
 
-/* room: sums of each kind it may have; what comes after is left out. */
+/* room: sums of each kind, and cells in the end; what comes after is left out. */
 struct tally *tally_new(uint64_t room);
 
 /* One sampled allocation, or a block that is in use at the end. */
@@ -28,9 +29,12 @@ void tally_block(struct tally *tally, uint32_t thread, uint32_t stack,
 /* One sample. */
 void tally_add(struct tally *tally, uint32_t thread, uint32_t stack, uint64_t cpu);
 
-/* Hands out all sums as cells, in order of thread and stack, and ends tally; before that it
- * tells how many they are at most.  False: there was no room for some. */
-bool tally_end(struct tally *tally, void (*expect)(void *arg, size_t most),
-	       void (*take)(void *arg, const struct cell *cell), void *arg);
+/* No more comes.  The thread of its own puts all sums in order then, while the caller goes
+ * on: it allocates memory and takes no lock but malloc's, so that the caller may fork. */
+void tally_close(struct tally *tally);
+
+/* After that: all sums as struct cell, in order of thread and stack behind an empty entry 0.
+ * They are the caller's, and tally is ended.  *full: there was no room for some. */
+GArray *tally_end(struct tally *tally, bool *full);
 
 #endif
