@@ -96,6 +96,11 @@ class Bench:
         return Variant(f"engine {hz}", (), {"LD_PRELOAD": str(self.out / "engine.so"),
                                             "ENGINE_HZ": str(hz)})
 
+    def engine_asks(self, hz):
+        """The same where each thread says who it is, and what CPU time it had."""
+        plain = self.engine(hz)
+        return Variant(f"{plain.name}, asking", (), {**plain.env, "ENGINE_ASKS": "1"})
+
     def perf(self, hz, *stacks):
         """perf record beside it; stacks are its options on what else to record."""
         return Variant(" ".join((f"perf -F {hz}", *stacks)),

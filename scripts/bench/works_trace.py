@@ -37,8 +37,8 @@ def bytes_an_allocation(bench, argv):
 
 def disk(bench, notes):
     """Bytes of trace for each CPU sample; the whole trace, headers and tables included."""
-    for name, argv in (("40 frames", [bench.work / "w_frames40", bench.pick(3500, 2500)]),
-                       ("python3", ["python3", "-c", SCRIPT % bench.pick(3000, 1400)])):
+    for name, argv in (("40 frames", [bench.work / "w_frames40", 2500]),
+                       ("python3", ["python3", "-c", SCRIPT % bench.pick(2000, 1400)])):
         samples, size = samples_and_bytes(bench, argv)
         yield Row(f"trace, 999 Hz, {name}: {samples} samples", "B", [], [size], limit=9,
                   counted=True)
