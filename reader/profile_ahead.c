@@ -2,8 +2,9 @@
  *
  * profile_ahead.c - asks for the memory that the next rows will lead to, step by
  * step for many rows at a time: a large model is beyond the caches, and to wait for
- * one place after the other is what its building takes.  Changes nothing, and what
- * it is told may be wrong.  Called through the decoder, ahead of profile_rows.c.
+ * one place after the other is what its building takes.  What it is told may be wrong,
+ * and so may be what it finds: struct build's likely ids, which are looked at before
+ * they are used.  Called through the decoder, ahead of profile_rows.c.
  */
 #include "profile_private.h"
 
@@ -39,33 +40,58 @@ static void ahead_frames(const struct build *b, const struct decode_hint *hints,
 	}
 }
 
-/* Nodes by caller and frame.  A row whose caller is among the rows, too, comes a round
- * later than that: so the rows of a round do not wait for each other. */
-static void ahead_nodes(const struct build *b, const struct decode_hint *hints, size_t n)
+/* Rows by round: one whose caller is among the rows, too, comes a round later than
+ * that, so that the rows of a round do not wait for each other. */
+struct rounds {
+	uint8_t row[DECODE_AHEAD];	 /* in order of rounds */
+	uint8_t begin[DECODE_AHEAD + 1]; /* of each round, and the last one's end */
+	size_t n;
+};
+
+static void ahead_rounds(struct rounds *rounds, const struct decode_hint *hints, size_t n,
+			 uint32_t first)
+{
+	uint8_t round[DECODE_AHEAD], next[DECODE_AHEAD + 1] = { 0 };
+	uint32_t caller;
+
+	rounds->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		caller = hints[i].node - first;
+		round[i] = hints[i].node >= first && caller < i ? (uint8_t)(round[caller] + 1) : 0;
+		next[round[i] + 1]++;
+		rounds->n = MAX(rounds->n, round[i] + 1u);
+	}
+	rounds->begin[0] = 0;
+	for (size_t i = 1; i <= rounds->n; i++)
+		rounds->begin[i] = next[i] += next[i - 1];
+	for (size_t i = 0; i < n; i++)
+		rounds->row[next[round[i]]++] = (uint8_t)i;
+}
+
+/* Nodes by caller and frame. */
+static void ahead_nodes(struct build *b, const struct decode_hint *hints, size_t n)
 {
 	const struct id_table *nodes = &b->private->nodes;
 	const uint32_t first = b->decoder.nodes + 1;
-	uint32_t frame[DECODE_AHEAD], node[DECODE_AHEAD], hash[DECODE_AHEAD], at;
-	uint8_t round[DECODE_AHEAD], rounds = 0;
+	uint32_t *const frame = b->likely.frame, *const node = b->likely.node;
+	uint32_t hash[DECODE_AHEAD], at;
+	struct rounds rounds;
+	size_t i;
 
+	b->likely.first = first;
+	b->likely.n = (uint32_t)n;
 	ahead_frames(b, hints, n, frame);
-	for (size_t i = 0; i < n; i++) {
-		at = hints[i].node - first;
-		round[i] = hints[i].node >= first && at < i ? (uint8_t)(round[at] + 1) : 0;
-		rounds = MAX(rounds, round[i]);
-	}
-	for (uint8_t now = 0; now <= rounds; now++) {
-		for (size_t i = 0; i < n; i++) {
-			if (round[i] != now)
-				continue;
+	ahead_rounds(&rounds, hints, n, first);
+	for (size_t now = 0; now < rounds.n; now++) {
+		for (size_t k = rounds.begin[now]; k < rounds.begin[now + 1]; k++) {
+			i = rounds.row[k];
 			hash[i] = node_hash(now ? node[hints[i].node - first]
 						: ahead_id(b->nodes, hints[i].node),
 					    frame[i]);
 			id_table_prefetch(nodes, hash[i]);
 		}
-		for (size_t i = 0; i < n; i++) {
-			if (round[i] != now)
-				continue;
+		for (size_t k = rounds.begin[now]; k < rounds.begin[now + 1]; k++) {
+			i = rounds.row[k];
 			node[i] = id_table_first(nodes, hash[i], &at);
 			__builtin_prefetch(profile_node(b->profile, node[i]));
 		}

@@ -70,6 +70,13 @@ struct profile_place {
 	uint32_t thread, stack;
 };
 
+/* The frames and nodes that the next rows of nodes may be, by their segment's ids from
+ * first on: 0 or any id, to be compared with the row. */
+struct build_likely {
+	uint32_t first, n;
+	uint32_t frame[DECODE_AHEAD], node[DECODE_AHEAD];
+};
+
 /* A trace going by, segment by segment: profile_build.c. */
 struct build {
 	struct profile *profile;
@@ -88,6 +95,7 @@ struct build {
 	GPtrArray *strings; /* const char * by id, interned */
 	GArray *mappings;   /* uint32_t by id: id in profile->mappings, 0 undefined */
 	GArray *nodes;	    /* uint32_t by id: id in profile->nodes, 0 undefined */
+	struct build_likely likely;
 	unsigned damages;
 	uint64_t end_reason;
 	bool live_counts;  /* rows of live records are news, not repetition */

@@ -81,22 +81,38 @@ static void build_mapping(struct build *b, const struct row_mapping *row)
 		     intern_mapping(b->profile, b->process, row, build_text(b, row->path)));
 }
 
+/* The frame of a row of a node; likely: what it may be. */
+static uint32_t build_frame(struct build *b, const struct row_node *row, uint32_t likely)
+{
+	uint32_t mapping = build_id(b->mappings, row->mapping);
+	const struct frame *frame;
+	uint64_t address;
+
+	if (!mapping)
+		return row->mapping
+			       ? intern_frame(b->profile, FRAME_SYNTHETIC, 0, SYNTHETIC_DAMAGED)
+			       : intern_frame(b->profile, FRAME_MARKER, 0, row->offset);
+	address = profile_mapping(b->profile, mapping)->start + row->offset;
+	frame = profile_frame(b->profile, likely);
+	if (frame->mapping == mapping && frame->address == address && frame->kind == FRAME_CODE)
+		return likely;
+	return intern_frame(b->profile, FRAME_CODE, mapping, address);
+}
+
 static void build_node(struct build *b, const struct row_node *row)
 {
-	uint32_t parent = 0, mapping, frame, node;
+	const struct build_likely *likely = &b->likely;
+	uint32_t at = row->id - likely->first, frame, parent = 0, id;
+	const struct node *node;
 
 	if (row->parent)
 		parent = build_stack(b, row->parent);
-	mapping = build_id(b->mappings, row->mapping);
-	if (mapping)
-		frame = intern_frame(b->profile, FRAME_CODE, mapping,
-				     profile_mapping(b->profile, mapping)->start + row->offset);
-	else if (!row->mapping)
-		frame = intern_frame(b->profile, FRAME_MARKER, 0, row->offset);
-	else
-		frame = intern_frame(b->profile, FRAME_SYNTHETIC, 0, SYNTHETIC_DAMAGED);
-	node = intern_node(b->profile, parent, frame, row->guessed);
-	build_set_id(b->nodes, row->id, node);
+	frame = build_frame(b, row, at < likely->n ? likely->frame[at] : 0);
+	id = at < likely->n ? likely->node[at] : 0;
+	node = profile_node(b->profile, id);
+	if (!id || node->parent != parent || node->frame != frame)
+		id = intern_node(b->profile, parent, frame, row->guessed);
+	build_set_id(b->nodes, row->id, id);
 }
 
 static void build_thread_row(struct build *b, const struct row_thread *row)
