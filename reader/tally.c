@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tally.c - batches of samples go round between two threads: full ones one way,
- * empty ones back, and last of all the sums, in order.  The table of sums belongs to
- * whoever adds: the worker from its start until it is joined, else the caller.
+ * empty ones back.  The table of sums belongs to whoever adds: the worker from its
+ * start until it is joined, then the thread that puts the sums in order, else the caller.
  */
 #include "tally.h"
 
 #include <glib.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "big_alloc.h"
-#include "id_table.h"
+#include "heap_sums.h"
 #include "place_sort.h"
 
 #define BATCH_SAMPLES 8192u
@@ -47,20 +48,16 @@ struct batch {
 struct tally {
 	struct tally_sum *sums;
 	uint64_t mask, used, room;
-	GArray *cells; /* struct cell, of blocks; entry 0 is empty */
-	struct id_table table;
-	bool full;
+	struct heap_sums heap;
+	bool full;	     /* there was no room for some */
 	struct batch *batch; /* being filled */
 	GThread *worker;     /* NULL: not started */
 	bool alone;	     /* it cannot be */
 	GAsyncQueue *filled, *empty;
-	GArray *ordered; /* struct cell: all sums, once closed */
+	GArray *ordered;    /* struct cell: all sums, once closed */
+	pthread_t orderer;  /* no GThread: see tally_order() */
+	bool orderer_works; /* it is to be joined */
 };
-
-static uint64_t tally_place(uint32_t thread, uint32_t stack)
-{
-	return (uint64_t)thread << 32 | stack;
-}
 
 static struct batch *batch_new(void)
 {
@@ -79,9 +76,7 @@ struct tally *tally_new(uint64_t room)
 	t->room = room;
 	t->mask = FIRST_SUMS - 1;
 	t->sums = big_alloc0(FIRST_SUMS * sizeof(*t->sums));
-	t->cells = g_array_new(FALSE, TRUE, sizeof(struct cell));
-	g_array_set_size(t->cells, 1);
-	id_table_init(&t->table);
+	heap_sums_init(&t->heap, room);
 	t->batch = batch_new();
 	return t;
 }
@@ -89,7 +84,7 @@ struct tally *tally_new(uint64_t room)
 /* The sum of this thread and stack, or the free place for it. */
 static struct tally_sum *tally_find(const struct tally *t, uint32_t thread, uint32_t stack)
 {
-	uint64_t at = id_hash(tally_place(thread, stack), 0) & t->mask;
+	uint64_t at = id_hash(place_key(thread, stack), 0) & t->mask;
 
 	while (t->sums[at].samples && (t->sums[at].stack != stack || t->sums[at].thread != thread))
 		at = (at + 1) & t->mask;
@@ -129,77 +124,17 @@ static void tally_sample(struct tally *t, const struct sample *sample)
 	sum->cpu += sample->cpu;
 }
 
-/* The cell of a thread and stack; NULL when there is no room for one more. */
-static struct cell *tally_cell(struct tally *t, uint32_t thread, uint32_t stack)
-{
-	uint32_t hash = id_hash(tally_place(thread, stack), 0), at, id;
-	struct cell cell = { .thread = thread, .stack = stack }, *known;
-
-	for (id = id_table_first(&t->table, hash, &at); id;
-	     id = id_table_next(&t->table, hash, &at)) {
-		known = &g_array_index(t->cells, struct cell, id);
-		if (known->thread == thread && known->stack == stack)
-			return known;
-	}
-	if (t->cells->len > t->room)
-		return NULL;
-	id = t->cells->len;
-	g_array_append_val(t->cells, cell);
-	id_table_add(&t->table, hash, id);
-	return &g_array_index(t->cells, struct cell, id);
-}
-
-static uint32_t alloc_hash(const struct batch *batch, unsigned i)
-{
-	const struct alloc *alloc = &batch->allocs[MIN(i, batch->n_allocs - 1)];
-
-	return id_hash(tally_place(alloc->thread, alloc->stack), 0);
-}
-
-static void tally_weight(struct cell *cell, const struct alloc *alloc)
-{
-	const struct heap_weight *weight = &alloc->weight;
-
-	cell->heap_mean = MAX(cell->heap_mean, weight->mean);
-	if (alloc->inuse) {
-		cell->inuse_n++;
-		cell->inuse_objects += weight->objects;
-		cell->inuse_space += weight->space;
-		cell->inuse_objects_var += weight->objects_var;
-		cell->inuse_space_var += weight->space_var;
-	} else {
-		cell->alloc_n++;
-		cell->alloc_objects += weight->objects;
-		cell->alloc_space += weight->space;
-		cell->alloc_objects_var += weight->objects_var;
-		cell->alloc_space_var += weight->space_var;
-	}
-}
-
-/* The cell's first line, that of its heap figures and that of the last of these. */
-static void tally_prefetch_cell(const struct cell *cell)
-{
-	__builtin_prefetch(cell, 1);
-	__builtin_prefetch(&cell->alloc_n, 1);
-	__builtin_prefetch(&cell->heap_mean, 1);
-}
-
 static void tally_allocs(struct tally *t, const struct batch *batch)
 {
-	const struct alloc *alloc;
-	struct cell *cell;
-	uint32_t at, id;
+	const unsigned n = batch->n_allocs;
+	const struct alloc *a = batch->allocs;
 
-	for (unsigned i = 0; i < batch->n_allocs; i++) {
-		alloc = &batch->allocs[i];
-		id_table_prefetch(&t->table, alloc_hash(batch, i + AHEAD));
-		id = id_table_first(&t->table, alloc_hash(batch, i + AHEAD / 2), &at);
-		tally_prefetch_cell(&g_array_index(t->cells, struct cell, id));
-		cell = tally_cell(t, alloc->thread, alloc->stack);
-		if (cell)
-			tally_weight(cell, alloc);
-		else
-			t->full = true;
+	for (unsigned i = 0; i < n; i++, a++) {
+		if (i + AHEAD < n)
+			heap_sums_prefetch_slot(&t->heap, a[AHEAD].thread, a[AHEAD].stack);
+		if (i + AHEAD / 2 < n)
+			heap_sums_prefetch(&t->heap, a[AHEAD / 2].thread, a[AHEAD / 2].stack);
+		heap_sums_add(&t->heap, a->thread, a->stack, &a->weight, a->inuse);
 	}
 }
 
@@ -208,12 +143,10 @@ static void tally_batch(struct tally *t, const struct batch *batch)
 	const struct sample *ahead;
 
 	tally_allocs(t, batch);
-
 	for (unsigned i = 0; i < batch->n; i++) {
 		ahead = &batch->samples[MIN(i + AHEAD, batch->n - 1)];
 		__builtin_prefetch(
-			&t->sums[id_hash(tally_place(ahead->thread, ahead->stack), 0) & t->mask],
-			1);
+			&t->sums[id_hash(place_key(ahead->thread, ahead->stack), 0) & t->mask], 1);
 		tally_sample(t, &batch->samples[i]);
 	}
 }
@@ -227,24 +160,8 @@ static struct place *tally_sums(const struct tally *t)
 	for (uint64_t i = 0; i <= t->mask; i++)
 		if (t->sums[i].samples)
 			places[n++] =
-				(struct place){ tally_place(t->sums[i].thread, t->sums[i].stack),
+				(struct place){ place_key(t->sums[i].thread, t->sums[i].stack),
 						(uint32_t)i };
-	place_sort(places, n);
-	places[n].key = UINT64_MAX;
-	return places;
-}
-
-/* The same of blocks. */
-static struct place *tally_blocks(const struct tally *t)
-{
-	struct place *places = g_new(struct place, t->cells->len);
-	const struct cell *cell;
-	guint n = t->cells->len - 1;
-
-	for (guint i = 0; i < n; i++) {
-		cell = &g_array_index(t->cells, struct cell, i + 1);
-		places[i] = (struct place){ tally_place(cell->thread, cell->stack), i + 1 };
-	}
 	place_sort(places, n);
 	places[n].key = UINT64_MAX;
 	return places;
@@ -259,7 +176,7 @@ static struct cell tally_next(const struct tally *t, const struct place **s, con
 	const struct tally_sum *sum;
 
 	if ((*b)->key == key)
-		cell = g_array_index(t->cells, struct cell, (*b)++->index);
+		cell = t->heap.cells[(*b)++->index];
 	if ((*s)->key == key) {
 		sum = &t->sums[(*s)++->index];
 		cell.samples = sum->samples;
@@ -269,39 +186,43 @@ static struct cell tally_next(const struct tally *t, const struct place **s, con
 }
 
 /* Makes cells of all sums, in order: walks over both kinds at once, each in order. */
-static GArray *tally_merge(struct tally *t)
+static void tally_merge(struct tally *t)
 {
-	struct place *sums = tally_sums(t), *blocks = tally_blocks(t);
+	struct place *sums = tally_sums(t), *blocks = heap_sums_places(&t->heap);
 	const struct place *s = sums, *b = blocks;
-	const uint64_t n_blocks = t->cells->len - 1, most = MIN(t->used + n_blocks, t->room) + 1;
+	const uint64_t n_blocks = t->heap.len - 1, most = MIN(t->used + n_blocks, t->room) + 1;
 	const struct place *s_ahead = sums + t->used - MIN(t->used, AHEAD);
 	const struct place *b_ahead = blocks + n_blocks - MIN(n_blocks, AHEAD);
-	GArray *cells = g_array_sized_new(FALSE, TRUE, sizeof(struct cell), (guint)most);
-	struct cell cell = { 0 };
+	guint n = 0;
 
-	big_fill(cells->data, most * sizeof(struct cell));
-	g_array_append_val(cells, cell);
-	while (MIN(s->key, b->key) != UINT64_MAX && cells->len < most) {
+	g_array_set_size(t->ordered, (guint)most);
+	big_fill(t->ordered->data, most * sizeof(struct cell));
+	g_array_index(t->ordered, struct cell, n++) = (struct cell){ 0 };
+	while (MIN(s->key, b->key) != UINT64_MAX && n < most) {
 		if (s < s_ahead)
 			__builtin_prefetch(&t->sums[s[AHEAD].index]);
 		if (b < b_ahead)
-			tally_prefetch_cell(&g_array_index(t->cells, struct cell, b[AHEAD].index));
-		cell = tally_next(t, &s, &b);
-		g_array_append_val(cells, cell);
+			heap_sums_prefetch_cell(&t->heap, b[AHEAD].index);
+		g_array_index(t->ordered, struct cell, n++) = tally_next(t, &s, &b);
 	}
-	t->full |= MIN(s->key, b->key) != UINT64_MAX;
+	g_array_set_size(t->ordered, n);
+	t->full |= t->heap.full || MIN(s->key, b->key) != UINT64_MAX;
 	g_free(sums);
 	g_free(blocks);
-	return cells;
 }
 
-/* The sums are not needed any more then, and a child that is forked is the smaller. */
-static void tally_order(struct tally *t)
+/* What is not needed any more goes at once: a child that is forked is the smaller.
+ * Meanwhile the caller may fork, so no lock is taken here but malloc's, which children
+ * find open: no GSlice, which GLib makes its small objects of, and of whose locks a
+ * GThread's end takes one, too. */
+static void *tally_order(void *tally)
 {
-	t->ordered = tally_merge(t);
+	struct tally *t = tally;
+
+	tally_merge(t);
 	free(t->sums);
-	g_array_unref(t->cells);
-	id_table_fini(&t->table);
+	heap_sums_fini(&t->heap);
+	return NULL;
 }
 
 static gpointer tally_work(gpointer tally)
@@ -316,7 +237,6 @@ static gpointer tally_work(gpointer tally)
 		last = batch->last;
 		g_async_queue_push(t->empty, batch);
 	} while (!last);
-	tally_order(t);
 	return NULL;
 }
 
@@ -371,28 +291,34 @@ void tally_block(struct tally *t, uint32_t thread, uint32_t stack, const struct 
 		tally_hand_over(t);
 }
 
+static void tally_stop(struct tally *t)
+{
+	g_async_queue_push(t->filled, t->batch);
+	g_thread_join(t->worker);
+	tally_clear(t);
+}
+
 void tally_close(struct tally *t)
 {
 	t->batch->last = true;
+	t->ordered = g_array_new(FALSE, FALSE, sizeof(struct cell));
 	if (t->worker) {
-		g_async_queue_push(t->filled, t->batch);
+		tally_stop(t);
+		t->orderer_works = !pthread_create(&t->orderer, NULL, tally_order, t);
 	} else {
 		tally_batch(t, t->batch);
 		g_free(t->batch);
-		tally_order(t);
 	}
-	t->batch = NULL;
+	if (!t->orderer_works)
+		tally_order(t);
 }
 
 GArray *tally_end(struct tally *t, bool *full)
 {
-	GArray *cells;
+	GArray *cells = t->ordered;
 
-	if (t->worker) {
-		g_thread_join(t->worker);
-		tally_clear(t);
-	}
-	cells = t->ordered;
+	if (t->orderer_works)
+		pthread_join(t->orderer, NULL);
 	*full = t->full;
 	g_free(t);
 	return cells;

@@ -3,9 +3,9 @@
  * tally.h - samples and allocations added up by thread and stack, beside the reading:
  * rows are handed in by the thread that reads, and are looked up and added by one of
  * the tally's own, for that is half of a large trace's work.  It starts when there are
- * many, and puts them in order while names are looked for; where it cannot, the reading
- * thread does its work.  Rows of a kind are added in
- * their order, so that sums are the same each time.
+ * many, and another puts the sums in order while names are looked for; where they cannot,
+ * the reading thread does their work.  Rows of a kind are added in their order, so that
+ * sums are the same each time.
  */
 #ifndef PROF_TALLY_H
 #define PROF_TALLY_H
@@ -29,8 +29,8 @@ void tally_block(struct tally *tally, uint32_t thread, uint32_t stack,
 /* One sample. */
 void tally_add(struct tally *tally, uint32_t thread, uint32_t stack, uint64_t cpu);
 
-/* No more comes.  The thread of its own puts all sums in order then, while the caller goes
- * on: it allocates memory and takes no lock but malloc's, so that the caller may fork. */
+/* No more comes.  Of many sums a thread puts them in order then, while the caller goes on,
+ * and may fork: that thread takes no lock but malloc's. */
 void tally_close(struct tally *tally);
 
 /* After that: all sums as struct cell, in order of thread and stack behind an empty entry 0.

@@ -3,7 +3,8 @@
  * test_tally.c - what a second thread adds up is what was handed in: few rows, which
  * start none, and many.  Past the room it has, rows are left out and that is said.
  *
- * links: reader/tally.c reader/place_sort.c reader/id_table.c reader/big_alloc.c reader/keys.c
+ * links: reader/tally.c reader/heap_sums.c reader/place_sort.c reader/id_table.c
+ * links: reader/big_alloc.c reader/keys.c
  * flags: $(pkg-config --cflags glib-2.0)
  * libs: $(pkg-config --libs glib-2.0)
  */
