@@ -97,7 +97,7 @@ def repeat(bench, trace, times):
 def reader(bench, notes):
     """prof folded: 10 and 100 million samples on as many stacks, 100,000 addresses."""
     folded(bench, make_events(bench, 1))  # once for the page cache
-    wall, cpu, memory = repeat(bench, make_events(bench, 1), bench.pick(7, 5))
+    wall, cpu, memory = repeat(bench, make_events(bench, 1), 5)
     yield Row("prof folded, 10 M samples, 2 M heap events", "s", [], wall, None, 1.5)
     yield Row("the same, CPU time", "s", [], cpu, None)
     yield Row("the same, resident", "MiB", [], memory, None, 256)

@@ -40,7 +40,7 @@ def of(done, function):
 
 def cpu(bench, notes):
     """Time of a program 40 frames deep without frame pointers, sampled and not."""
-    argv = [bench.work / "w_frames40", bench.pick(850, 500)]
+    argv = [bench.work / "w_frames40", bench.pick(800, 500)]
     done = bench.compare(argv, variants(bench, notes, 999, 99, of_perf=[999]),
                          bench.pick(PAIRS, 9), FOREVER)
     own = of(done, lambda r: r.number("frames", 2) / 1e6)

@@ -96,7 +96,7 @@ def threads(bench, notes):
              "the hooks, a sample now and then": {"HEAP_BYTES": "256M"}}
     hooks = [bench.libprof(CPU="off", **settings)._replace(name=name)
              for name, settings in alone.items()]
-    for count, cross, size, seconds in ((2, 0, 8_000_000, 55), (2, 1, 2_000_000, 16),
+    for count, cross, size, seconds in ((2, 0, 8_000_000, 42), (2, 1, 2_000_000, 16),
                                         (16, 0, 250_000, 4), (16, 1, 250_000, 4)):
         chosen = [BARE, bench.shim, bench.libprof()]
         if count == 2:

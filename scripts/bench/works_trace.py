@@ -53,7 +53,7 @@ def disk(bench, notes):
 
 
 def cost(bench, notes):
-    done = [bench.run([bench.out / "unwinding"]) for _ in range(5)]
+    done = [bench.run([bench.out / "unwinding"]) for _ in range(bench.pick(4, 3))]
     ns = {k: [r.number(k, 1) / 100 for r in done]
           for k in ("hot", "near", "far", "chase_near", "chase_far", "made")}
     yield Row("unwinding, a frame, hot", "ns", [], ns["hot"], limit=10)
